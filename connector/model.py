@@ -1,0 +1,486 @@
+"""The values that travel through the connector: frozen, with units in their names.
+
+Times are seconds since the Unix epoch, as floats.  Ids are integers ordered by time; their text form is `format_id`.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import attrs
+
+from connector.lifecycle import Event, Status
+
+MAX_PARTS = 255
+"""Parts of one message: the concatenation header counts in one octet."""
+
+_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
+_ID_LENGTH = 11
+
+
+def format_id(message_id: int) -> str:
+    """Return the text form of a message id: 11 characters, sorting as the ids do, nothing to mistake for another."""
+    return "".join(_DIGITS[message_id >> shift & 31] for shift in range(50, -1, -5))
+
+
+def parse_id(text: str) -> int | None:
+    """Return the id whose text form this is, or None if it is not one."""
+    if len(text) != _ID_LENGTH or any(character not in _VALUES for character in text):
+        return None
+    value = 0
+    for character in text:
+        value = value << 5 | _VALUES[character]
+    return value
+
+
+def part_id(message_id: int, number: int) -> int:
+    """Return the id of a part: number 0 for the only part of a message, 1 to 255 for one of several.
+
+    So an id alone tells whether its part *is* the message, and no look-up is needed to know it.
+    """
+    return message_id << 8 | number
+
+
+def is_whole(part: int) -> bool:
+    """Tell whether this part id is the only part of its message."""
+    return part & 0xFF == 0
+
+
+class Reason(StrEnum):
+    """Why a row was refused, a request not taken, or a message ended.  Users read these words: they never change."""
+
+    # a row at the door
+    BAD_REQUEST = "bad_request"
+    NUMBER_MISSING = "number_missing"
+    NUMBER_INVALID = "number_invalid"
+    COUNTRY_UNKNOWN = "country_unknown"
+    TEXT_MISSING = "text_missing"
+    TEXT_TOO_LONG = "text_too_long"
+    SENDER_INVALID = "sender_invalid"
+    LANE_UNKNOWN = "lane_unknown"
+    LANE_NOT_ALLOWED = "lane_not_allowed"
+    OPTION_NOT_ALLOWED = "option_not_allowed"
+    OPTION_INVALID = "option_invalid"
+    METADATA_TOO_LARGE = "metadata_too_large"
+    TIME_INVALID = "time_invalid"
+    TEMPLATE_UNKNOWN = "template_unknown"
+    NO_ROUTE = "no_route"
+    CLIENT_REF_REUSED = "client_ref_reused"
+    DUPLICATE = "duplicate"
+    # a whole request
+    QUEUE_FULL = "queue_full"
+    DRAINING = "draining"
+    DISK_LOW = "disk_low"
+    STILL_RUNNING = "still_running"
+    KEY_REUSED = "key_reused"
+    # the end of a part
+    DEADLINE = "deadline"
+    REFUSED_BY_CARRIER = "refused_by_carrier"
+    OUR_ENCODING = "our_encoding"
+    ATTEMPTS_USED_UP = "attempts_used_up"
+    NO_ANSWER = "no_answer"
+    LINK_LOST = "link_lost"
+    RESTARTED = "restarted"
+    NO_FINAL_WORD = "no_final_word"
+    CANCELLED_BY_CALLER = "cancelled_by_caller"
+    # an attempt that did not come about
+    THROTTLED = "throttled"
+    TEMPORARY = "temporary"
+    BIND_SICK = "bind_sick"
+    NO_BIND = "no_bind"
+
+
+@attrs.frozen(kw_only=True)
+class SendRequest:
+    """What a caller asks, before anything is normalised."""
+
+    to: str
+    text: str | None = None
+    template: str | None = None
+    """Name of a text kept by us; no templates are known yet, so naming one is refused."""
+    variables: Mapping[str, str] | None = None
+    locale: str | None = None
+    sender: str | None = None
+    """``from`` at the doors."""
+    lane: str | None = None
+    client_ref: str | None = None
+    """The caller's own name for this message: a second request with it creates no second message."""
+    country: str | None = None
+    """ISO 3166 code that national spellings of ``to`` are read by."""
+    send_at: float | None = None
+    deadline: float | None = None
+    metadata: Mapping[str, Any] | None = None
+    receipt: bool = True
+    options: Mapping[str, Any] | None = None
+    """Named SMPP fields and TLVs, as far as the API key may set them."""
+
+
+@attrs.frozen(kw_only=True)
+class Message:
+    """One text to one person, normalised, ready to be kept."""
+
+    id: int
+    api_key: str
+    lane: str
+    queue: int
+    to: str
+    """E.164 digits without the plus."""
+    sender: str
+    text: str
+    alphabet: str
+    reference: int
+    """Concatenation reference of its parts; 0 for a single part."""
+    bounds: tuple[tuple[int, int], ...]
+    """Character offsets of each part in ``text``."""
+    created_at: float
+    deadline: float
+    send_at: float | None = None
+    country: str | None = None
+    client_ref: str | None = None
+    refs: tuple[tuple[str, bytes], ...] = ()
+    """What may not be accepted twice: (reference within the API key, fingerprint of what was asked under it)."""
+    guard: tuple[str, bytes] | None = None
+    """The Idempotency-Key of the whole request and its fingerprint: another fingerprint under it is a conflict."""
+    metadata: str | None = None
+    """JSON text."""
+    options: str | None = None
+    """JSON text."""
+    receipt: bool = True
+
+    def parts(self) -> list["Part"]:
+        """Return its parts as they wait, none tried yet."""
+        total = len(self.bounds)
+        return [
+            Part(
+                id=part_id(self.id, number if total > 1 else 0),
+                number=number,
+                total=total,
+                queue=self.queue,
+                lane=self.lane,
+                to=self.to,
+                sender=self.sender,
+                text=self.text[start:end] if total > 1 else self.text,
+                alphabet=self.alphabet,
+                reference=self.reference,
+                deadline=self.deadline,
+                receipt=self.receipt,
+                options=self.options,
+            )
+            for number, (start, end) in enumerate(self.bounds, 1)
+        ]
+
+
+@attrs.define(kw_only=True)
+class Part:
+    """One submit_sm to be, with all that is needed to write it.  Treated as a value; unfrozen because frozen costs
+    a microsecond a part on the hot path."""
+
+    id: int
+    number: int
+    total: int
+    queue: int
+    lane: str
+    to: str
+    sender: str
+    text: str
+    alphabet: str
+    reference: int
+    deadline: float
+    receipt: bool = True
+    options: str | None = None
+    attempt: int = 0
+    """Claims so far; a claim is made with the next number."""
+    tries: int = 0
+    """Attempts that count against the lane's retry table."""
+    pinned: str | None = None
+    """The carrier that has other parts of the same message."""
+
+    @property
+    def message_id(self) -> int:
+        return self.id >> 8
+
+
+@attrs.frozen
+class Owner:
+    """Who writes: a node and its fence, which grows with every start."""
+
+    node: str
+    fence: int
+
+
+@attrs.frozen(slots=True)
+class Claim:
+    """A wish to have a waiting part for one carrier: attempt number ``attempt`` will be the part's newest."""
+
+    part: int
+    attempt: int
+    carrier: str
+
+
+# --- what comes back, in the order it was read --------------------------------------------------------------------
+
+
+@attrs.define
+class Answer:
+    """What a carrier's answer means for one attempt."""
+
+    part: int
+    attempt: int
+    event: Event
+    at: float
+    carrier: str
+    carrier_message_id: str | None = None
+    key: str | None = None
+    """Normal form of the id, by the carrier's dialect: what receipts are looked up by."""
+    to: str = ""
+    """Digits of the subscriber, to tell a reused id apart."""
+    due_at: float | None = None
+    """When to look again: end of patience after a `sent`, end of the pause after a `deferred`."""
+    burned: int = 0
+    """1 if this attempt counts against the retry table."""
+    reason: str | None = None
+    detail: str | None = None
+    """The command_status by name."""
+
+
+@attrs.define
+class NotSent:
+    """A claimed part of which provably no octet left: it goes back to its place and no attempt is counted."""
+
+    part: int
+    attempt: int
+    at: float
+    carrier: str
+    reason: str
+
+
+@attrs.define
+class Lost:
+    """A part whose octets left and whose answer will not come: in doubt."""
+
+    part: int
+    attempt: int
+    at: float
+    carrier: str
+    reason: str
+    due_at: float
+
+
+@attrs.define
+class Receipt:
+    """The carrier's word about the fate of a part."""
+
+    carrier: str
+    keys: tuple[str, ...]
+    """Normal forms of its id, most trusted first."""
+    at: float
+    event: Event | None
+    """None for a word that is not final: recorded, nothing moves."""
+    number: str = ""
+    """Digits of the subscriber, to tell two messages with a reused id apart."""
+    detail: str | None = None
+    """The carrier's own words: state and error."""
+
+
+@attrs.define
+class Inbound:
+    """A message from a subscriber."""
+
+    carrier: str
+    at: float
+    sender: str
+    to: str
+    text: str
+    octets: bytes
+    data_coding: int
+    esm_class: int
+
+
+Result = Answer | NotSent | Lost | Receipt | Inbound
+
+
+# --- what the store answers -----------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Kept:
+    """The message is on disk."""
+
+    message: int
+
+
+@attrs.frozen
+class Duplicate:
+    """The same request was kept before, as this message."""
+
+    message: int
+
+
+@attrs.frozen
+class Conflict:
+    """The reference was used before for another request: that message."""
+
+    message: int
+    ref: str
+
+
+@attrs.frozen
+class Move:
+    """A change asked for from outside the carrier's word: cancel, expire, give up waiting, make due."""
+
+    part: int
+    event: Event
+    reason: str | None = None
+
+
+@attrs.frozen
+class Due:
+    """A part whose time has come: scheduled, pausing before another try, or out of patience."""
+
+    part: int
+    status: Status
+    queue: int
+
+
+@attrs.frozen
+class Wanted:
+    """A wish for the next waiting parts of a queue, after the place (deadline, id) already held in memory."""
+
+    queue: int
+    after: tuple[float, int] | None
+    limit: int
+
+
+@attrs.frozen
+class EventBatch:
+    """Parts that came to one status in one commit: a row of the event log."""
+
+    seq: int
+    at: float
+    status: Status
+    parts: tuple[int, ...]
+
+
+@attrs.frozen
+class Moved:
+    """A part that really changed its status."""
+
+    part: int
+    status: Status
+
+
+@attrs.frozen
+class QueueName:
+    """What a queue is: traffic of one lane, under one route rule, from one API key."""
+
+    lane: str
+    rule: str
+    api_key: str
+
+
+@attrs.frozen
+class QueueState:
+    """A queue as it stands on disk."""
+
+    queue: int
+    name: QueueName
+    waiting: int
+
+
+@attrs.frozen(kw_only=True)
+class TimelineEntry:
+    """One thing that happened to a part."""
+
+    at: float
+    part: int
+    event: str
+    carrier: str | None = None
+    attempt: int = 0
+    detail: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class MessageView:
+    """A message as the read doors show it."""
+
+    id: int
+    status: Status
+    to: str
+    sender: str
+    lane: str
+    api_key: str
+    parts: int
+    created_at: float
+    deadline: float
+    client_ref: str | None
+    country: str | None
+    send_at: float | None
+    metadata: str | None
+    carrier: str | None
+    carrier_message_id: str | None
+    sent_at: float | None
+    finished_at: float | None
+    reason: str | None
+    part_statuses: tuple[Status, ...] = ()
+    timeline: tuple[TimelineEntry, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class MessageQuery:
+    """Which messages to list, newest first.  ``api_key`` None means all of them (the operator's view)."""
+
+    api_key: str | None = None
+    id: int | None = None
+    to: str | None = None
+    status: Status | None = None
+    since: float | None = None
+    limit: int = 100
+    before: int | None = None
+    """Cursor: only messages with a smaller id."""
+
+
+@attrs.frozen(kw_only=True)
+class Ledger:
+    """The conservation law in numbers: accepted = Σ by status, of messages and of parts."""
+
+    accepted: int
+    messages: Mapping[str, int]
+    parts_accepted: int
+    parts: Mapping[str, int]
+    parked: int
+
+    @property
+    def imbalance(self) -> int:
+        """How many messages and parts are unaccounted for: zero, or there is a defect."""
+        return abs(self.accepted - sum(self.messages.values())) + abs(self.parts_accepted - sum(self.parts.values()))
+
+
+@attrs.frozen(kw_only=True)
+class Verification:
+    """What a recount of the whole store found.  ``problems`` is empty when all is well."""
+
+    ledger: Ledger
+    problems: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+@attrs.frozen(kw_only=True)
+class Verdict:
+    """What became of one row of a request.  ``message`` is set when it is kept, now or before."""
+
+    message: int | None = None
+    replayed: bool = False
+    reason: str | None = None
+    field: str | None = None
+    text: str | None = None
+    """One sentence for the caller."""
+    to: str | None = None
+    parts: int = 0
+
+    @property
+    def accepted(self) -> bool:
+        return self.message is not None and self.reason is None

@@ -1,0 +1,116 @@
+-- Times are seconds since the Unix epoch.  A part's id is its message's id << 8 | number, number 0 = the only part.
+
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- A queue is (lane, route rule, API key): a dead carrier's backlog is never scanned by anyone else.
+CREATE TABLE queue (
+    id      INTEGER PRIMARY KEY,
+    lane    TEXT NOT NULL,
+    rule    TEXT NOT NULL,
+    api_key TEXT NOT NULL,
+    UNIQUE (lane, rule, api_key)
+);
+
+-- Written once, at accept.  status only for messages of several parts; for one part it is the part's.
+CREATE TABLE message (
+    id         INTEGER PRIMARY KEY,
+    api_key    TEXT NOT NULL,
+    queue      INTEGER NOT NULL,
+    to_addr    TEXT NOT NULL,
+    sender     TEXT NOT NULL,
+    text       TEXT,
+    alphabet   TEXT NOT NULL,
+    reference  INTEGER NOT NULL,
+    bounds     TEXT,
+    created_at REAL NOT NULL,
+    deadline   REAL NOT NULL,
+    send_at    REAL,
+    country    TEXT,
+    client_ref TEXT,
+    metadata   TEXT,
+    options    TEXT,
+    receipt    INTEGER NOT NULL,
+    status     TEXT
+);
+CREATE INDEX message_to ON message (to_addr, id);
+
+-- The lean row that moves: its present attempt, and its whole history as lines "ms|event|carrier|attempt|detail".
+CREATE TABLE part (
+    id                 INTEGER PRIMARY KEY,
+    queue              INTEGER NOT NULL,
+    status             TEXT NOT NULL,
+    deadline           REAL NOT NULL,
+    due_at             REAL,
+    attempt            INTEGER NOT NULL,
+    tries              INTEGER NOT NULL,
+    fence              INTEGER NOT NULL,
+    carrier            TEXT,
+    pinned             TEXT,
+    key                TEXT,
+    carrier_message_id TEXT,
+    sent_at            REAL,
+    finished_at        REAL,
+    reason             TEXT,
+    history            TEXT NOT NULL
+);
+CREATE INDEX part_waiting ON part (queue, deadline, id) WHERE status = 'accepted' AND due_at IS NULL;
+CREATE INDEX part_due ON part (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX part_sending ON part (id) WHERE status = 'sending';
+CREATE INDEX part_doubt ON part (id) WHERE status = 'in_doubt';
+CREATE INDEX part_key ON part (carrier, key) WHERE key IS NOT NULL;
+
+-- What may not be accepted twice: client_refs, rows of an Idempotency-Key, and the key itself (message 0).
+CREATE TABLE ref (
+    api_key     TEXT NOT NULL,
+    ref         TEXT NOT NULL,
+    fingerprint BLOB NOT NULL,
+    message     INTEGER NOT NULL,
+    at          REAL NOT NULL,
+    PRIMARY KEY (api_key, ref)
+) WITHOUT ROWID;
+CREATE INDEX ref_at ON ref (at);
+
+-- Receipts that match nothing yet, and every spelling of an id they may be found by.
+CREATE TABLE parked (
+    id      INTEGER PRIMARY KEY,
+    carrier TEXT NOT NULL,
+    at      REAL NOT NULL,
+    event   TEXT,
+    number  TEXT NOT NULL,
+    detail  TEXT
+);
+CREATE TABLE parked_key (
+    carrier TEXT NOT NULL,
+    key     TEXT NOT NULL,
+    parked  INTEGER NOT NULL,
+    PRIMARY KEY (carrier, key, parked)
+) WITHOUT ROWID;
+
+CREATE TABLE inbound (
+    id          INTEGER PRIMARY KEY,
+    carrier     TEXT NOT NULL,
+    at          REAL NOT NULL,
+    from_addr   TEXT NOT NULL,
+    to_addr     TEXT NOT NULL,
+    text        TEXT NOT NULL,
+    octets      BLOB NOT NULL,
+    data_coding INTEGER NOT NULL,
+    esm_class   INTEGER NOT NULL
+);
+
+-- The cursor log: one row per verb, status and commit, part ids packed as 8 octets each.
+CREATE TABLE event (
+    seq    INTEGER PRIMARY KEY AUTOINCREMENT,
+    at     REAL NOT NULL,
+    status TEXT NOT NULL,
+    parts  BLOB NOT NULL
+);
+
+-- Counters changed in the transaction that changes what they count; verify recounts.
+CREATE TABLE ledger (
+    name TEXT PRIMARY KEY,
+    n    INTEGER NOT NULL
+) WITHOUT ROWID;

@@ -1,0 +1,242 @@
+"""The store on SQLite: one file, one writing connection, WAL, every commit on disk before anyone hears of it."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import IO
+
+from connector.errors import StoreBroken, StoreError, StoreFull, StoreInUse, StoreTooNew
+from connector.lifecycle import Status, message_status
+from connector.model import (
+    Claim,
+    Conflict,
+    Due,
+    Duplicate,
+    EventBatch,
+    Kept,
+    Ledger,
+    Message,
+    MessageQuery,
+    MessageView,
+    Move,
+    Moved,
+    Owner,
+    Part,
+    QueueName,
+    QueueState,
+    Result,
+    Verification,
+    Wanted,
+)
+from connector.store import sqlite_reads as reads
+from connector.store.sqlite_results import Results
+from connector.store.sqlite_writes import Writes
+from connector.store.tally import Tally, pack_parts
+
+SCHEMA_VERSION = 1
+
+_FULL = sqlite3.SQLITE_FULL
+_BROKEN = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY})
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn SQLite's errors into ours: what the caller must do next is in the type."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == _FULL:
+            raise StoreFull("the disk is full") from error
+        if code in _BROKEN:
+            raise StoreBroken(f"the store cannot be read or written: {error}") from error
+        raise StoreError(f"the store refused: {error}") from error
+
+
+class SqliteEngine:
+    """The verbs of the store on one SQLite file, synchronous; `Store` gives them to the event loop.
+
+    Writing verbs run inside `begin` … `commit`, on one thread at a time.  Reading verbs use connections of their own
+    and see what is committed.  Raises StoreInUse when another connector has the file, StoreTooNew when a newer version
+    wrote it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, node: str = "one") -> None:
+        self.path = Path(path)
+        self._node = node
+        self._lock = _lock(self.path)
+        with _translated():
+            self._db = _connect(self.path)
+            _migrate(self._db)
+            fence = _next_fence(self._db)
+            self._dispatch_reader = _connect(self.path, read_only=True)
+            self._door_reader = _connect(self.path, read_only=True)
+        self.owner = Owner(node, fence)
+        self._tally = Tally()
+        self._writes = Writes(self._db, self._tally)
+        self._results = Results(self._db, self._tally)
+
+    def close(self) -> None:
+        """Close the file and let go of the lock."""
+        for connection in (self._dispatch_reader, self._door_reader, self._db):
+            connection.close()
+        self._lock.close()
+
+    # --- transactions ---
+
+    def begin(self) -> None:
+        self._tally.clear()
+        with _translated():
+            self._db.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        with _translated():
+            _write_tally(self._db, self._tally, self._writes.now)
+            self._db.execute("COMMIT")
+
+    def rollback(self) -> None:
+        with _translated():
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+    # --- writing verbs ---
+
+    def queues(self, names: Sequence[QueueName]) -> list[QueueState]:
+        with _translated():
+            return self._writes.queues(names)
+
+    def append(
+        self, messages: Sequence[Message], claims: Sequence[Claim], *, owner: Owner, now: float
+    ) -> list[Kept | Duplicate | Conflict]:
+        with _translated():
+            return self._writes.append(messages, claims, owner=owner, now=now)
+
+    def claim(self, claims: Sequence[Claim], *, owner: Owner, now: float) -> list[Claim]:
+        with _translated():
+            return self._writes.claim(claims, owner=owner, now=now)
+
+    def results(self, results: Sequence[Result], *, owner: Owner, now: float) -> list[Moved]:
+        with _translated():
+            self._writes.now = now
+            return self._results.apply(results, owner=owner)
+
+    def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]:
+        with _translated():
+            return self._writes.change(moves, now=now)
+
+    def recover(self, owner: Owner, *, limit: int, now: float, patience_s: Mapping[str, float]) -> list[Moved]:
+        with _translated():
+            return self._writes.recover(owner, limit=limit, now=now, patience_s=patience_s)
+
+    def sweep(self, limit: int, *, before: float) -> int:
+        with _translated():
+            return self._writes.sweep(limit, before=before)
+
+    # --- reading verbs ---
+
+    def heads(self, wanted: Sequence[Wanted], *, now: float) -> dict[int, list[Part]]:
+        with _translated():
+            return reads.heads(self._dispatch_reader, wanted)
+
+    def due(self, limit: int, *, now: float) -> list[Due]:
+        with _translated():
+            return reads.due(self._dispatch_reader, limit, now)
+
+    def messages(self, query: MessageQuery) -> list[MessageView]:
+        with _translated():
+            return reads.messages(self._door_reader, query)
+
+    def events(self, after: int, limit: int) -> list[EventBatch]:
+        with _translated():
+            return reads.events(self._door_reader, after, limit)
+
+    def ledger(self) -> Ledger:
+        with _translated():
+            return reads.ledger(self._door_reader)
+
+    def verify(self) -> Verification:
+        with _translated():
+            return reads.verify(self._door_reader)
+
+
+def open_read_only(path: str | os.PathLike[str]) -> sqlite3.Connection:
+    """Open a store for reading only, whether or not a connector runs on it.  Raises StoreError if there is none."""
+    if not Path(path).is_file():
+        raise StoreError(f"there is no store at {path}")
+    with _translated():
+        connection = _connect(Path(path), read_only=True)
+        _check_version(connection)
+    return connection
+
+
+def _lock(path: Path) -> IO[str]:
+    """Hold the lock file beside the store for as long as this process lives: two writers would both claim."""
+    lock = open(f"{path}.lock", "w")  # noqa: SIM115 - held until close()
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise StoreInUse(f"another connector is running on {path}: stop it first") from None
+    return lock
+
+
+def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+    if not read_only:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
+
+
+def _check_version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise StoreTooNew(f"the store has schema {version}, this version knows {SCHEMA_VERSION}: run the newer version")
+    return version
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    version = _check_version(connection)
+    folder = resources.files("connector.store").joinpath("schema")
+    scripts = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
+    for number, script in enumerate(scripts, 1):
+        if number > version:
+            connection.executescript(f"BEGIN;\n{script.read_text()}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def _next_fence(connection: sqlite3.Connection) -> int:
+    connection.execute("INSERT INTO meta VALUES ('fence', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1")
+    fence: int = connection.execute("SELECT value FROM meta WHERE name = 'fence'").fetchone()[0]
+    return fence
+
+
+def _write_tally(db: sqlite3.Connection, tally: Tally, now: float) -> None:
+    for message in sorted(tally.split_messages):
+        _refresh_message(db, tally, message)
+    if tally.counters:
+        db.executemany(
+            "INSERT INTO ledger VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = n + excluded.n",
+            [(name, n) for name, n in tally.counters.items() if n],
+        )
+    if tally.events:
+        db.executemany(
+            "INSERT INTO event (at, status, parts) VALUES (?, ?, ?)",
+            [(now, str(status), pack_parts(parts)) for status, parts in tally.events.items()],
+        )
+
+
+def _refresh_message(db: sqlite3.Connection, tally: Tally, message: int) -> None:
+    rows = db.execute("SELECT status FROM part WHERE id BETWEEN ? AND ?", (message << 8 | 1, message << 8 | 255))
+    new = message_status(Status(row[0]) for row in rows)
+    old = db.execute("SELECT status FROM message WHERE id = ?", (message,)).fetchone()[0]
+    if new != old:
+        db.execute("UPDATE message SET status = ? WHERE id = ?", (new.value, message))
+        tally.message_moved(old, new)

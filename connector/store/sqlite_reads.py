@@ -1,0 +1,255 @@
+"""The reading verbs on SQLite: they see what is committed and change nothing."""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from connector.lifecycle import LIVE, Status, message_status
+from connector.model import (
+    Due,
+    EventBatch,
+    Ledger,
+    MessageQuery,
+    MessageView,
+    Part,
+    Verification,
+    Wanted,
+)
+from connector.store.history import entries
+from connector.store.tally import unpack_parts
+
+_HEADS = """
+    SELECT part.id, part.deadline, part.attempt, part.tries, part.pinned, message.to_addr, message.sender,
+        message.text, message.alphabet, message.reference, message.bounds, message.receipt, message.options, queue.lane
+    FROM part JOIN message ON message.id = part.id >> 8 JOIN queue ON queue.id = part.queue
+    WHERE part.queue = ? AND part.status = 'accepted' AND part.due_at IS NULL
+        AND (part.deadline, part.id) > (?, ?)
+    ORDER BY part.deadline, part.id LIMIT ?
+"""
+_VIEW = """
+    SELECT message.id, coalesce(message.status, part.status), message.to_addr, message.sender, queue.lane,
+        message.api_key, message.bounds, message.created_at, message.deadline, message.client_ref, message.country,
+        message.send_at, message.metadata
+    FROM {source} JOIN queue ON queue.id = message.queue
+"""
+_ALL = "message LEFT JOIN part ON part.id = message.id << 8"
+_PARTS = """
+    SELECT id, status, carrier, carrier_message_id, sent_at, finished_at, reason, history
+    FROM part WHERE id BETWEEN ? AND ? ORDER BY id
+"""
+
+
+def heads(db: sqlite3.Connection, wanted: Sequence[Wanted]) -> dict[int, list[Part]]:
+    """Return the next waiting parts of each queue, earliest deadline first."""
+    return {wish.queue: [_part(row, wish.queue) for row in _head_rows(db, wish)] for wish in wanted}
+
+
+def _head_rows(db: sqlite3.Connection, wish: Wanted) -> list[Any]:
+    deadline, part = wish.after or (-1.0, -1)
+    return db.execute(_HEADS, (wish.queue, deadline, part, wish.limit)).fetchall()
+
+
+def _part(row: Any, queue: int) -> Part:
+    (
+        identity,
+        deadline,
+        attempt,
+        tries,
+        pinned,
+        to,
+        sender,
+        text,
+        alphabet,
+        reference,
+        bounds,
+        receipt,
+        options,
+        lane,
+    ) = row
+    cuts = json.loads(bounds) if bounds else None
+    number = identity & 0xFF
+    if cuts:
+        start, end = cuts[number - 1]
+        text = text[start:end]
+    return Part(
+        id=identity,
+        number=number or 1,
+        total=len(cuts) if cuts else 1,
+        queue=queue,
+        lane=lane,
+        to=to,
+        sender=sender,
+        text=text,
+        alphabet=alphabet,
+        reference=reference,
+        deadline=deadline,
+        receipt=bool(receipt),
+        options=options,
+        attempt=attempt,
+        tries=tries,
+        pinned=pinned,
+    )
+
+
+def due(db: sqlite3.Connection, limit: int, now: float) -> list[Due]:
+    """Return parts whose time has come, oldest first."""
+    rows = db.execute(
+        "SELECT id, status, queue FROM part WHERE due_at <= ? ORDER BY due_at LIMIT ?", (now, limit)
+    ).fetchall()
+    return [Due(part, Status(status), queue) for part, status, queue in rows]
+
+
+def events(db: sqlite3.Connection, after: int, limit: int) -> list[EventBatch]:
+    """Return the rows of the event log behind this cursor."""
+    rows = db.execute("SELECT seq, at, status, parts FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+    return [EventBatch(seq, at, Status(status), unpack_parts(parts)) for seq, at, status, parts in rows]
+
+
+# --- messages ---
+
+_RARE = {
+    Status.IN_DOUBT: "message.id IN (SELECT id >> 8 FROM part WHERE part.status = 'in_doubt')",
+    Status.SENDING: "message.id IN (SELECT id >> 8 FROM part WHERE part.status = 'sending')",
+}
+
+
+def messages(db: sqlite3.Connection, query: MessageQuery) -> list[MessageView]:
+    """Return messages, newest first, each with its timeline."""
+    conditions: list[str] = []
+    arguments: list[Any] = []
+    for column, value in (
+        ("message.id = ?", query.id),
+        ("message.api_key = ?", query.api_key),
+        ("message.to_addr = ?", query.to),
+        ("message.created_at >= ?", query.since),
+        ("message.id < ?", query.before),
+    ):
+        if value is not None:
+            conditions.append(column)
+            arguments.append(value)
+    if query.status is not None:
+        condition, values = _status_condition(query.status)
+        conditions.append(condition)
+        arguments += values
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    sql = f"{_VIEW.format(source=_ALL)}{where} ORDER BY message.id DESC LIMIT ?"
+    rows = db.execute(sql, (*arguments, query.limit)).fetchall()
+    return [_view(db, row) for row in rows]
+
+
+def _status_condition(status: Status) -> tuple[str, list[str]]:
+    """Return the condition for a status; the rare ones go by their partial index, not through the whole table."""
+    by_index = _RARE.get(status)
+    if by_index is not None:
+        return f"{by_index} AND coalesce(message.status, part.status) = ?", [status.value]
+    return "coalesce(message.status, part.status) = ?", [status.value]
+
+
+def _view(db: sqlite3.Connection, row: Any) -> MessageView:
+    identity, status, to, sender, lane, api_key, bounds, created, deadline, ref, country, send_at, metadata = row
+    parts = db.execute(_PARTS, (identity << 8, identity << 8 | 255)).fetchall()
+    timeline = [entry for part in parts for entry in entries(part[0], part[7])]
+    # one for the whole message: what its last part to move says
+    newest = max(parts, key=lambda part: part[5] or part[4] or 0)
+    return MessageView(
+        id=identity,
+        status=Status(status),
+        to=to,
+        sender=sender,
+        lane=lane,
+        api_key=api_key,
+        parts=len(json.loads(bounds)) if bounds else 1,
+        created_at=created,
+        deadline=deadline,
+        client_ref=ref,
+        country=country,
+        send_at=send_at,
+        metadata=metadata,
+        carrier=newest[2],
+        carrier_message_id=newest[3],
+        sent_at=newest[4],
+        finished_at=None if Status(status) in LIVE else newest[5],
+        reason=newest[6],
+        part_statuses=tuple(Status(part[1]) for part in parts),
+        timeline=tuple(sorted(timeline, key=lambda entry: entry.at)),
+    )
+
+
+# --- the conservation law ---
+
+
+def ledger(db: sqlite3.Connection) -> Ledger:
+    """Return the counters as they stand."""
+    counters = dict(db.execute("SELECT name, n FROM ledger").fetchall())
+    return Ledger(
+        accepted=counters.get("messages", 0),
+        messages={name[2:]: n for name, n in counters.items() if name.startswith("m:") and n},
+        parts_accepted=counters.get("parts", 0),
+        parts={name[2:]: n for name, n in counters.items() if name.startswith("p:") and n},
+        parked=counters.get("parked", 0),
+    )
+
+
+def verify(db: sqlite3.Connection) -> Verification:
+    """Recount everything and compare it with the counters; check the file itself."""
+    db.execute("BEGIN")  # one snapshot for all the counts
+    try:
+        kept = ledger(db)
+        problems = [f"file: {row[0]}" for row in db.execute("PRAGMA quick_check") if row[0] != "ok"]
+        problems += _compare(kept, recount(db))
+        problems += _messages_against_parts(db)
+    finally:
+        db.execute("COMMIT")
+    return Verification(ledger=kept, problems=tuple(problems))
+
+
+def recount(db: sqlite3.Connection) -> Ledger:
+    """Return what the ledger should say, counted from the rows."""
+    statuses = dict(
+        db.execute(
+            "SELECT coalesce(message.status, part.status), count(*) FROM message"
+            " LEFT JOIN part ON part.id = message.id << 8 GROUP BY 1"
+        ).fetchall()
+    )
+    return Ledger(
+        accepted=db.execute("SELECT count(*) FROM message").fetchone()[0],
+        messages={str(name): n for name, n in statuses.items()},
+        parts_accepted=db.execute("SELECT count(*) FROM part").fetchone()[0],
+        parts=dict(db.execute("SELECT status, count(*) FROM part GROUP BY status").fetchall()),
+        parked=db.execute("SELECT count(*) FROM parked").fetchone()[0],
+    )
+
+
+def _compare(kept: Ledger, counted: Ledger) -> list[str]:
+    problems = []
+    pairs = [
+        ("messages accepted", {"all": kept.accepted}, {"all": counted.accepted}),
+        ("messages", kept.messages, counted.messages),
+        ("parts accepted", {"all": kept.parts_accepted}, {"all": counted.parts_accepted}),
+        ("parts", kept.parts, counted.parts),
+        ("receipts parked", {"all": kept.parked}, {"all": counted.parked}),
+    ]
+    for what, ledger_says, rows_say in pairs:
+        for name in sorted(set(ledger_says) | set(rows_say)):
+            left, right = ledger_says.get(name, 0), rows_say.get(name, 0)
+            if left != right:
+                problems.append(f"{what}, {name}: the ledger says {left}, the rows say {right}")
+    if counted.imbalance:
+        problems.append(f"{counted.imbalance} messages or parts have no status that counts")
+    return problems
+
+
+def _messages_against_parts(db: sqlite3.Connection) -> list[str]:
+    """Check that the stored status of every message of several parts is the one its parts give."""
+    found: dict[int, Counter[Status]] = {}
+    rows = db.execute("SELECT id >> 8, status FROM part WHERE id & 255 > 0 ORDER BY id")
+    for message, status in rows:
+        found.setdefault(message, Counter())[Status(status)] += 1
+    stored = dict(db.execute("SELECT id, status FROM message WHERE status IS NOT NULL").fetchall())
+    return [
+        f"message {message}: status {stored.get(message)}, its parts give {message_status(statuses)}"
+        for message, statuses in found.items()
+        if stored.get(message) != message_status(statuses)
+    ]

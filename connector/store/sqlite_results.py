@@ -1,0 +1,282 @@
+"""What comes back from carriers, on SQLite: settle answers, match receipts, park what matches nothing, keep inbound.
+
+One list in read order is one operation: answers are settled before receipts are matched, so a receipt that follows its
+answer in the same read always finds its part.  The common case is one `executemany` per kind, guarded by
+compare-and-set; only when a row did not move as expected is the kind done again row by row, reading first.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from connector.lifecycle import FINAL, TRANSITIONS, Event, Status, move
+from connector.model import Answer, Inbound, Lost, Moved, NotSent, Owner, Receipt, Result
+from connector.store.history import line
+from connector.store.tally import Tally
+
+KNOWN_IDS = 100_000
+"""Newest carrier ids held in memory, so that a prompt receipt is matched without a look-up on disk."""
+PARKED_KEYS = 100_000
+"""Ids of parked receipts held in memory; above it every answer asks the disk."""
+
+_FINAL_WORDS = {str(status) for status in FINAL}
+_AFTER_SENDING = {event: str(status) for event, status in TRANSITIONS[Status.SENDING].items()}
+_AFTER_SENT = {event: str(status) for event, status in TRANSITIONS[Status.SENT].items()}
+
+_SETTLE = """
+    UPDATE part SET status = ?, key = ?, carrier_message_id = ?, sent_at = coalesce(?, sent_at), due_at = ?,
+        tries = tries + ?, reason = ?, finished_at = ?, history = history || ?
+    WHERE id = ? AND attempt = ? AND fence = ? AND status = 'sending'
+"""
+_FINISH = """
+    UPDATE part SET status = ?, due_at = NULL, finished_at = ?, reason = ?, history = history || ?
+    WHERE id = ? AND status = 'sent'
+"""
+_NOTE = "UPDATE part SET history = history || ? WHERE id = ?"
+
+_Settled = Answer | Lost | NotSent
+
+
+class Results:
+    """The verb `results` on one connection, inside a transaction that the caller opens and closes.
+
+    What it remembers between transactions are hints: they save look-ups and are never trusted without the row.
+    """
+
+    def __init__(self, db: sqlite3.Connection, tally: Tally) -> None:
+        self._db = db
+        self._tally = tally
+        self._known: dict[tuple[str, str], tuple[int, str]] = {}
+        self._parked = self._load_parked()
+
+    def apply(self, results: Sequence[Result], *, owner: Owner) -> list[Moved]:
+        """Write what these mean; return the parts whose status really changed, answers' first."""
+        settled = [result for result in results if isinstance(result, _Settled)]
+        receipts = [result for result in results if isinstance(result, Receipt)]
+        moved = self._settle(settled, owner) if settled else []
+        receipts = self._unpark(settled) + receipts
+        if receipts:
+            moved += self._match(receipts)
+        self._keep_inbound([result for result in results if isinstance(result, Inbound)])
+        return moved
+
+    # --- answers ---
+
+    def _settle(self, settled: Sequence[_Settled], owner: Owner) -> list[Moved]:
+        rows = [_settle_row(result, owner) for result in settled]
+        self._db.execute("SAVEPOINT settle")
+        if self._db.executemany(_SETTLE, rows).rowcount == len(rows):
+            moved = [Moved(row[-3], Status(row[0])) for row in rows]  # type: ignore[arg-type]
+            by_status: dict[str, list[int]] = {}
+            for row in rows:
+                by_status.setdefault(row[0], []).append(row[-3])  # type: ignore[arg-type]
+            for status, parts in by_status.items():
+                self._tally.moved(parts, Status.SENDING, status)
+        else:
+            self._db.execute("ROLLBACK TO settle")
+            moved = [change for result in settled if (change := self._settle_one(result))]
+        self._db.execute("RELEASE settle")
+        self._remember(settled)
+        return moved
+
+    def _settle_one(self, result: _Settled) -> Moved | None:
+        """Settle where the part may have moved meanwhile: a late answer, or one for an attempt that is over."""
+        row = self._db.execute("SELECT status, attempt FROM part WHERE id = ?", (result.part,)).fetchone()
+        if row is None:
+            return None
+        event = _event_of(result)
+        old = Status(row[0])
+        new = move(old, event) if row[1] == result.attempt else None
+        note = line(result.at, event, result.carrier, result.attempt, _detail_of(result))
+        if new is None:
+            self._db.execute(_NOTE, (note, result.part))
+            return None
+        answer = result if isinstance(result, Answer) else None
+        self._db.execute(
+            "UPDATE part SET status = ?, key = ?, carrier_message_id = ?, sent_at = coalesce(?, sent_at), due_at = ?,"
+            " tries = tries + ?, reason = ?, finished_at = ?, history = history || ? WHERE id = ?",
+            (
+                new.value,
+                answer and answer.key,
+                answer and answer.carrier_message_id,
+                result.at if new is Status.SENT else None,
+                None if isinstance(result, NotSent) else result.due_at,
+                answer.burned if answer else 0,
+                None if isinstance(result, NotSent) else result.reason,
+                result.at if new in FINAL else None,
+                note,
+                result.part,
+            ),
+        )
+        self._tally.moved([result.part], old, new)
+        return Moved(result.part, new)
+
+    def _remember(self, settled: Iterable[_Settled]) -> None:
+        known = self._known
+        for result in settled:
+            if isinstance(result, Answer) and result.key is not None:
+                known[result.carrier, result.key] = (result.part, result.to)
+        while len(known) > KNOWN_IDS:
+            del known[next(iter(known))]
+
+    # --- receipts ---
+
+    def _match(self, receipts: Sequence[Receipt]) -> list[Moved]:
+        found = [(receipt, self._find(receipt)) for receipt in receipts]
+        matched = [(receipt, part) for receipt, part in found if part is not None]
+        self._park([receipt for receipt, part in found if part is None])
+        notes = [(_receipt_line(receipt), part) for receipt, part in matched if receipt.event is None]
+        if notes:
+            self._db.executemany(_NOTE, notes)
+        final = [(receipt, part) for receipt, part in matched if receipt.event is not None]
+        return self._finish(final) if final else []
+
+    def _finish(self, final: Sequence[tuple[Receipt, int]]) -> list[Moved]:
+        rows = [
+            (_AFTER_SENT[receipt.event], receipt.at, receipt.detail, _receipt_line(receipt), part)  # type: ignore[index]
+            for receipt, part in final
+        ]
+        self._db.execute("SAVEPOINT finish")
+        if self._db.executemany(_FINISH, rows).rowcount == len(rows):
+            moved = [Moved(row[4], Status(row[0])) for row in rows]
+            by_status: dict[str, list[int]] = {}
+            for row in rows:
+                by_status.setdefault(row[0], []).append(row[4])
+            for status, parts in by_status.items():
+                self._tally.moved(parts, Status.SENT, status)
+        else:
+            self._db.execute("ROLLBACK TO finish")
+            moved = [change for receipt, part in final if (change := self._finish_one(receipt, part))]
+        self._db.execute("RELEASE finish")
+        return moved
+
+    def _finish_one(self, receipt: Receipt, part: int) -> Moved | None:
+        """Apply one final word where the part may not be `sent`; the same word again changes nothing at all."""
+        assert receipt.event is not None
+        old = Status(self._db.execute("SELECT status FROM part WHERE id = ?", (part,)).fetchone()[0])
+        new = move(old, receipt.event)
+        if new is None:
+            if str(old) != _AFTER_SENT[receipt.event]:
+                self._db.execute(_NOTE, (_receipt_line(receipt), part))
+            return None
+        self._db.execute(
+            "UPDATE part SET status = ?, due_at = NULL, finished_at = ?, reason = ?, history = history || ?"
+            " WHERE id = ?",
+            (new.value, receipt.at, receipt.detail, _receipt_line(receipt), part),
+        )
+        self._tally.moved([part], old, new)
+        return Moved(part, new)
+
+    def _find(self, receipt: Receipt) -> int | None:
+        """Return the part a receipt belongs to.
+
+        Several parts under one id (carriers reuse them): the newest whose subscriber fits, and none if none fits.
+        """
+        for key in receipt.keys:
+            known = self._known.get((receipt.carrier, key))
+            if known is not None and _same_number(known[1], receipt.number):
+                return known[0]
+            rows = self._db.execute(
+                "SELECT part.id, message.to_addr FROM part JOIN message ON message.id = part.id >> 8"
+                " WHERE part.carrier = ? AND part.key = ? ORDER BY part.id DESC",
+                (receipt.carrier, key),
+            ).fetchall()
+            if len(rows) == 1:
+                return int(rows[0][0])
+            for part, number in rows:
+                if _same_number(number, receipt.number):
+                    return int(part)
+        return None
+
+    # --- parking ---
+
+    def _load_parked(self) -> set[tuple[str, str]] | None:
+        rows = self._db.execute("SELECT carrier, key FROM parked_key LIMIT ?", (PARKED_KEYS + 1,)).fetchall()
+        return set(rows) if len(rows) <= PARKED_KEYS else None
+
+    def _park(self, receipts: Sequence[Receipt]) -> None:
+        for receipt in receipts:
+            parked = self._db.execute(
+                "INSERT INTO parked (carrier, at, event, number, detail) VALUES (?, ?, ?, ?, ?)",
+                (receipt.carrier, receipt.at, receipt.event and receipt.event.value, receipt.number, receipt.detail),
+            ).lastrowid
+            keys = [(receipt.carrier, key, parked) for key in receipt.keys]
+            self._db.executemany("INSERT OR IGNORE INTO parked_key VALUES (?, ?, ?)", keys)
+            self._tally.counters["parked"] += 1
+            if self._parked is not None:
+                self._parked.update((receipt.carrier, key) for key in receipt.keys)
+        if self._parked is not None and len(self._parked) > PARKED_KEYS:
+            self._parked = None
+
+    def _unpark(self, settled: Iterable[_Settled]) -> list[Receipt]:
+        """Return the parked receipts these answers were missing for, taken out of parking."""
+        parked = self._parked
+        if parked is not None and not parked:
+            return []
+        found: list[Receipt] = []
+        for result in settled:
+            if not isinstance(result, Answer) or result.key is None:
+                continue
+            if parked is None or (result.carrier, result.key) in parked:
+                found += self._take_parked(result.carrier, result.key)
+        return found
+
+    def _take_parked(self, carrier: str, key: str) -> list[Receipt]:
+        rows = self._db.execute(
+            "SELECT parked.id, at, event, number, detail FROM parked JOIN parked_key ON parked_key.parked = parked.id"
+            " WHERE parked_key.carrier = ? AND parked_key.key = ? ORDER BY parked.id",
+            (carrier, key),
+        ).fetchall()
+        for row in rows:
+            self._db.execute("DELETE FROM parked_key WHERE parked = ?", (row[0],))
+            self._db.execute("DELETE FROM parked WHERE id = ?", (row[0],))
+        self._tally.counters["parked"] -= len(rows)
+        if self._parked is not None:
+            self._parked.discard((carrier, key))
+        return [
+            Receipt(carrier, (key,), at, Event(event) if event else None, number, detail)
+            for _, at, event, number, detail in rows
+        ]
+
+    # --- inbound ---
+
+    def _keep_inbound(self, inbound: Sequence[Inbound]) -> None:
+        self._db.executemany(
+            "INSERT INTO inbound (carrier, at, from_addr, to_addr, text, octets, data_coding, esm_class)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(mo.carrier, mo.at, mo.sender, mo.to, mo.text, mo.octets, mo.data_coding, mo.esm_class) for mo in inbound],
+        )
+
+
+def _same_number(ours: str, theirs: str) -> bool:
+    """Tell whether two spellings end alike: carriers swap formats, so the last eight digits decide."""
+    return not ours or not theirs or ours[-8:] == theirs[-8:]
+
+
+def _event_of(result: _Settled) -> Event:
+    if isinstance(result, Answer):
+        return result.event
+    return Event.LOST if isinstance(result, Lost) else Event.NOT_WRITTEN
+
+
+def _detail_of(result: _Settled) -> str | None:
+    if isinstance(result, Answer):
+        return result.detail or result.carrier_message_id
+    return result.reason
+
+
+def _receipt_line(receipt: Receipt) -> str:
+    return line(receipt.at, receipt.event or "receipt", receipt.carrier, 0, receipt.detail)
+
+
+def _settle_row(result: _Settled, owner: Owner) -> tuple[object, ...]:
+    event = _event_of(result)
+    status = _AFTER_SENDING[event]
+    note = line(result.at, event, result.carrier, result.attempt, _detail_of(result))
+    tail = (result.at if status in _FINAL_WORDS else None, note, result.part, result.attempt, owner.fence)
+    if isinstance(result, Answer):
+        sent_at = result.at if event is Event.ACKNOWLEDGED else None
+        middle = (sent_at, result.due_at, result.burned, result.reason)
+        return (status, result.key, result.carrier_message_id, *middle, *tail)
+    if isinstance(result, Lost):
+        return (status, None, None, None, result.due_at, 0, result.reason, *tail)
+    return (status, None, None, None, None, 0, None, *tail)

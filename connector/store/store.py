@@ -1,0 +1,149 @@
+"""The store as the event loop sees it: every verb takes many, and returns when its commit is on disk."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import trio
+
+from connector.model import (
+    Claim,
+    Conflict,
+    Due,
+    Duplicate,
+    EventBatch,
+    Kept,
+    Ledger,
+    Message,
+    MessageQuery,
+    MessageView,
+    Move,
+    Moved,
+    Owner,
+    Part,
+    QueueName,
+    QueueState,
+    Result,
+    Verification,
+    Wanted,
+)
+from connector.store.batcher import BatcherStatistics, Urgency, Writer
+
+
+class Engine(Protocol):
+    """What keeps the rows: the same verbs, synchronous.  Writing verbs run between `begin` and `commit`."""
+
+    owner: Owner
+
+    def begin(self) -> None: ...
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+    def close(self) -> None: ...
+
+    def queues(self, names: Sequence[QueueName]) -> list[QueueState]: ...
+    def append(
+        self, messages: Sequence[Message], claims: Sequence[Claim], *, owner: Owner, now: float
+    ) -> list[Kept | Duplicate | Conflict]: ...
+    def claim(self, claims: Sequence[Claim], *, owner: Owner, now: float) -> list[Claim]: ...
+    def results(self, results: Sequence[Result], *, owner: Owner, now: float) -> list[Moved]: ...
+    def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]: ...
+    def recover(self, owner: Owner, *, limit: int, now: float, patience_s: Mapping[str, float]) -> list[Moved]: ...
+    def sweep(self, limit: int, *, before: float) -> int: ...
+
+    def heads(self, wanted: Sequence[Wanted], *, now: float) -> dict[int, list[Part]]: ...
+    def due(self, limit: int, *, now: float) -> list[Due]: ...
+    def messages(self, query: MessageQuery) -> list[MessageView]: ...
+    def events(self, after: int, limit: int) -> list[EventBatch]: ...
+    def ledger(self) -> Ledger: ...
+    def verify(self) -> Verification: ...
+
+
+class Store:
+    """The verbs of an engine, run by a writer.
+
+    Claims and results are shielded from cancellation: their commit cannot be undone, so whoever asked must hear of it.
+    Every verb raises StoreError where its transaction failed, StoreBroken where the store can promise nothing more.
+    """
+
+    def __init__(self, engine: Engine, writer: Writer) -> None:
+        self._engine = engine
+        self._writer = writer
+        self.owner = engine.owner
+
+    async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
+        """Run the writer until cancelled."""
+        await self._writer.run(task_status=task_status)
+
+    def statistics(self) -> BatcherStatistics:
+        return self._writer.statistics()
+
+    async def queues(self, names: Sequence[QueueName]) -> list[QueueState]:
+        """Open these queues and return all there are, with what waits in each."""
+        return await self._writer.put(Urgency.REST, len(names), lambda: self._engine.queues(names))
+
+    async def append(
+        self, messages: Sequence[Message], claims: Sequence[Claim] = (), *, now: float, urgent: bool = False
+    ) -> list[Kept | Duplicate | Conflict]:
+        """Keep messages with their parts; parts named in ``claims`` are claimed in the same commit.
+
+        Of a message that is a Duplicate or a Conflict nothing is written.
+        """
+        urgency = Urgency.URGENT_APPEND if urgent else Urgency.APPEND
+        return await self._writer.put(
+            urgency, len(messages), lambda: self._engine.append(messages, claims, owner=self.owner, now=now)
+        )
+
+    async def claim(self, claims: Sequence[Claim], *, now: float) -> list[Claim]:
+        """Move waiting parts to `sending`; return the claims that won (the others moved meanwhile)."""
+        with trio.CancelScope(shield=True):
+            won = await self._writer.put(
+                Urgency.CLAIM, len(claims), lambda: self._engine.claim(claims, owner=self.owner, now=now)
+            )
+        return won
+
+    async def results(self, results: Sequence[Result], *, now: float) -> list[Moved]:
+        """Settle answers, match or park receipts, keep inbound messages: one list, in read order, one commit."""
+        with trio.CancelScope(shield=True):
+            moved = await self._writer.put(
+                Urgency.RESULTS, len(results), lambda: self._engine.results(results, owner=self.owner, now=now)
+            )
+        return moved
+
+    async def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]:
+        """Cancel, expire, make due, give up: compare-and-set on the table of moves; return what really moved."""
+        return await self._writer.put(Urgency.REST, len(moves), lambda: self._engine.change(moves, now=now))
+
+    async def recover(self, *, limit: int, now: float, patience_s: Mapping[str, float]) -> list[Moved]:
+        """Put up to ``limit`` parts left in `sending` by an earlier life in doubt."""
+        return await self._writer.put(
+            Urgency.REST,
+            limit,
+            lambda: self._engine.recover(self.owner, limit=limit, now=now, patience_s=patience_s),
+        )
+
+    async def sweep(self, limit: int, *, before: float) -> int:
+        """Forget up to ``limit`` references older than ``before`` whose message is not live; return how many."""
+        return await self._writer.put(Urgency.REST, limit, lambda: self._engine.sweep(limit, before=before))
+
+    async def heads(self, wanted: Sequence[Wanted], *, now: float) -> dict[int, list[Part]]:
+        """Return the next waiting parts of each queue, earliest deadline first; nothing is locked."""
+        return await self._writer.peek(lambda: self._engine.heads(wanted, now=now))
+
+    async def due(self, limit: int, *, now: float) -> list[Due]:
+        """Return parts whose time has come."""
+        return await self._writer.peek(lambda: self._engine.due(limit, now=now))
+
+    async def messages(self, query: MessageQuery) -> list[MessageView]:
+        """Return messages with their timelines, newest first."""
+        return await self._writer.read(lambda: self._engine.messages(query))
+
+    async def events(self, after: int, limit: int) -> list[EventBatch]:
+        """Return the event log behind a cursor."""
+        return await self._writer.read(lambda: self._engine.events(after, limit))
+
+    async def ledger(self) -> Ledger:
+        """Return the counters."""
+        return await self._writer.read(self._engine.ledger)
+
+    async def verify(self) -> Verification:
+        """Recount the whole store against its counters."""
+        return await self._writer.read(self._engine.verify)

@@ -1,0 +1,76 @@
+"""What a transaction changed, gathered while it runs and written once before it commits.
+
+The ledger's counters, the event log's rows and the statuses of messages of several parts all follow from the same
+list of moves, so the verbs only say what moved.
+"""
+
+import struct
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from connector.lifecycle import Status
+from connector.model import is_whole
+
+
+def pack_parts(parts: Sequence[int]) -> bytes:
+    """Return part ids as 8 octets each, big endian."""
+    return struct.pack(f">{len(parts)}q", *parts)
+
+
+def unpack_parts(packed: bytes) -> tuple[int, ...]:
+    """Return the part ids packed by `pack_parts`."""
+    return struct.unpack(f">{len(packed) // 8}q", packed)
+
+
+class Tally:
+    """The moves of one transaction."""
+
+    def __init__(self) -> None:
+        self.counters: Counter[str] = Counter()
+        self.events: dict[str, list[int]] = defaultdict(list)
+        self.split_messages: set[int] = set()
+        """Messages of several parts whose status may have changed."""
+
+    def clear(self) -> None:
+        self.counters.clear()
+        self.events.clear()
+        self.split_messages.clear()
+
+    def accepted(self, messages: int, parts: int) -> None:
+        """Count newly kept messages and their parts."""
+        self.counters["messages"] += messages
+        self.counters["parts"] += parts
+
+    def entered(self, part: int, status: str) -> None:
+        """A new part has this status (and its message too, where it is the only one)."""
+        self.counters[f"p:{status}"] += 1
+        self.events[status].append(part)
+        if is_whole(part):
+            self.counters[f"m:{status}"] += 1
+        else:
+            self.split_messages.add(part >> 8)
+
+    def moved(self, parts: Iterable[int], old: str, new: str) -> None:
+        """These parts went from one status to another."""
+        moved = list(parts)
+        self.events[new] += moved
+        if old == new:
+            return
+        whole = 0
+        for part in moved:
+            if is_whole(part):
+                whole += 1
+            else:
+                self.split_messages.add(part >> 8)
+        self._shift("p", old, new, len(moved))
+        self._shift("m", old, new, whole)
+
+    def message_moved(self, old: str | None, new: Status) -> None:
+        """The status of a message of several parts changed (None: it is new)."""
+        if old is not None:
+            self.counters[f"m:{old}"] -= 1
+        self.counters[f"m:{new}"] += 1
+
+    def _shift(self, what: str, old: str, new: str, count: int) -> None:
+        self.counters[f"{what}:{old}"] -= count
+        self.counters[f"{what}:{new}"] += count
