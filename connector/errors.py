@@ -100,3 +100,7 @@ class ApiError(CarrierlineError):
         super().__init__(problem)
         self.status = status
         self.problem = problem
+
+
+class InputError(CarrierlineError):
+    """A file handed to us cannot be used as what it is meant to be; the message says what to change."""

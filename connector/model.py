@@ -110,6 +110,9 @@ class SendRequest:
     """ISO 3166 code that national spellings of ``to`` are read by."""
     send_at: float | None = None
     deadline: float | None = None
+    """A moment after which it is of no use."""
+    deadline_in_s: float | None = None
+    """The same counted from the moment it may be sent; not both."""
     metadata: Mapping[str, Any] | None = None
     receipt: bool = True
     options: Mapping[str, Any] | None = None

@@ -154,6 +154,10 @@ class SqliteEngine:
         with _translated():
             return reads.events(self._door_reader, after, limit)
 
+    def last_id(self) -> int:
+        with _translated():
+            return int(self._door_reader.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()[0])
+
     def ledger(self) -> Ledger:
         with _translated():
             return reads.ledger(self._door_reader)

@@ -169,8 +169,10 @@ class Results:
     def _find(self, receipt: Receipt) -> int | None:
         """Return the part a receipt belongs to.
 
-        Several parts under one id (carriers reuse them): the newest whose subscriber fits, and none if none fits.
+        Several parts under one id (carriers reuse them), or several readings of the id: only one whose subscriber fits,
+        the newest of them.  Never a guess.
         """
+        sure = len(receipt.keys) == 1
         for key in receipt.keys:
             known = self._known.get((receipt.carrier, key))
             if known is not None and _same_number(known[1], receipt.number):
@@ -180,7 +182,7 @@ class Results:
                 " WHERE part.carrier = ? AND part.key = ? ORDER BY part.id DESC",
                 (receipt.carrier, key),
             ).fetchall()
-            if len(rows) == 1:
+            if len(rows) == 1 and sure:
                 return int(rows[0][0])
             for part, number in rows:
                 if _same_number(number, receipt.number):

@@ -1,0 +1,228 @@
+"""The single meeting place: builds the parts from the configuration, owns the nursery they live in, and drains it."""
+
+import logging
+import os
+import random
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import attrs
+import trio
+
+from connector.carrier.carrier import Carrier, CarrierStatistics
+from connector.carrier.link import Connect, connect_tcp
+from connector.config import Config, KeyConfig
+from connector.model import QueueName, SendRequest, Verdict
+from connector.pipeline.dispatch import Dispatch
+from connector.pipeline.due import Clockwork
+from connector.pipeline.ids import Ids
+from connector.pipeline.intake import Intake, References
+from connector.pipeline.lanes import Lanes
+from connector.pipeline.normalise import Normaliser
+from connector.pipeline.queries import Queries
+from connector.pipeline.recover import recover
+from connector.pipeline.results import Results
+from connector.pipeline.router import Router
+from connector.store.batcher import BatcherStatistics, ThreadWriter
+from connector.store.sqlite import SqliteEngine
+from connector.store.store import Store
+
+log = logging.getLogger("carrierline")
+
+DISK_LOOK_EVERY_S = 1.0
+
+
+def steady_wall_clock() -> Callable[[], float]:
+    """Return a clock of seconds since the epoch that runs at the pace of trio's: a wall clock that is set while we
+    run moves no deadline and ends no session.  Inside `trio.run` only."""
+    offset = time.time() - trio.current_time()
+    return lambda: trio.current_time() + offset
+
+
+@attrs.frozen
+class QueueStatistics:
+    """What waits in a lane."""
+
+    lane: str
+    waiting: int
+    """Parts."""
+
+
+@attrs.frozen
+class ConnectorStatistics:
+    """The whole connector at one moment."""
+
+    carriers: tuple[CarrierStatistics, ...]
+    queues: tuple[QueueStatistics, ...]
+    store: BatcherStatistics
+    rows: Mapping[str, int]
+    """Rows accepted, replayed and refused since the start."""
+    parts: Mapping[str, int]
+    """Parts by the status they came to since the start."""
+    recovered: int
+    """Parts found on the wire at the start."""
+    draining: bool
+
+
+class Connector:
+    """A running connector.  Time, randomness and the network are arguments; the defaults are the real ones."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        *,
+        clock: Callable[[], float],
+        random: random.Random,
+        connect: Connect = connect_tcp,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.config = config
+        self._store = store
+        self._clock = clock
+        self._random = random
+        self._disk_looked_at = -DISK_LOOK_EVERY_S
+        self._disk_is_low = False
+        self._queue_ids: dict[tuple[str, str, str], int] = {}
+        self._ids = Ids(clock)
+        self._recovered = 0
+        router = Router(config.route)
+        self._names = [
+            QueueName(lane, rule, key.name)
+            for key in config.api.key
+            for lane in key.lanes
+            for rule in router.rules(lane)
+        ]
+        self._lanes = Lanes(config.lane, {str(route.name): route.carriers for route in config.route})
+        self._results = Results(store, self._lanes, self._wake_dispatch, clock)
+        self.carriers = {
+            carrier.name: Carrier(
+                carrier,
+                config.lane,
+                self._results,
+                passwords=[bind.read_password(environ) for bind in carrier.bind],
+                connect=connect,
+                clock=clock,
+                random=random,
+            )
+            for carrier in config.carrier
+        }
+        self._dispatch = Dispatch(store, self._lanes, self.carriers, config.lane, router.carriers, clock)
+        references = References(random)
+        normaliser = Normaliser(config, router, self._queue_ids, self._next_id, references.next)
+        self.intake = Intake(config, normaliser, store, self._lanes, self._dispatch, clock, self.disk_low)
+        self.queries = Queries(store)
+        self._clockwork = Clockwork(
+            store, self._lanes, self._wake_dispatch, clock, remember_refs_s=config.store.idempotency_s
+        )
+
+    def _wake_dispatch(self) -> None:
+        self._dispatch.wake()
+
+    def _next_id(self) -> int:
+        return self._ids.next()
+
+    def disk_low(self) -> bool:
+        """Tell whether the store's disk has less room than the configuration wants kept; looked up once a second."""
+        now = self._clock()
+        if now - self._disk_looked_at >= DISK_LOOK_EVERY_S:
+            folder = Path(self.config.store.path).absolute().parent
+            self._disk_is_low = shutil.disk_usage(folder).free < self.config.store.min_free_mb * 1_000_000
+            self._disk_looked_at = now
+        return self._disk_is_low
+
+    def statistics(self) -> ConnectorStatistics:
+        """Return the numbers of this moment."""
+        waiting: dict[str, int] = dict.fromkeys(self.config.lane, 0)
+        for queue in self._lanes.queues():
+            waiting[queue.lane] = waiting.get(queue.lane, 0) + queue.waiting
+        return ConnectorStatistics(
+            carriers=tuple(carrier.statistics() for carrier in self.carriers.values()),
+            queues=tuple(QueueStatistics(lane, count) for lane, count in waiting.items()),
+            store=self._store.statistics(),
+            rows=dict(self.intake.counts),
+            parts={str(status): count for status, count in self._results.counts.items()},
+            recovered=self._recovered,
+            draining=self.intake.draining,
+        )
+
+    async def send(
+        self, requests: Sequence[SendRequest], *, key: KeyConfig | None = None, idempotency_key: str | None = None
+    ) -> list[Verdict]:
+        """Accept messages in the name of an API key (the first of the configuration unless given).
+
+        Returns a verdict for each, in order, when all accepted ones are on disk.  Raises IntakeRefused and KeyReused
+        as `Intake.accept` does.
+        """
+        return await self.intake.accept(key or self.config.api.key[0], requests, idempotency_key=idempotency_key)
+
+    # --- its life ---
+
+    async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
+        """Run until cancelled; started when intake is open, whatever the carriers do.  `drain` first for a clean end.
+
+        The store outlives everything that writes to it: what has come back when the end comes still reaches the disk.
+        """
+        async with trio.open_nursery() as outer:
+            store_scope: trio.CancelScope = await outer.start(self._run_store)
+            try:
+                await self._open()
+                async with trio.open_nursery() as nursery:
+                    await nursery.start(self._results.run)
+                    await nursery.start(self._dispatch.run)
+                    await nursery.start(self._clockwork.run)
+                    for carrier in self.carriers.values():
+                        nursery.start_soon(carrier.run)
+                    task_status.started()
+            finally:
+                store_scope.cancel()
+
+    async def _run_store(self, *, task_status: "trio.TaskStatus[trio.CancelScope]") -> None:
+        with trio.CancelScope(shield=True) as scope:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self._store.run)
+                task_status.started(scope)
+
+    async def _open(self) -> None:
+        patience_s = {name: lane.patience_s for name, lane in self.config.lane.items()}
+        self._recovered = await recover(self._store, patience_s, self._clock)
+        self._ids = Ids(self._clock, last=await self._store.last_id())
+        states = await self._store.queues(self._names)
+        self._lanes.open(states)
+        self._queue_ids.update({(s.name.lane, s.name.rule, s.name.api_key): s.queue for s in states})
+
+    async def drain(self) -> None:
+        """Take nothing new, wait for what is on the wire, unbind: bounded by the binds' ``drain``."""
+        self.intake.draining = True
+        self._dispatch.stop()
+        async with trio.open_nursery() as nursery:
+            for carrier in self.carriers.values():
+                nursery.start_soon(carrier.drain)
+        await self._results.settled()
+
+
+def open_store(config: Config) -> tuple[SqliteEngine, Store]:
+    """Open the configured store.  Raises StoreInUse, StoreTooNew or StoreBroken."""
+    engine = SqliteEngine(config.store.path)
+    return engine, Store(engine, ThreadWriter(engine, time.monotonic))
+
+
+@asynccontextmanager
+async def open_connector(config: Config) -> AsyncIterator[Connector]:
+    """Run a connector in this process, without its HTTP door, for as long as the block lasts; drain it at the end."""
+    engine, store = open_store(config)
+    try:
+        connector = Connector(config, store, clock=steady_wall_clock(), random=random.Random())
+        async with trio.open_nursery() as nursery:
+            await nursery.start(connector.run)
+            try:
+                yield connector
+            finally:
+                with trio.CancelScope(shield=True):
+                    await connector.drain()
+                nursery.cancel_scope.cancel()
+    finally:
+        engine.close()

@@ -1,0 +1,415 @@
+"""One link of a bind, from the first octet to the last: a task that reads, one that writes, one that keeps time."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import attrs
+import trio
+
+from connector.carrier.backoff import Ended
+from connector.carrier.translate import Translator, outcome_for
+from connector.config import BindConfig
+from connector.errors import EncodeError
+from connector.model import NotSent, Part, Reason, Result
+from connector.smpp import tables
+from connector.smpp.events import (
+    Answered,
+    BindRefused,
+    Bound,
+    Event,
+    LinkDead,
+    Notified,
+    Requested,
+    Strange,
+    Unanswered,
+    UnbindReceived,
+    Unbound,
+)
+from connector.smpp.outcomes import Outcome, status_name
+from connector.smpp.pdu import (
+    BindReceiver,
+    BindTransceiver,
+    BindTransmitter,
+    DataSm,
+    DataSmResp,
+    DeliverSm,
+    DeliverSmResp,
+    Pdu,
+    Unbind,
+)
+from connector.smpp.session import Session
+from connector.smpp.tables import Role
+from connector.smpp.timers import Timers
+
+log = logging.getLogger("carrierline.bind")
+
+READ_BYTES = 262_144
+"""One read takes whole windows of answers and receipts."""
+LONGEST_NAP_S = 1.0
+LAST_WORDS_S = 1.0
+SMOOTHING = 0.01
+"""Weight of one answer in the response time: a window or two of answers make the figure."""
+
+_BIND_PDUS = {"transceiver": BindTransceiver, "transmitter": BindTransmitter, "receiver": BindReceiver}
+_VERSIONS = {"3.3": tables.SMPP_33, "3.4": tables.SMPP_34, "5.0": tables.SMPP_50}
+_CREDENTIALS = frozenset({tables.ESME_RINVPASWD, tables.ESME_RINVSYSID, tables.ESME_RINVSYSTYP})
+_BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError)
+
+
+@attrs.define
+class Batch:
+    """What came back at once: results in read order, and the answers owed once they are on disk."""
+
+    respond: "Callable[[Sequence[Pdu]], None]"
+    """To be called with ``responses`` when the results are on disk."""
+    results: list[Result] = attrs.field(factory=list)
+    responses: list[Pdu] = attrs.field(factory=list)
+    returned: dict[int, Part] = attrs.field(factory=dict)
+    """Parts that may wait again at once, by id."""
+
+
+class Inbox(Protocol):
+    """Where a carrier puts what comes back; both calls return at once."""
+
+    def put(self, batch: Batch) -> None:
+        """Take these results to disk, then answer what is owed."""
+
+    def credit_changed(self) -> None:
+        """Places became free, or a bind came or went."""
+
+
+@attrs.frozen
+class Terms:
+    """What all links of one bind have in common."""
+
+    name: str
+    config: BindConfig
+    password: str = attrs.field(repr=False)
+    translator: Translator
+    inbox: Inbox
+    slow_down: Callable[[], None]
+    """To be called when the carrier says that it is too much."""
+    bound: Callable[[], None]
+    """To be called when the bind stands."""
+    clock: Callable[[], float]
+
+    @property
+    def carrier(self) -> str:
+        return self.translator.config.name
+
+    def bind_pdu(self) -> Pdu:
+        """Return the request that opens a session."""
+        return _BIND_PDUS[self.config.mode](
+            system_id=self.config.system_id,
+            password=self.password,
+            system_type=self.config.system_type,
+            interface_version=_VERSIONS[self.config.interface_version],
+        )
+
+    def session(self) -> Session:
+        """Return a fresh session."""
+        return Session(
+            Role.ESME,
+            window_size=self.config.window_size,
+            timers=Timers(response_s=self.config.response_timeout_s, enquire_link_s=self.config.enquire_link_s),
+            interface_version=_VERSIONS[self.config.interface_version],
+            now=self.clock(),
+        )
+
+
+class Serving:
+    """Serves one link.
+
+    Every part submitted comes back through the inbox as one result: answered, not sent, or lost; `leftovers` gives
+    those of the moment the link ended.
+    """
+
+    def __init__(self, terms: Terms, stream: trio.abc.Stream) -> None:
+        self._terms = terms
+        self._stream = stream
+        self._session = terms.session()
+        self._queue: list[Part] = []
+        self._to_write: list[bytes] = []
+        self._unanswered = 0
+        self._wake = trio.Event()
+        self._quiet = trio.Event()
+        self._end: tuple[Ended, str] | None = None
+        self._nursery: trio.Nursery | None = None
+        self.response_time_s = 0.0
+
+    # --- what the bind asks ---
+
+    @property
+    def free(self) -> int:
+        """Places that parts may be submitted for now."""
+        return self._session.window.free - len(self._queue) if self._end is None else 0
+
+    @property
+    def window_used(self) -> int:
+        return self._session.window.used
+
+    @property
+    def queued(self) -> int:
+        """Parts taken and not yet written."""
+        return len(self._queue)
+
+    @property
+    def unanswered(self) -> int:
+        """deliver_sm not answered yet: they wait for their commit."""
+        return self._unanswered
+
+    def submit(self, parts: Sequence[Part]) -> None:
+        """Send these parts with the next write."""
+        self._queue += parts
+        self._wake.set()
+
+    def respond(self, responses: Sequence[Pdu]) -> None:
+        """Write these responses: what they answer is on disk now.  On a link that is gone nobody waits for them."""
+        self._unanswered -= len(responses)
+        if responses and not self._session.closed:
+            self._to_write.append(self._session.answer(responses))
+            self._wake.set()
+
+    async def settled(self) -> None:
+        """Wait until nothing is under way any more."""
+        while self._queue or self._session.window.used or self._unanswered or self._to_write:
+            self._quiet = trio.Event()
+            await self._quiet.wait()
+
+    def unbind(self) -> None:
+        """Take leave; `run` returns when the carrier has answered or its time is over."""
+        if self._session.state in tables.BOUND_STATES:
+            self._to_write.append(self._session.request(Unbind(), self._terms.clock()))
+            self._wake.set()
+
+    def leftovers(self) -> Batch:
+        """End the session; return what was under way: what was not written may wait again, the rest is in doubt."""
+        terms, now = self._terms, self._terms.clock()
+        batch = Batch(self.respond)
+        for part in self._queue:
+            self._not_sent(part, Reason.LINK_LOST, batch, now)
+        for item in self._session.abandon():
+            if isinstance(item.token, Part):
+                batch.results.append(terms.translator.lost(item.token, Reason.LINK_LOST, now))
+        self._queue = []
+        self._quiet.set()
+        return batch
+
+    def _not_sent(self, part: Part, reason: Reason, batch: Batch, now: float) -> None:
+        batch.results.append(NotSent(part.id, part.attempt, now, self._terms.carrier, reason))
+        batch.returned[part.id] = part
+
+    # --- its life ---
+
+    async def run(self) -> tuple[Ended, str]:
+        """Bind and serve until the link ends; return why it did."""
+        self._to_write.append(self._session.request(self._terms.bind_pdu(), self._terms.clock()))
+        self._wake.set()
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self._write)
+            nursery.start_soon(self._keep_time)
+            await self._read()
+        assert self._end is not None
+        return self._end
+
+    def _finish(self, ended: Ended, reason: str) -> None:
+        self._end = self._end or (ended, reason)
+        assert self._nursery is not None
+        self._nursery.cancel_scope.cancel()
+
+    # --- reading ---
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                data = bytes(await self._stream.receive_some(READ_BYTES))
+            except _BROKEN as error:
+                self._finish(Ended.NETWORK, f"the link broke: {plain(error)}")
+                return
+            now = self._terms.clock()
+            await self._handle(self._session.receive_data(data, now), now)
+            if not data:
+                self._finish(Ended.NETWORK, "the carrier closed the link")
+                return
+
+    async def _handle(self, events: Sequence[Event], now: float) -> None:
+        batch = Batch(self.respond)
+        for event in events:
+            _HANDLERS[type(event)](self, event, batch, now)
+        self._deliver(batch)
+        if octets := self._session.data_to_send():
+            self._to_write.insert(0, octets)
+            self._wake.set()
+        self._quiet.set()
+        if self._end is not None:
+            await self._last_words()
+            self._finish(*self._end)
+
+    def _deliver(self, batch: Batch) -> None:
+        if batch.results:
+            self._terms.inbox.put(batch)
+            self._terms.inbox.credit_changed()
+
+    async def _last_words(self) -> None:
+        """Write what the session still owes (unbind_resp, generic_nack) before the link is closed."""
+        octets = b"".join(self._to_write)
+        self._to_write.clear()
+        with trio.move_on_after(LAST_WORDS_S):
+            try:
+                await self._stream.send_all(octets)
+            except (*_BROKEN, trio.BusyResourceError):
+                return
+
+    def _on_answered(self, event: Answered, batch: Batch, now: float) -> None:
+        part = event.token
+        if not isinstance(part, Part):
+            return
+        outcome = outcome_for(event.command_status)
+        batch.results.append(self._terms.translator.answer(part, event, outcome, now))
+        self.response_time_s += (now - event.sent_at - self.response_time_s) * SMOOTHING
+        if outcome is not Outcome.ACCEPTED:
+            self._on_setback(part, outcome, event.command_status, batch)
+
+    def _on_setback(self, part: Part, outcome: Outcome, command_status: int, batch: Batch) -> None:
+        part.tries += outcome is Outcome.RETRY_LATER
+        batch.returned[part.id] = part
+        if outcome is Outcome.SLOW_DOWN:
+            self._terms.slow_down()
+        elif outcome is Outcome.BIND_SICK:
+            self._end = Ended.REFUSED, f"the carrier answered {status_name(command_status)} to a submit_sm"
+
+    def _on_unanswered(self, event: Unanswered, batch: Batch, now: float) -> None:
+        if isinstance(event.token, Part):
+            batch.results.append(self._terms.translator.lost(event.token, Reason.NO_ANSWER, now))
+
+    def _on_requested(self, event: Requested, batch: Batch, now: float) -> None:
+        pdu = event.pdu
+        if not isinstance(pdu, DeliverSm | DataSm):
+            return
+        response = (DeliverSmResp if isinstance(pdu, DeliverSm) else DataSmResp)(sequence_number=pdu.sequence_number)
+        if self._unanswered >= self._terms.config.max_unanswered:
+            response.command_status = tables.ESME_RX_T_APPN
+            self._to_write.append(self._session.answer([response]))
+            self._wake.set()
+            return
+        self._unanswered += 1
+        batch.results.append(self._terms.translator.deliver(pdu, now))
+        batch.responses.append(response)
+
+    def _on_bound(self, event: Bound, batch: Batch, now: float) -> None:
+        self._terms.bound()
+
+    def _on_refused(self, event: BindRefused, batch: Batch, now: float) -> None:
+        status = status_name(event.command_status)
+        config = self._terms.config
+        if event.command_status in _CREDENTIALS:
+            reason = f"{config.host}:{config.port} refused system_id {config.system_id} or its password ({status})"
+            self._end = Ended.CREDENTIALS, reason
+        else:
+            self._end = Ended.REFUSED, f"{config.host}:{config.port} refused the bind ({status})"
+
+    def _on_unbind(self, event: UnbindReceived, batch: Batch, now: float) -> None:
+        self._end = Ended.UNBOUND, "the carrier said unbind"
+
+    def _on_unbound(self, event: Unbound, batch: Batch, now: float) -> None:
+        self._end = Ended.UNBOUND, "unbound"
+
+    def _on_dead(self, event: LinkDead, batch: Batch, now: float) -> None:
+        self._end = Ended.NETWORK, event.reason
+
+    def _on_strange(self, event: Event, batch: Batch, now: float) -> None:
+        text = event.text if isinstance(event, Strange) else type(event).__name__
+        log.debug("bind %s: %s", self._terms.name, text)
+
+    # --- writing ---
+
+    async def _write(self) -> None:
+        """The one writer of the stream: answers first, then parts; one `send_all` for all there is."""
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            octets = self._gather()
+            if octets:
+                try:
+                    await self._stream.send_all(octets)
+                except _BROKEN as error:
+                    self._finish(Ended.NETWORK, f"the link broke: {plain(error)}")
+                    return
+                self._quiet.set()
+
+    def _gather(self) -> bytes:
+        owed, self._to_write = self._to_write, []
+        if self._queue and self._session.state in tables.BOUND_STATES:
+            owed.append(self._submit())
+        return b"".join(owed)
+
+    def _submit(self) -> bytes:
+        """Return the octets of the parts that wait here, after a last look at their deadlines."""
+        now, submit_sm = self._terms.clock(), self._terms.translator.submit_sm
+        parts, self._queue = self._queue, []
+        batch = Batch(self.respond)
+        requests: list[Pdu] = []
+        tokens: list[Part] = []
+        for part in parts:
+            if part.deadline <= now:
+                self._not_sent(part, Reason.DEADLINE, batch, now)
+                continue
+            try:
+                requests.append(submit_sm(part, now))
+                tokens.append(part)
+            except EncodeError as error:
+                batch.results.append(self._terms.translator.unencodable(part, error, now))
+        octets = self._encode(requests, tokens, batch, now)
+        self._deliver(batch)
+        return octets
+
+    def _encode(self, requests: list[Pdu], tokens: list[Part], batch: Batch, now: float) -> bytes:
+        try:
+            return self._session.submit(requests, tokens, now)
+        except EncodeError:
+            return b"".join(self._encode_one(*pair, batch, now) for pair in zip(requests, tokens, strict=True))
+
+    def _encode_one(self, request: Pdu, part: Part, batch: Batch, now: float) -> bytes:
+        """Encode apart from its neighbours what came with one that does not fit."""
+        try:
+            return self._session.submit([request], [part], now)
+        except EncodeError as error:
+            batch.results.append(self._terms.translator.unencodable(part, error, now))
+            return b""
+
+    # --- time ---
+
+    async def _keep_time(self) -> None:
+        """One timer for the whole session: window, enquire_link, everything."""
+        session, clock = self._session, self._terms.clock
+        while True:
+            due_at = session.next_tick()
+            nap = LONGEST_NAP_S if due_at is None else due_at - clock()
+            await trio.sleep(min(LONGEST_NAP_S, max(0.01, nap)))
+            now = clock()
+            await self._handle(session.tick(now), now)
+
+
+_HANDLERS: Mapping[type, Callable[[Serving, Any, Batch, float], None]] = {
+    Answered: Serving._on_answered,
+    Unanswered: Serving._on_unanswered,
+    Requested: Serving._on_requested,
+    Bound: Serving._on_bound,
+    BindRefused: Serving._on_refused,
+    UnbindReceived: Serving._on_unbind,
+    Unbound: Serving._on_unbound,
+    LinkDead: Serving._on_dead,
+    Notified: Serving._on_strange,
+    Strange: Serving._on_strange,
+}
+
+
+def plain(error: BaseException) -> str:
+    """Return the words of an error, of the innermost one where it is wrapped in others."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error.__cause__, OSError | ExceptionGroup):
+        return plain(error.__cause__)
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)

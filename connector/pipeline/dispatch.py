@@ -1,0 +1,159 @@
+"""From waiting to the wire: credit comes up, parts are picked for it, claimed on disk, and handed to their carrier."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import trio
+
+from connector.carrier.carrier import Carrier
+from connector.config import LaneConfig
+from connector.lifecycle import Event
+from connector.model import Claim, Move, Part, Reason, Wanted
+from connector.pipeline.lanes import Lanes, Pick
+from connector.store.store import Store
+
+CLAIM_PARTS = 250
+"""Parts of one claim: a window or a few, and a transaction that an urgent one never waits long behind."""
+_PATIENCE_S = 3600.0
+
+
+class Dispatch:
+    """Turns credit into claims, and claims into submissions.
+
+    Two claims may be on their way to disk at once: one of urgent lanes and one of the others, so that an OTP never
+    waits out the commit of a campaign.  Credit is reserved when parts are picked, so no place is given twice.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        lanes: Lanes,
+        carriers: Mapping[str, Carrier],
+        settings: Mapping[str, LaneConfig],
+        carriers_of: Callable[[str], Sequence[str]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._carriers = carriers
+        self._carriers_of = carriers_of
+        self._clock = clock
+        self._urgent = tuple(name for name, lane in settings.items() if lane.urgent)
+        self._bulk = tuple(name for name, lane in settings.items() if not lane.urgent)
+        self._keep_free = max((lane.keep_free for lane in settings.values()), default=0.0)
+        self._claiming: dict[bool, dict[str, list[Part]]] = {}
+        """Parts being claimed, by carrier: under True the urgent ones, under False the others."""
+        self._wake = trio.Event()
+        self._stopped = False
+
+    def wake(self) -> None:
+        """Say that something waits, or that credit came."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Claim nothing more."""
+        self._stopped = True
+
+    async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
+        """Dispatch until cancelled."""
+        async with trio.open_nursery() as nursery:
+            task_status.started()
+            while True:
+                if not self._stopped:
+                    self._turn(nursery)
+                with trio.move_on_after(self._nap()):
+                    await self._wake.wait()
+                self._wake = trio.Event()
+
+    # --- one turn ---
+
+    def _turn(self, nursery: trio.Nursery) -> None:
+        now = self._clock()
+        wanted = self._lanes.wanted(self._in_hand())
+        if wanted:
+            nursery.start_soon(self._refill, wanted)
+        open_lanes = (() if True in self._claiming else self._urgent) + (() if False in self._claiming else self._bulk)
+        if open_lanes:
+            credit = {name: min(carrier.credit(now), CLAIM_PARTS) for name, carrier in self._carriers.items()}
+            kept = {name: carrier.keep_free(self._keep_free) for name, carrier in self._carriers.items()}
+            pick = self._lanes.pick(credit, kept, open_lanes, now)
+            self._start(pick, nursery, now)
+
+    def _start(self, pick: Pick, nursery: trio.Nursery, now: float) -> None:
+        if pick.expired:
+            nursery.start_soon(self._expire, pick.expired)
+        for urgent in (True, False):
+            lanes = self._urgent if urgent else self._bulk
+            chosen = {name: [part for part in parts if part.lane in lanes] for name, parts in pick.parts.items()}
+            chosen = {name: parts for name, parts in chosen.items() if parts}
+            if chosen:
+                self._claiming[urgent] = chosen
+                for name, parts in chosen.items():
+                    self._carriers[name].reserve(len(parts), now)
+                nursery.start_soon(self._claim, urgent, chosen)
+
+    async def _claim(self, urgent: bool, chosen: dict[str, list[Part]]) -> None:
+        claims = [self._claim_of(part, name) for name, parts in chosen.items() for part in parts]
+        won = {claim.part for claim in await self._store.claim(claims, now=self._clock())}
+        for name, parts in chosen.items():
+            self._hand_over(name, parts, won)
+        del self._claiming[urgent]
+        self.wake()
+
+    def _claim_of(self, part: Part, carrier: str) -> Claim:
+        part.attempt += 1
+        return Claim(part.id, part.attempt, carrier)
+
+    def _hand_over(self, name: str, parts: Sequence[Part], won: Iterable[int]) -> None:
+        mine = [part for part in parts if part.id in won]
+        if len(mine) < len(parts):
+            # somebody moved them meanwhile and has taken them off the queue's count; we did so a second time
+            self._carriers[name].release(len(parts) - len(mine))
+            for part in parts:
+                self._lanes.queue(part.queue).waiting += part.id not in won
+        if mine:
+            self._carriers[name].submit(mine)
+
+    # --- urgent messages: one commit for append and claim ---
+
+    def fuse(self, parts: Sequence[Part], now: float) -> list[Claim]:
+        """Return claims for parts of one message about to be kept, if they could leave at once; else none.
+
+        Only where nothing of their queue waits, so that nobody is overtaken, and for a message as a whole.
+        """
+        first = parts[0]
+        if self._stopped or first.lane not in self._urgent or self._lanes.queue(first.queue).waiting:
+            return []
+        for name in self._carriers_of(self._lanes.queue(first.queue).rule):
+            if self._carriers[name].credit(now) >= len(parts):
+                self._carriers[name].reserve(len(parts), now)
+                return [self._claim_of(part, name) for part in parts]
+        return []
+
+    def fused(self, parts: Sequence[Part], claims: Sequence[Claim], *, kept: bool) -> None:
+        """Submit parts whose claims `fuse` gave, now that they are on disk; or give the places back if they are not."""
+        name = claims[0].carrier
+        if kept:
+            self._carriers[name].submit(parts)
+        else:
+            self._carriers[name].release(len(parts))
+            self.wake()
+
+    # --- the rest ---
+
+    def _in_hand(self) -> list[int]:
+        return [part.id for chosen in self._claiming.values() for parts in chosen.values() for part in parts]
+
+    async def _refill(self, wanted: Sequence[Wanted]) -> None:
+        heads = await self._store.heads(wanted, now=self._clock())
+        for wish in wanted:
+            self._lanes.queue(wish.queue).refill(heads.get(wish.queue, []))
+        self.wake()
+
+    async def _expire(self, parts: Sequence[Part]) -> None:
+        await self._store.change([Move(part.id, Event.EXPIRED, Reason.DEADLINE) for part in parts], now=self._clock())
+
+    def _nap(self) -> float:
+        """Return how long nothing will change by time alone."""
+        now = self._clock()
+        times = [carrier.next_credit_at(now) for carrier in self._carriers.values()]
+        return max(0.001, min((at - now for at in times if at is not None), default=_PATIENCE_S))

@@ -1,0 +1,99 @@
+"""What comes back, to disk: everything all binds have read since the last commit, in one list, in read order."""
+
+from collections.abc import Callable
+
+import trio
+
+from connector.carrier.serving import Batch
+from connector.lifecycle import Status
+from connector.model import Answer, Moved, Part
+from connector.pipeline.lanes import Lanes
+from connector.store.store import Store
+
+RESULTS_PER_COMMIT = 500
+
+
+class Results:
+    """The inbox of all carriers: gathers while a commit is under way, and answers the carriers after it."""
+
+    def __init__(
+        self, store: Store, lanes: Lanes, wake_dispatch: Callable[[], None], clock: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._wake_dispatch = wake_dispatch
+        self._clock = clock
+        self._batches: list[Batch] = []
+        self._wake = trio.Event()
+        self._empty = trio.Event()
+        self._committing = False
+        self.counts: dict[str, int] = {}
+        """Parts by the status they came to, since the start."""
+
+    # --- the inbox ---
+
+    def put(self, batch: Batch) -> None:
+        """Take these results to disk, then answer what is owed."""
+        self._batches.append(batch)
+        self._wake.set()
+
+    def credit_changed(self) -> None:
+        """Places became free, or a bind came or went."""
+        self._wake_dispatch()
+
+    async def settled(self) -> None:
+        """Wait until everything put here is on disk and answered."""
+        while self._batches or self._committing:
+            self._empty = trio.Event()
+            await self._empty.wait()
+
+    # --- to disk ---
+
+    async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
+        """Commit what comes until cancelled."""
+        task_status.started()
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            while self._batches:
+                self._committing = True
+                await self._commit(self._take())
+                self._committing = False
+            self._empty.set()
+
+    def _take(self) -> list[Batch]:
+        taken: list[Batch] = []
+        count = 0
+        while self._batches and (not taken or count + len(self._batches[0].results) <= RESULTS_PER_COMMIT):
+            taken.append(self._batches.pop(0))
+            count += len(taken[-1].results)
+        return taken
+
+    async def _commit(self, batches: list[Batch]) -> None:
+        results = [result for batch in batches for result in batch.results]
+        moved = await self._store.results(results, now=self._clock())
+        for batch in batches:
+            if batch.responses:
+                batch.respond(batch.responses)
+        returned = {identity: part for batch in batches for identity, part in batch.returned.items()}
+        if returned:
+            self._put_back(batches, moved, returned)
+        for change in moved:
+            self.counts[change.status] = self.counts.get(change.status, 0) + 1
+
+    def _put_back(self, batches: list[Batch], moved: list[Moved], returned: dict[int, Part]) -> None:
+        """Let parts wait again that the carrier does not have, but for those that pause before another try."""
+        pausing = {
+            result.part
+            for batch in batches
+            for result in batch.results
+            if isinstance(result, Answer) and result.due_at is not None
+        }
+        again = [
+            returned[change.part]
+            for change in moved
+            if change.status is Status.ACCEPTED and change.part in returned and change.part not in pausing
+        ]
+        self._lanes.put_back(again)
+        if again:
+            self._wake_dispatch()

@@ -1,0 +1,42 @@
+"""How a text is cut when the carrier is not chosen yet: for the smallest profile common to a rule's carriers."""
+
+from collections.abc import Sequence
+
+from connector.config import CarrierConfig
+from connector.errors import EncodeError
+from connector.smpp.alphabet import Alphabet
+from connector.smpp.parts import Concatenation, Cut, Profile, cut
+
+_ALPHABETS = {
+    "gsm": (Alphabet.GSM, Alphabet.UCS2),
+    "latin1": (Alphabet.LATIN1, Alphabet.UCS2),
+    "ascii": (Alphabet.ASCII, Alphabet.UCS2),
+}
+# The room a header leaves: whoever needs the most decides, so that every carrier of the rule can take the parts.
+_NEEDIEST = (Concatenation.UDH16, Concatenation.UDH8, Concatenation.SAR, Concatenation.PAYLOAD)
+
+
+def profile_of(carriers: Sequence[CarrierConfig]) -> Profile:
+    """Return the profile that suits all of these carriers (at least one)."""
+    alphabets = {carrier.dialect.default_alphabet for carrier in carriers}
+    ways = {Concatenation(carrier.dialect.concatenation) for carrier in carriers}
+    return Profile(
+        # carriers that read data_coding 0 differently agree only on ASCII
+        alphabets=_ALPHABETS[alphabets.pop()] if len(alphabets) == 1 else _ALPHABETS["ascii"],
+        concatenation=next(way for way in _NEEDIEST if way in ways),
+        max_parts=min(carrier.max_parts for carrier in carriers),
+    )
+
+
+class Cutter:
+    """Cuts texts for one route rule."""
+
+    def __init__(self, carriers: Sequence[CarrierConfig]) -> None:
+        self._profile = profile_of(carriers)
+
+    def cut(self, text: str) -> Cut | str:
+        """Return the text's alphabet and parts, or what is wrong with it."""
+        try:
+            return cut(text, self._profile)
+        except EncodeError as error:
+            return error.problem

@@ -1,0 +1,327 @@
+"""Octets to PDUs and back: two walkers of the wire tables, and fast paths for the PDUs that carry the traffic.
+
+Sending is strict: what does not fit raises EncodeError and nothing is cut.  Receiving is lenient: as much is decoded as
+the octets give, and what was strange is listed in ``pdu.oddities`` with the command_status a strict receiver answers.
+"""
+
+from collections.abc import Callable, Mapping
+from struct import Struct
+from typing import Any, Final
+
+from connector.errors import EncodeError, FramingError
+from connector.smpp import tables
+from connector.smpp.fast_paths import FAST_DECODERS, FAST_ENCODERS
+from connector.smpp.fields import CString, Integer, Item, Items, Octets, Time17, Wire
+from connector.smpp.pdu import PDU_BY_ID, Oddity, Pdu, UnknownPdu
+from connector.smpp.tlv import Tlv
+
+HEADER: Final = Struct(">4L")
+TIME_OCTETS: Final = 17
+
+# Nothing to complain about: these may come as a bare header (SMPP 3.4, 4.4.2; deliver_sm_resp: seen from carriers).
+_MAY_OMIT_BODY: Final = frozenset({"deliver_sm_resp"})
+
+
+def encode(pdu: Pdu, sequence_number: int | None = None) -> bytes:
+    """The octets of ``pdu``, with ``sequence_number`` in place of its own when given.
+
+    Raises EncodeError(field, problem) when a value does not fit its field.
+    """
+    number = pdu.sequence_number if sequence_number is None else sequence_number
+    fast = FAST_ENCODERS.get(pdu.command_id)
+    if fast is not None:
+        try:
+            octets = fast(pdu, number)
+        except (TypeError, AttributeError, OverflowError, UnicodeEncodeError):
+            octets = None  # a value of a wrong type or range: the table says which
+        if octets is not None:
+            return octets
+    return encode_by_table(pdu, number)
+
+
+def decode(data: bytes | memoryview) -> Pdu:
+    """The PDU in ``data``, which is one whole PDU with its header.
+
+    Never raises for what the octets say; FramingError when there are fewer than the 16 of a header.
+    """
+    octets = data if type(data) is bytes else bytes(data)
+    fast = FAST_DECODERS.get(octets[4:8])
+    pdu = fast(octets) if fast is not None else None
+    return decode_by_table(octets) if pdu is None else pdu
+
+
+# --- writing --------------------------------------------------------------------------------------------------
+
+
+def encode_by_table(pdu: Pdu, sequence_number: int | None = None) -> bytes:
+    """What ``encode`` does, by walking the wire table alone."""
+    number = pdu.sequence_number if sequence_number is None else sequence_number
+    for name, value in (("sequence_number", number), ("command_status", pdu.command_status)):
+        _write_integer(_FOUR_OCTETS, name, value)
+    body = _body_octets(pdu)
+    return HEADER.pack(tables.HEADER_OCTETS + len(body), pdu.command_id, pdu.command_status, number) + body
+
+
+def _body_octets(pdu: Pdu) -> bytes:
+    if isinstance(pdu, UnknownPdu):
+        return pdu.body
+    if pdu.body_omitted or _refuses_without_body(pdu):
+        return b""
+    return _write_fields(pdu.wire, pdu) + b"".join(map(_write_tlv, pdu.tlvs))
+
+
+def _refuses_without_body(pdu: Pdu) -> bool:
+    """True of an error response with nothing in it: its body is left out (SMPP 3.4, 4.4.2)."""
+    if not (pdu.command_status and pdu.is_response) or pdu.tlvs or pdu.command in _MAY_OMIT_BODY:
+        return False
+    return all(getattr(pdu, name) == kind.default for name, kind in pdu.wire)
+
+
+def _write_fields(wire: Wire, source: object) -> bytes:
+    return b"".join([_WRITERS[type(kind)](kind, name, getattr(source, name)) for name, kind in wire])
+
+
+def _write_cstring(kind: CString, name: str, value: Any) -> bytes:
+    octets = _ascii(name, value)
+    if len(octets) >= kind.sending_limit:
+        raise EncodeError(name, f"{len(octets)} characters, the limit is {kind.sending_limit - 1}")
+    return octets + b"\0"
+
+
+def _write_time(kind: Time17, name: str, value: Any) -> bytes:
+    octets = _ascii(name, value)
+    if octets and len(octets) != TIME_OCTETS - 1:
+        raise EncodeError(name, f"{len(octets)} characters, a time is empty or has exactly {TIME_OCTETS - 1}")
+    return octets + b"\0"
+
+
+def _ascii(name: str, value: Any) -> bytes:
+    if not isinstance(value, str):
+        raise EncodeError(name, f"a string is needed, this is {type(value).__name__}")
+    if not value.isascii() or "\0" in value:
+        raise EncodeError(name, "only ASCII without NUL is allowed")
+    return value.encode("ascii")
+
+
+def _write_integer(kind: Integer, name: str, value: Any) -> bytes:
+    if not isinstance(value, int):
+        raise EncodeError(name, f"an integer is needed, this is {type(value).__name__}")
+    highest = (1 << (8 * kind.octets)) - 1
+    if not 0 <= value <= highest:
+        raise EncodeError(name, f"{value} is not in 0 to {highest}")
+    return value.to_bytes(kind.octets, "big")
+
+
+def _write_octets(kind: Octets, name: str, value: Any) -> bytes:
+    if not isinstance(value, bytes):
+        raise EncodeError(name, f"octets are needed, this is {type(value).__name__}")
+    if len(value) > 255:
+        raise EncodeError(name, f"{len(value)} octets, {kind.length_field} ends at 255: use message_payload")
+    return bytes((len(value),)) + value
+
+
+def _write_items(kind: Items, name: str, values: Any) -> bytes:
+    if len(values) > 255:
+        raise EncodeError(name, f"{len(values)} items, {kind.count_field} ends at 255")
+    return bytes((len(values),)) + b"".join([_write_item(kind, name, value) for value in values])
+
+
+def _write_item(kind: Items, name: str, value: Item) -> bytes:
+    flag = b""
+    if kind.by_flag:
+        flags = [flag for flag, layout in kind.by_flag.items() if type(value) is layout]
+        if not flags:
+            raise EncodeError(name, f"{type(value).__name__} cannot be one of these")
+        flag = bytes(flags)
+    return flag + _write_fields(value.wire, value)
+
+
+def _write_tlv(item: Tlv) -> bytes:
+    if not 0 <= item.tag <= 0xFFFF:
+        raise EncodeError("tlvs", f"tag {item.tag} is not in 0 to 65535")
+    if len(item.value) > 0xFFFF:
+        raise EncodeError("tlvs", f"tag 0x{item.tag:04X} has {len(item.value)} octets, the limit is 65535")
+    return _TLV_HEADER.pack(item.tag, len(item.value)) + item.value
+
+
+_FOUR_OCTETS: Final = Integer(4)
+_TLV_HEADER: Final = Struct(">HH")
+_WRITERS: Final[Mapping[type, Callable[[Any, str, Any], bytes]]] = {
+    CString: _write_cstring,
+    Time17: _write_time,
+    Integer: _write_integer,
+    Octets: _write_octets,
+    Items: _write_items,
+}
+
+
+# --- reading --------------------------------------------------------------------------------------------------
+
+
+class _BodyEnds(Exception):
+    """The octets of a body are used up before its fields are."""
+
+
+class _Body:
+    """The octets of one body, how far they are read, and what was strange on the way."""
+
+    __slots__ = ("at", "octets", "oddities")
+
+    def __init__(self, octets: bytes) -> None:
+        self.octets = octets
+        self.at = 0
+        self.oddities: list[Oddity] = []
+
+    def note(self, text: str, command_status: int = tables.ESME_ROK) -> None:
+        self.oddities.append(Oddity(text, command_status))
+
+    @property
+    def left(self) -> int:
+        return len(self.octets) - self.at
+
+    def take(self, count: int) -> bytes:
+        """The next ``count`` octets, or those that are left."""
+        taken = self.octets[self.at : self.at + count]
+        self.at += len(taken)
+        return taken
+
+
+def decode_by_table(data: bytes | memoryview) -> Pdu:
+    """What ``decode`` does, by walking the wire table alone."""
+    octets = bytes(data)
+    if len(octets) < tables.HEADER_OCTETS:
+        raise FramingError(f"{len(octets)} octets are no PDU: a header has {tables.HEADER_OCTETS}")
+    length, command_id, command_status, sequence_number = HEADER.unpack_from(octets)
+    body = _Body(octets[tables.HEADER_OCTETS : max(length, tables.HEADER_OCTETS)])
+    _note_header(body, len(octets), length, command_id, command_status, sequence_number)
+    values: dict[str, Any] = {"sequence_number": sequence_number, "command_status": command_status}
+    layout = PDU_BY_ID.get(command_id)
+    if layout is None:
+        return UnknownPdu(command_id=command_id, body=body.octets, oddities=tuple(body.oddities), **values)
+    values |= _read_body(body, layout)
+    return layout(oddities=tuple(body.oddities), **values)
+
+
+def _note_header(body: _Body, present: int, length: int, command_id: int, status: int, sequence: int) -> None:
+    if length != present:
+        body.note(f"command_length says {length}, {present} octets are here", tables.ESME_RINVCMDLEN)
+    if status and not command_id & tables.RESPONSE_BIT:
+        body.note(f"a request with command_status {tables.status_name(status)}")
+    if sequence > tables.MAX_SEQUENCE_NUMBER or (sequence == 0 and command_id != tables.GENERIC_NACK_ID):
+        body.note(f"sequence_number {sequence} is not in 1 to {tables.MAX_SEQUENCE_NUMBER}")
+
+
+def _read_body(body: _Body, layout: type[Pdu]) -> dict[str, Any]:
+    if not body.octets and layout.wire and layout.command_id & tables.RESPONSE_BIT:
+        return {"body_omitted": True}
+    values: dict[str, Any] = {}
+    try:
+        _read_fields(body, layout.wire, values)
+    except _BodyEnds:
+        return values
+    values["tlvs"] = _read_tlvs(body)
+    if values.get("short_message") and any(item.tag == _MESSAGE_PAYLOAD for item in values["tlvs"]):
+        body.note("both short_message and message_payload: short_message counts")
+    return values
+
+
+def _read_fields(body: _Body, wire: Wire, values: dict[str, Any]) -> None:
+    """Read the fields of ``wire`` into ``values``; at the first one that is missing stop with _BodyEnds."""
+    for name, kind in wire:
+        if not body.left:
+            body.note(f"the body ends before {name}", tables.ESME_RINVCMDLEN)
+            raise _BodyEnds
+        values[name] = _READERS[type(kind)](kind, name, body)
+
+
+def _read_cstring(kind: CString, name: str, body: _Body) -> str:
+    octets = _up_to_nul(body, name, kind.fault)
+    if len(octets) >= kind.limit:
+        body.note(f"{name} has {len(octets)} characters, the limit is {kind.limit - 1}", kind.fault)
+    return octets.decode("latin-1")
+
+
+def _read_time(kind: Time17, name: str, body: _Body) -> str:
+    octets = _up_to_nul(body, name, kind.fault)
+    if octets and len(octets) != TIME_OCTETS - 1:
+        body.note(f"{name} has {len(octets)} characters, a time has 0 or {TIME_OCTETS - 1}", kind.fault)
+    return octets.decode("latin-1")
+
+
+def _up_to_nul(body: _Body, name: str, fault: int) -> bytes:
+    end = body.octets.find(0, body.at)
+    if end < 0:
+        body.note(f"{name} has no NUL", fault)
+        return body.take(body.left)
+    octets = body.octets[body.at : end]
+    body.at = end + 1
+    return octets
+
+
+def _read_integer(kind: Integer, name: str, body: _Body) -> int:
+    octets = body.take(kind.octets)
+    if len(octets) < kind.octets:
+        body.note(f"the body ends inside {name}", tables.ESME_RINVCMDLEN)
+    return int.from_bytes(octets, "big")
+
+
+def _read_octets(kind: Octets, name: str, body: _Body) -> bytes:
+    length = body.take(1)[0]
+    if length > body.left:
+        body.note(f"{kind.length_field} says {length}, {body.left} octets are left", tables.ESME_RINVMSGLEN)
+    return body.take(length)
+
+
+def _read_items(kind: Items, name: str, body: _Body) -> tuple[Item, ...]:
+    found: list[Item] = []
+    for _ in range(body.take(1)[0]):
+        item = _read_item(kind, body)
+        if item is None:
+            break
+        found.append(item)
+    return tuple(found)
+
+
+def _read_item(kind: Items, body: _Body) -> Item | None:
+    layout = kind.layout
+    if not body.left:
+        body.note(f"{kind.count_field} promises more than is there", tables.ESME_RINVNUMDESTS)
+        return None
+    if kind.by_flag:
+        flag = body.take(1)[0]
+        layout = kind.by_flag.get(flag)
+        if layout is None:
+            body.note(f"dest_flag {flag} is none of 1 and 2", tables.ESME_RINVDESTFLAG)
+            raise _BodyEnds
+    assert layout is not None
+    values: dict[str, Any] = {}
+    _read_fields(body, layout.wire, values)
+    return layout(**values)
+
+
+def _read_tlvs(body: _Body) -> tuple[Tlv, ...]:
+    found: list[Tlv] = []
+    while body.left >= _TLV_HEADER.size:
+        tag, length = _TLV_HEADER.unpack_from(body.octets, body.at)
+        if length > body.left - _TLV_HEADER.size:
+            left = body.left - _TLV_HEADER.size
+            body.note(f"TLV 0x{tag:04X} says {length} octets, {left} are left", tables.ESME_RINVTLVSTREAM)
+            return tuple(found)
+        body.at += _TLV_HEADER.size
+        spec = tables.TLV_BY_TAG.get(tag)
+        if spec and not spec.accepts(length):
+            body.note(f"TLV {spec.name} has {length} octets", tables.ESME_RINVTLVLEN)
+        found.append(Tlv(tag, body.take(length)))
+    if body.left:
+        body.note(f"{body.left} octets are left after the body", tables.ESME_RINVTLVSTREAM)
+    return tuple(found)
+
+
+_MESSAGE_PAYLOAD: Final = tables.TLV_BY_NAME["message_payload"].tag
+_READERS: Final[Mapping[type, Callable[[Any, str, _Body], Any]]] = {
+    CString: _read_cstring,
+    Time17: _read_time,
+    Integer: _read_integer,
+    Octets: _read_octets,
+    Items: _read_items,
+}

@@ -1,0 +1,698 @@
+"""The facts of SMPP 3.3, 3.4 and 5.0 as rows: commands and who may send them when, states, TLVs, command_status.
+
+Numbers come from ``smpplib.consts`` wherever it has them; the rest is from the SMPP 5.0 specification.
+"""
+
+import enum
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+from smpplib import consts
+
+HEADER_OCTETS: Final = 16
+RESPONSE_BIT: Final = 0x80000000
+MAX_SEQUENCE_NUMBER: Final = 0x7FFFFFFF
+"""Sequence numbers run from 1 to this and wrap to 1 (SMPP 3.4, 3.2)."""
+
+SMPP_33: Final[int] = consts.SMPP_VERSION_33
+SMPP_34: Final[int] = consts.SMPP_VERSION_34
+SMPP_50: Final[int] = 0x50
+
+
+class Role(enum.StrEnum):
+    """Who we are on a link."""
+
+    ESME = "esme"
+    SMSC = "smsc"
+
+    @property
+    def peer(self) -> "Role":
+        """The role of the other end."""
+        return Role.SMSC if self is Role.ESME else Role.ESME
+
+
+class State(enum.StrEnum):
+    """Where a session stands (SMPP 5.0, 2.3; 3.4 names only OPEN and the three BOUND states)."""
+
+    OPEN = "open"
+    """The link is up and nothing is bound."""
+    OUTBOUND = "outbound"
+    """The SMSC came to the ESME and sent outbind; the ESME answers with a bind request."""
+    BOUND_TX = "bound_tx"
+    """The ESME may submit."""
+    BOUND_RX = "bound_rx"
+    """The SMSC may deliver."""
+    BOUND_TRX = "bound_trx"
+    """Both may."""
+    UNBOUND = "unbound"
+    """unbind and unbind_resp were exchanged; what is left is to close."""
+    CLOSED = "closed"
+    """The link is gone, or has to be closed because it cannot be trusted any more."""
+
+
+# --- commands -------------------------------------------------------------------------------------------------
+
+_OPEN = frozenset({State.OPEN, State.OUTBOUND})
+_TX = frozenset({State.BOUND_TX, State.BOUND_TRX})
+_RX = frozenset({State.BOUND_RX, State.BOUND_TRX})
+_BOUND = _TX | _RX
+_CONNECTED = frozenset(State) - {State.CLOSED}
+_NEVER: frozenset[State] = frozenset()
+
+
+@attrs.frozen
+class Command:
+    """One row of the operation matrix: a request, its response, and the states in which each role may send it."""
+
+    name: str
+    command_id: int
+    esme: frozenset[State]
+    smsc: frozenset[State]
+    since: int = SMPP_33
+    answered: bool = True
+
+    def states(self, role: Role) -> frozenset[State]:
+        """The states in which ``role`` may send the request."""
+        return self.esme if role is Role.ESME else self.smsc
+
+    @property
+    def response_name(self) -> str:
+        """The specification name of the response."""
+        return f"{self.name}_resp"
+
+    @property
+    def response_id(self) -> int:
+        """The command_id of the response (SMPP 3.4, 5.1.2.1)."""
+        return self.command_id | RESPONSE_BIT
+
+
+# SMPP 5.0, 2.4, widened by the looser table of 3.4 (data_sm in every bound state) and by what 3.3 alone knows.
+# fmt: off
+COMMANDS: Final = (
+    Command("bind_receiver",         0x00000001, esme=_OPEN,      smsc=_NEVER),
+    Command("bind_transmitter",      0x00000002, esme=_OPEN,      smsc=_NEVER),
+    Command("query_sm",              0x00000003, esme=_TX,        smsc=_NEVER),
+    Command("submit_sm",             0x00000004, esme=_TX,        smsc=_NEVER),
+    Command("deliver_sm",            0x00000005, esme=_NEVER,     smsc=_RX),
+    Command("unbind",                0x00000006, esme=_BOUND,     smsc=_BOUND),
+    Command("replace_sm",            0x00000007, esme=_TX,        smsc=_NEVER),
+    Command("cancel_sm",             0x00000008, esme=_TX,        smsc=_NEVER),
+    Command("bind_transceiver",      0x00000009, esme=_OPEN,      smsc=_NEVER, since=SMPP_34),
+    Command("outbind",               0x0000000B, esme=_NEVER,     smsc=frozenset({State.OPEN}), since=SMPP_34,
+            answered=False),
+    Command("enquire_link",          0x00000015, esme=_CONNECTED, smsc=_CONNECTED),
+    Command("submit_multi",          0x00000021, esme=_TX,        smsc=_NEVER),
+    Command("alert_notification",    0x00000102, esme=_NEVER,     smsc=_RX,    since=SMPP_34, answered=False),
+    Command("data_sm",               0x00000103, esme=_BOUND,     smsc=_BOUND, since=SMPP_34),
+    Command("broadcast_sm",          0x00000111, esme=_TX,        smsc=_NEVER, since=SMPP_50),
+    Command("query_broadcast_sm",    0x00000112, esme=_TX,        smsc=_NEVER, since=SMPP_50),
+    Command("cancel_broadcast_sm",   0x00000113, esme=_TX,        smsc=_NEVER, since=SMPP_50),
+    # Known only to 3.3: recognised by name, kept as raw octets.
+    Command("param_retrieve",        0x00000022, esme=_TX,        smsc=_NEVER),
+    Command("query_last_msgs",       0x00000023, esme=_TX,        smsc=_NEVER),
+    Command("query_msg_details",     0x00000024, esme=_TX,        smsc=_NEVER),
+)
+# fmt: on
+
+GENERIC_NACK_ID: Final = RESPONSE_BIT
+VENDOR_COMMAND_IDS: Final = range(0x00010200, 0x00010300)
+"""Requests a vendor may define (SMPP 3.4, 5.1.2.1); their responses have bit 31 set as always."""
+
+COMMAND_BY_ID: Final[Mapping[int, Command]] = {row.command_id: row for row in COMMANDS}
+COMMAND_NAMES: Final[Mapping[int, str]] = (
+    {row.command_id: row.name for row in COMMANDS}
+    | {row.response_id: row.response_name for row in COMMANDS if row.answered}
+    | {GENERIC_NACK_ID: "generic_nack"}
+)
+
+
+def command_name(command_id: int) -> str:
+    """The specification name of a command_id, or the number as ``0x00010200`` where there is none."""
+    return COMMAND_NAMES.get(command_id) or f"0x{command_id:08X}"
+
+
+def may_send(role: Role, state: State, command_id: int) -> bool:
+    """Say whether ``role`` may send this command in ``state``.
+
+    A response is legal as long as the link is up: whether its request was legal was settled when that came.
+    """
+    if command_id & RESPONSE_BIT:
+        return state is not State.CLOSED
+    command = COMMAND_BY_ID.get(command_id)
+    return command is not None and state in command.states(role)
+
+
+def may_receive(role: Role, state: State, command_id: int) -> bool:
+    """Say whether the peer of ``role`` may send this command in ``state``: the same truth, asked from here."""
+    return may_send(role.peer, state, command_id)
+
+
+# A command with command_status 0, sent or received, moves both ends of a session alike; only the link's end is no PDU.
+END_OF_LINK: Final = "end of link"
+_BINDS: Final = {
+    "bind_transmitter_resp": State.BOUND_TX,
+    "bind_receiver_resp": State.BOUND_RX,
+    "bind_transceiver_resp": State.BOUND_TRX,
+}
+TRANSITIONS: Final[Mapping[State, Mapping[str, State]]] = {
+    State.OPEN: {"outbind": State.OUTBOUND, **_BINDS, END_OF_LINK: State.CLOSED},
+    State.OUTBOUND: {**_BINDS, END_OF_LINK: State.CLOSED},
+    State.BOUND_TX: {"unbind_resp": State.UNBOUND, END_OF_LINK: State.CLOSED},
+    State.BOUND_RX: {"unbind_resp": State.UNBOUND, END_OF_LINK: State.CLOSED},
+    State.BOUND_TRX: {"unbind_resp": State.UNBOUND, END_OF_LINK: State.CLOSED},
+    State.UNBOUND: {END_OF_LINK: State.CLOSED},
+    State.CLOSED: {},
+}
+
+BOUND_STATES: Final = _BOUND
+
+
+# --- TLVs -----------------------------------------------------------------------------------------------------
+
+
+class TlvKind(enum.StrEnum):
+    """How the value of a TLV is read."""
+
+    INT = "int"
+    CSTRING = "C-octet string"
+    OCTETS = "octets"
+    DIGITS = "digits"
+
+
+@attrs.frozen
+class TlvSpec:
+    """One row of the TLV table; ``octets`` holds the smallest and the largest length of the value.
+
+    ``pdus`` says where it belongs: S submit_sm, M submit_multi, D data_sm, L deliver_sm, P replace_sm, R their
+    responses, B bind responses, A alert_notification, C broadcast_sm, Q query and cancel of broadcasts.
+    """
+
+    tag: int
+    name: str
+    kind: TlvKind
+    octets: tuple[int, ...]
+    pdus: str = ""
+    note: str = ""
+    since: int = SMPP_34
+
+    def accepts(self, length: int) -> bool:
+        """Say whether a value of ``length`` octets is one the specification allows."""
+        return self.octets[0] <= length <= self.octets[-1]
+
+
+def _known(name: str) -> int:
+    tag: int = consts.OPTIONAL_PARAMS[name]
+    return tag
+
+
+def _int(tag: int, name: str, octets: tuple[int, ...], pdus: str, note: str, since: int = SMPP_34) -> TlvSpec:
+    return TlvSpec(tag, name, TlvKind.INT, octets, pdus, note, since)
+
+
+def _cstring(
+    tag: int, name: str, octets: tuple[int, ...], pdus: str, note: str, since: int = SMPP_34
+) -> TlvSpec:
+    return TlvSpec(tag, name, TlvKind.CSTRING, octets, pdus, note, since)
+
+
+def _octets(
+    tag: int, name: str, octets: tuple[int, ...], pdus: str, note: str, since: int = SMPP_34
+) -> TlvSpec:
+    return TlvSpec(tag, name, TlvKind.OCTETS, octets, pdus, note, since)
+
+
+def _digits(
+    tag: int, name: str, octets: tuple[int, ...], pdus: str, note: str, since: int = SMPP_34
+) -> TlvSpec:
+    return TlvSpec(tag, name, TlvKind.DIGITS, octets, pdus, note, since)
+
+
+# SMPP 3.4, 5.3.2 and SMPP 5.0, 4.8.4.  An integer of several lengths is written with the shortest that holds it.
+TLVS: Final = (
+    _int(
+        _known("dest_addr_subunit"),
+        "dest_addr_subunit",
+        (1,),
+        "SMDLC",
+        "0 unknown, 1 display (flash), 2 phone memory, 3 SIM, 4 external unit",
+    ),
+    _int(
+        _known("dest_network_type"),
+        "dest_network_type",
+        (1,),
+        "SD",
+        "0 unknown, 1 GSM, 2 TDMA, 3 CDMA, 4 PDC, 5 PHS, 6 iDEN, 7 AMPS, 8 paging",
+    ),
+    _int(
+        _known("dest_bearer_type"),
+        "dest_bearer_type",
+        (1,),
+        "SD",
+        "0 unknown, 1 SMS, 2 CSD, 3 packet, 4 USSD, 5 CDPD, 6 DataTAC, 7 FLEX, 8 broadcast",
+    ),
+    _int(
+        _known("dest_telematics_id"),
+        "dest_telematics_id",
+        (2,),
+        "SD",
+        "first octet = GSM protocol id, second reserved",
+    ),
+    _int(_known("source_addr_subunit"), "source_addr_subunit", (1,), "SMDLC", "as dest_addr_subunit"),
+    _int(
+        _known("source_network_type"),
+        "source_network_type",
+        (1,),
+        "SDL",
+        "as dest_network_type; common in receipts",
+    ),
+    _int(_known("source_bearer_type"), "source_bearer_type", (1,), "SD", "as dest_bearer_type"),
+    _int(
+        _known("source_telematics_id"),
+        "source_telematics_id",
+        (1,),
+        "SD",
+        "one octet, although dest_telematics_id has two",
+    ),
+    _int(_known("qos_time_to_live"), "qos_time_to_live", (4,), "SD", "seconds; overrides validity_period"),
+    _int(_known("payload_type"), "payload_type", (1,), "SMDLC", "0 default (WDP), 1 WCMP"),
+    _cstring(
+        _known("additional_status_info_text"),
+        "additional_status_info_text",
+        (1, 256),
+        "R",
+        "human text, log it",
+    ),
+    _cstring(
+        _known("receipted_message_id"),
+        "receipted_message_id",
+        (1, 65),
+        "LD",
+        "id being receipted; NUL sometimes missing",
+    ),
+    _int(
+        _known("ms_msg_wait_facilities"),
+        "ms_msg_wait_facilities",
+        (1,),
+        "SD",
+        "bit 7 on/off, bits 1-0: 0 voice, 1 fax, 2 e-mail, 3 other",
+    ),
+    _int(_known("privacy_indicator"), "privacy_indicator", (1,), "SMDLC", "0-3"),
+    _octets(
+        _known("source_subaddress"),
+        "source_subaddress",
+        (2, 23),
+        "SMDLC",
+        "first octet 0x80 NSAP even, 0x88 NSAP odd, 0xA0 user",
+    ),
+    _octets(
+        _known("dest_subaddress"),
+        "dest_subaddress",
+        (2, 23),
+        "SDLC",
+        "as source_subaddress; not in submit_multi",
+    ),
+    _int(
+        _known("user_message_reference"),
+        "user_message_reference",
+        (2,),
+        "SMDLCQ",
+        "our own number; some MCs echo it in the receipt",
+    ),
+    _int(_known("user_response_code"), "user_response_code", (1,), "SDL", ""),
+    _int(_known("source_port"), "source_port", (2,), "SMDLC", "not together with UDHI"),
+    _int(_known("destination_port"), "dest_port", (2,), "SMDLC", "not together with UDHI"),
+    _int(_known("sar_msg_ref_num"), "sar_msg_ref_num", (2,), "SMDL", "counts only with both other sar TLVs"),
+    _int(
+        _known("language_indicator"),
+        "language_indicator",
+        (1,),
+        "SMDLC",
+        "0 none, 1 en, 2 fr, 3 es, 4 de, 5 pt",
+    ),
+    _int(_known("sar_total_segments"), "sar_total_segments", (1,), "SMDL", "1-255"),
+    _int(_known("sar_segment_seqnum"), "sar_segment_seqnum", (1,), "SMDL", "1-255, starts at 1"),
+    _int(_known("sc_interface_version"), "sc_interface_version", (1,), "B", "0x34, 0x50"),
+    _int(
+        _known("callback_num_pres_ind"),
+        "callback_num_pres_ind",
+        (1,),
+        "SMDLC",
+        "bits 3-2 presentation, bits 1-0 screening; repeats with callback_num",
+    ),
+    _octets(
+        _known("callback_num_atag"),
+        "callback_num_atag",
+        (1, 65),
+        "SMDLC",
+        "first octet is a data_coding; repeats",
+    ),
+    _int(_known("number_of_messages"), "number_of_messages", (1,), "SD", "0-99 waiting messages (CDMA)"),
+    _octets(
+        _known("callback_num"),
+        "callback_num",
+        (4, 19),
+        "SMDLC",
+        "digit mode, TON, NPI, then ASCII digits; may repeat",
+    ),
+    _int(_known("dpf_result"), "dpf_result", (1,), "RDL", "0 not set, 1 set"),
+    _int(_known("set_dpf"), "set_dpf", (1,), "SD", "0 no, 1 yes"),
+    _int(
+        _known("ms_availability_status"),
+        "ms_availability_status",
+        (1,),
+        "A",
+        "0 available, 1 denied, 2 unavailable; absent = available",
+    ),
+    _octets(
+        _known("network_error_code"), "network_error_code", (3,), "LDR", "type (1) + code (2), section 5.5"
+    ),
+    _octets(
+        _known("message_payload"),
+        "message_payload",
+        (0, 65535),
+        "SMDLCP",
+        "either this or short_message; then sm_length = 0",
+    ),
+    _int(
+        _known("delivery_failure_reason"),
+        "delivery_failure_reason",
+        (1,),
+        "R",
+        "0 destination unavailable, 1 address invalid, 2 permanent, 3 temporary network error",
+    ),
+    _int(
+        _known("more_messages_to_send"),
+        "more_messages_to_send",
+        (1,),
+        "SD",
+        "0 last, 1 more; also seen in receipts",
+    ),
+    _int(_known("message_state"), "message_state", (1,), "LDQ", "the state of the message"),
+    _int(0x0428, "congestion_state", (1,), "RBQ", "0-100", 0x50),
+    _int(_known("ussd_service_op"), "ussd_service_op", (1,), "SDL", "step of the USSD dialogue"),
+    _int(0x0600, "broadcast_channel_indicator", (1,), "C", "0 basic, 1 extended", 0x50),
+    _octets(0x0601, "broadcast_content_type", (3,), "CQ", "network tag (1) + type (2)", 0x50),
+    _octets(0x0602, "broadcast_content_type_info", (1, 255), "C", "free", 0x50),
+    _int(
+        0x0603,
+        "broadcast_message_class",
+        (1,),
+        "C",
+        "0 none, 1-3 (text of the table prints 0x02 twice)",
+        0x50,
+    ),
+    _int(0x0604, "broadcast_rep_num", (2,), "C", "0 = unlimited or derived", 0x50),
+    _octets(
+        0x0605,
+        "broadcast_frequency_interval",
+        (3,),
+        "C",
+        "unit (0 always, 8 s, 9 min, 10 h, 11 d, 12 w, 13 months, 14 y) and count",
+        0x50,
+    ),
+    _octets(
+        0x0606,
+        "broadcast_area_identifier",
+        (1, 101),
+        "CQ",
+        "format (0 name, 1 ellipsoid arc, 2 polygon) + up to 100; repeats; also the 'failed' list",
+        0x50,
+    ),
+    _int(0x0607, "broadcast_error_status", (4,), "C", "a command_status, one per failed area", 0x50),
+    _int(0x0608, "broadcast_area_success", (1,), "Q", "0-100 %, 255 unknown", 0x50),
+    _cstring(0x0609, "broadcast_end_time", (16, 17), "Q", "absolute time", 0x50),
+    _octets(0x060A, "broadcast_service_group", (1, 255), "C", "free", 0x50),
+    _octets(
+        0x060B, "billing_identification", (1, 1024), "SD", "first octet: bit 7 set = vendor format", 0x50
+    ),
+    _cstring(
+        0x060D,
+        "source_network_id",
+        (7, 65),
+        "SDL",
+        "'1'+MCC+MNC, '2'+MCC+SID, '3'+...; needs the node id",
+        0x50,
+    ),
+    _cstring(0x060E, "dest_network_id", (7, 65), "SDL", "as source_network_id", 0x50),
+    _digits(0x060F, "source_node_id", (6,), "SDL", "five octets seen in the field", 0x50),
+    _digits(0x0610, "dest_node_id", (6,), "SDL", "", 0x50),
+    _int(
+        0x0611, "dest_addr_np_resolution", (1,), "SDL", "0 not asked, 1 asked and not ported, 2 ported", 0x50
+    ),
+    _octets(0x0612, "dest_addr_np_information", (10,), "SDL", "routing number", 0x50),
+    _octets(0x0613, "dest_addr_np_country", (1, 5), "SDL", "country code", 0x50),
+    _int(_known("display_time"), "display_time", (1,), "SMDC", "0 temporary, 1 default, 2 invoke"),
+    _int(_known("sms_signal"), "sms_signal", (2,), "SMDC", "TDMA tone"),
+    _octets(
+        _known("ms_validity"),
+        "ms_validity",
+        (1, 4),
+        "SMDC",
+        "0 indefinite, 1 power down, 2 until area changes, 3 display only, 4 relative",
+    ),
+    _int(
+        _known("alert_on_message_delivery"),
+        "alert_on_message_delivery",
+        (0, 1),
+        "SMDC",
+        "presence is the signal",
+    ),
+    _int(_known("its_reply_type"), "its_reply_type", (1,), "SDL", "Korean CDMA, 0-8"),
+    _octets(
+        _known("its_session_info"), "its_session_info", (2,), "SDL", "session, sequence (7 bits) + end flag"
+    ),
+)
+
+TLV_BY_TAG: Final[Mapping[int, TlvSpec]] = {row.tag: row for row in TLVS}
+# 3.4 calls dest_port by a longer name.
+TLV_BY_NAME: Final[Mapping[str, TlvSpec]] = {row.name: row for row in TLVS} | {
+    "destination_port": TLV_BY_TAG[_known("destination_port")]
+}
+
+
+# --- command_status -------------------------------------------------------------------------------------------
+
+
+class StatusClass(enum.StrEnum):
+    """What a command_status asks of an ESME."""
+
+    OK = "ok"
+    """Accepted: wait for the receipt."""
+    THROTTLE = "throttle"
+    """We are too fast: slow this bind down and send again; no attempt is counted."""
+    TRANSIENT = "transient"
+    """The SMSC cannot now: again later, a bounded number of times."""
+    MESSAGE = "message"
+    """This message will never pass here: final, and no fault of the route."""
+    ROUTE = "route"
+    """This carrier refuses, another may accept."""
+    BIND = "bind"
+    """The session or the account is at fault: stop submitting on this bind."""
+    BUG = "bug"
+    """Our encoding or our state is wrong: final, and somebody has to look."""
+
+
+@attrs.frozen
+class Status:
+    """One row of the command_status table; ``name_34`` is the name 3.4 gives to the same number."""
+
+    command_status: int
+    name: str
+    status_class: StatusClass
+    meaning: str
+    name_34: str | None = None
+    since: int = SMPP_33
+
+
+ESME_ROK: Final[int] = consts.SMPP_ESME_ROK
+ESME_RINVMSGLEN: Final[int] = consts.SMPP_ESME_RINVMSGLEN
+ESME_RINVCMDLEN: Final[int] = consts.SMPP_ESME_RINVCMDLEN
+ESME_RINVCMDID: Final[int] = consts.SMPP_ESME_RINVCMDID
+ESME_RINVBNDSTS: Final[int] = consts.SMPP_ESME_RINVBNDSTS
+ESME_RALYBND: Final[int] = consts.SMPP_ESME_RALYBND
+ESME_RINVPRTFLG: Final[int] = consts.SMPP_ESME_RINVPRTFLG
+ESME_RINVREGDLVFLG: Final[int] = consts.SMPP_ESME_RINVREGDLVFLG
+ESME_RSYSERR: Final[int] = consts.SMPP_ESME_RSYSERR
+ESME_RINVSRCADR: Final[int] = consts.SMPP_ESME_RINVSRCADR
+ESME_RINVDSTADR: Final[int] = consts.SMPP_ESME_RINVDSTADR
+ESME_RINVMSGID: Final[int] = consts.SMPP_ESME_RINVMSGID
+ESME_RBINDFAIL: Final[int] = consts.SMPP_ESME_RBINDFAIL
+ESME_RINVPASWD: Final[int] = consts.SMPP_ESME_RINVPASWD
+ESME_RINVSYSID: Final[int] = consts.SMPP_ESME_RINVSYSID
+ESME_RCANCELFAIL: Final[int] = consts.SMPP_ESME_RCANCELFAIL
+ESME_RREPLACEFAIL: Final[int] = consts.SMPP_ESME_RREPLACEFAIL
+ESME_RMSGQFUL: Final[int] = consts.SMPP_ESME_RMSGQFUL
+ESME_RINVSERTYP: Final[int] = consts.SMPP_ESME_RINVSERTYP
+ESME_RINVNUMDESTS: Final[int] = consts.SMPP_ESME_RINVNUMDESTS
+ESME_RINVDLNAME: Final[int] = consts.SMPP_ESME_RINVDLNAME
+ESME_RINVDESTFLAG: Final[int] = consts.SMPP_ESME_RINVDESTFLAG
+ESME_RINVSUBREP: Final[int] = consts.SMPP_ESME_RINVSUBREP
+ESME_RINVESMCLASS: Final[int] = consts.SMPP_ESME_RINVESMCLASS
+ESME_RCNTSUBDL: Final[int] = consts.SMPP_ESME_RCNTSUBDL
+ESME_RSUBMITFAIL: Final[int] = consts.SMPP_ESME_RSUBMITFAIL
+ESME_RINVSRCTON: Final[int] = consts.SMPP_ESME_RINVSRCTON
+ESME_RINVSRCNPI: Final[int] = consts.SMPP_ESME_RINVSRCNPI
+ESME_RINVDSTTON: Final[int] = consts.SMPP_ESME_RINVDSTTON
+ESME_RINVDSTNPI: Final[int] = consts.SMPP_ESME_RINVDSTNPI
+ESME_RINVSYSTYP: Final[int] = consts.SMPP_ESME_RINVSYSTYP
+ESME_RINVREPFLAG: Final[int] = consts.SMPP_ESME_RINVREPFLAG
+ESME_RINVNUMMSGS: Final[int] = consts.SMPP_ESME_RINVNUMMSGS
+ESME_RTHROTTLED: Final[int] = consts.SMPP_ESME_RTHROTTLED
+ESME_RINVSCHED: Final[int] = consts.SMPP_ESME_RINVSCHED
+ESME_RINVEXPIRY: Final[int] = consts.SMPP_ESME_RINVEXPIRY
+ESME_RINVDFTMSGID: Final[int] = consts.SMPP_ESME_RINVDFTMSGID
+ESME_RX_T_APPN: Final[int] = consts.SMPP_ESME_RX_T_APPN
+ESME_RX_P_APPN: Final[int] = consts.SMPP_ESME_RX_P_APPN
+ESME_RX_R_APPN: Final[int] = consts.SMPP_ESME_RX_R_APPN
+ESME_RQUERYFAIL: Final[int] = consts.SMPP_ESME_RQUERYFAIL
+ESME_RINVTLVSTREAM: Final[int] = consts.SMPP_ESME_RINVOPTPARSTREAM
+ESME_RTLVNOTALLWD: Final[int] = consts.SMPP_ESME_ROPTPARNOTALLWD
+ESME_RINVTLVLEN: Final[int] = consts.SMPP_ESME_RINVPARLEN
+ESME_RMISSINGTLV: Final[int] = consts.SMPP_ESME_RMISSINGOPTPARAM
+ESME_RINVTLVVAL: Final[int] = consts.SMPP_ESME_RINVOPTPARAMVAL
+ESME_RDELIVERYFAILURE: Final[int] = consts.SMPP_ESME_RDELIVERYFAILURE
+ESME_RUNKNOWNERR: Final[int] = consts.SMPP_ESME_RUNKNOWNERR
+ESME_RSERTYPUNAUTH: Final[int] = 0x00000100
+ESME_RPROHIBITED: Final[int] = 0x00000101
+ESME_RSERTYPUNAVAIL: Final[int] = 0x00000102
+ESME_RSERTYPDENIED: Final[int] = 0x00000103
+ESME_RINVDCS: Final[int] = 0x00000104
+ESME_RINVSRCADDRSUBUNIT: Final[int] = 0x00000105
+ESME_RINVDSTADDRSUBUNIT: Final[int] = 0x00000106
+ESME_RINVBCASTFREQINT: Final[int] = 0x00000107
+ESME_RINVBCASTALIAS_NAME: Final[int] = 0x00000108
+ESME_RINVBCASTAREAFMT: Final[int] = 0x00000109
+ESME_RINVNUMBCAST_AREAS: Final[int] = 0x0000010A
+ESME_RINVBCASTCNTTYPE: Final[int] = 0x0000010B
+ESME_RINVBCASTMSGCLASS: Final[int] = 0x0000010C
+ESME_RBCASTFAIL: Final[int] = 0x0000010D
+ESME_RBCASTQUERYFAIL: Final[int] = 0x0000010E
+ESME_RBCASTCANCELFAIL: Final[int] = 0x0000010F
+ESME_RINVBCAST_REP: Final[int] = 0x00000110
+ESME_RINVBCASTSRVGRP: Final[int] = 0x00000111
+ESME_RINVBCASTCHANIND: Final[int] = 0x00000112
+
+# The class is that of an answer to submit_sm, data_sm or one destination of submit_multi.  ESME_RDELIVERYFAILURE is
+# refined by delivery_failure_reason, which outcomes.py does.
+STATUSES: Final = (
+    Status(ESME_ROK, "ESME_ROK", StatusClass.OK, "no error"),
+    Status(ESME_RINVMSGLEN, "ESME_RINVMSGLEN", StatusClass.MESSAGE, "message length invalid"),
+    Status(ESME_RINVCMDLEN, "ESME_RINVCMDLEN", StatusClass.BUG, "command length invalid"),
+    Status(ESME_RINVCMDID, "ESME_RINVCMDID", StatusClass.BUG, "command id invalid"),
+    Status(ESME_RINVBNDSTS, "ESME_RINVBNDSTS", StatusClass.BIND, "wrong bind state"),
+    Status(ESME_RALYBND, "ESME_RALYBND", StatusClass.BIND, "already bound"),
+    Status(ESME_RINVPRTFLG, "ESME_RINVPRTFLG", StatusClass.BUG, "priority_flag"),
+    Status(ESME_RINVREGDLVFLG, "ESME_RINVREGDLVFLG", StatusClass.BUG, "registered_delivery"),
+    Status(ESME_RSYSERR, "ESME_RSYSERR", StatusClass.TRANSIENT, "system error"),
+    Status(ESME_RINVSRCADR, "ESME_RINVSRCADR", StatusClass.ROUTE, "source address"),
+    Status(ESME_RINVDSTADR, "ESME_RINVDSTADR", StatusClass.MESSAGE, "destination address"),
+    Status(ESME_RINVMSGID, "ESME_RINVMSGID", StatusClass.MESSAGE, "message id"),
+    Status(ESME_RBINDFAIL, "ESME_RBINDFAIL", StatusClass.BIND, "bind failed"),
+    Status(ESME_RINVPASWD, "ESME_RINVPASWD", StatusClass.BIND, "password"),
+    Status(ESME_RINVSYSID, "ESME_RINVSYSID", StatusClass.BIND, "system_id"),
+    Status(ESME_RCANCELFAIL, "ESME_RCANCELFAIL", StatusClass.MESSAGE, "cancel failed"),
+    Status(ESME_RREPLACEFAIL, "ESME_RREPLACEFAIL", StatusClass.MESSAGE, "replace failed"),
+    Status(ESME_RMSGQFUL, "ESME_RMSGQFUL", StatusClass.THROTTLE, "queue full"),
+    Status(ESME_RINVSERTYP, "ESME_RINVSERTYP", StatusClass.BUG, "service_type"),
+    Status(ESME_RINVNUMDESTS, "ESME_RINVNUMDESTS", StatusClass.BUG, "number_of_dests"),
+    Status(ESME_RINVDLNAME, "ESME_RINVDLNAME", StatusClass.MESSAGE, "list name"),
+    Status(ESME_RINVDESTFLAG, "ESME_RINVDESTFLAG", StatusClass.BUG, "dest_flag"),
+    Status(ESME_RINVSUBREP, "ESME_RINVSUBREP", StatusClass.BUG, "submit with replace"),
+    Status(ESME_RINVESMCLASS, "ESME_RINVESMCLASS", StatusClass.BUG, "esm_class"),
+    Status(ESME_RCNTSUBDL, "ESME_RCNTSUBDL", StatusClass.MESSAGE, "distribution list"),
+    Status(ESME_RSUBMITFAIL, "ESME_RSUBMITFAIL", StatusClass.ROUTE, "submit failed"),
+    Status(ESME_RINVSRCTON, "ESME_RINVSRCTON", StatusClass.BUG, "source TON"),
+    Status(ESME_RINVSRCNPI, "ESME_RINVSRCNPI", StatusClass.BUG, "source NPI"),
+    Status(ESME_RINVDSTTON, "ESME_RINVDSTTON", StatusClass.BUG, "destination TON"),
+    Status(ESME_RINVDSTNPI, "ESME_RINVDSTNPI", StatusClass.BUG, "destination NPI"),
+    Status(ESME_RINVSYSTYP, "ESME_RINVSYSTYP", StatusClass.BIND, "system_type"),
+    Status(ESME_RINVREPFLAG, "ESME_RINVREPFLAG", StatusClass.BUG, "replace_if_present_flag"),
+    Status(ESME_RINVNUMMSGS, "ESME_RINVNUMMSGS", StatusClass.BUG, "number of messages"),
+    Status(ESME_RTHROTTLED, "ESME_RTHROTTLED", StatusClass.THROTTLE, "throttled"),
+    Status(ESME_RINVSCHED, "ESME_RINVSCHED", StatusClass.BUG, "schedule time"),
+    Status(ESME_RINVEXPIRY, "ESME_RINVEXPIRY", StatusClass.BUG, "validity period"),
+    Status(ESME_RINVDFTMSGID, "ESME_RINVDFTMSGID", StatusClass.BUG, "canned message"),
+    Status(ESME_RX_T_APPN, "ESME_RX_T_APPN", StatusClass.TRANSIENT, "receiver temporary"),
+    Status(ESME_RX_P_APPN, "ESME_RX_P_APPN", StatusClass.MESSAGE, "receiver permanent"),
+    Status(ESME_RX_R_APPN, "ESME_RX_R_APPN", StatusClass.ROUTE, "receiver rejects"),
+    Status(ESME_RQUERYFAIL, "ESME_RQUERYFAIL", StatusClass.MESSAGE, "query failed"),
+    Status(
+        ESME_RINVTLVSTREAM,
+        "ESME_RINVTLVSTREAM",
+        StatusClass.BUG,
+        "TLV area broken",
+        name_34="ESME_RINVOPTPARSTREAM",
+    ),
+    Status(
+        ESME_RTLVNOTALLWD,
+        "ESME_RTLVNOTALLWD",
+        StatusClass.BUG,
+        "TLV not allowed",
+        name_34="ESME_ROPTPARNOTALLWD",
+    ),
+    Status(ESME_RINVTLVLEN, "ESME_RINVTLVLEN", StatusClass.BUG, "TLV length", name_34="ESME_RINVPARLEN"),
+    Status(
+        ESME_RMISSINGTLV, "ESME_RMISSINGTLV", StatusClass.BUG, "TLV missing", name_34="ESME_RMISSINGOPTPARAM"
+    ),
+    Status(ESME_RINVTLVVAL, "ESME_RINVTLVVAL", StatusClass.BUG, "TLV value", name_34="ESME_RINVOPTPARAMVAL"),
+    Status(ESME_RDELIVERYFAILURE, "ESME_RDELIVERYFAILURE", StatusClass.TRANSIENT, "delivery failed"),
+    Status(ESME_RUNKNOWNERR, "ESME_RUNKNOWNERR", StatusClass.TRANSIENT, "unknown"),
+    Status(
+        ESME_RSERTYPUNAUTH, "ESME_RSERTYPUNAUTH", StatusClass.ROUTE, "service_type not authorised", since=0x50
+    ),
+    Status(ESME_RPROHIBITED, "ESME_RPROHIBITED", StatusClass.ROUTE, "operation prohibited", since=0x50),
+    Status(
+        ESME_RSERTYPUNAVAIL, "ESME_RSERTYPUNAVAIL", StatusClass.TRANSIENT, "service_type down", since=0x50
+    ),
+    Status(
+        ESME_RSERTYPDENIED,
+        "ESME_RSERTYPDENIED",
+        StatusClass.MESSAGE,
+        "content does not suit the service",
+        since=0x50,
+    ),
+    Status(ESME_RINVDCS, "ESME_RINVDCS", StatusClass.BUG, "data_coding", since=0x50),
+    Status(ESME_RINVSRCADDRSUBUNIT, "ESME_RINVSRCADDRSUBUNIT", StatusClass.BUG, "source subunit", since=0x50),
+    Status(
+        ESME_RINVDSTADDRSUBUNIT, "ESME_RINVDSTADDRSUBUNIT", StatusClass.BUG, "destination subunit", since=0x50
+    ),
+    Status(ESME_RINVBCASTFREQINT, "ESME_RINVBCASTFREQINT", StatusClass.BUG, "frequency interval", since=0x50),
+    Status(ESME_RINVBCASTALIAS_NAME, "ESME_RINVBCASTALIAS_NAME", StatusClass.BUG, "alias name", since=0x50),
+    Status(ESME_RINVBCASTAREAFMT, "ESME_RINVBCASTAREAFMT", StatusClass.BUG, "area format", since=0x50),
+    Status(
+        ESME_RINVNUMBCAST_AREAS, "ESME_RINVNUMBCAST_AREAS", StatusClass.BUG, "number of areas", since=0x50
+    ),
+    Status(ESME_RINVBCASTCNTTYPE, "ESME_RINVBCASTCNTTYPE", StatusClass.BUG, "content type", since=0x50),
+    Status(ESME_RINVBCASTMSGCLASS, "ESME_RINVBCASTMSGCLASS", StatusClass.BUG, "message class", since=0x50),
+    Status(ESME_RBCASTFAIL, "ESME_RBCASTFAIL", StatusClass.ROUTE, "broadcast failed", since=0x50),
+    Status(
+        ESME_RBCASTQUERYFAIL,
+        "ESME_RBCASTQUERYFAIL",
+        StatusClass.MESSAGE,
+        "broadcast query failed",
+        since=0x50,
+    ),
+    Status(
+        ESME_RBCASTCANCELFAIL,
+        "ESME_RBCASTCANCELFAIL",
+        StatusClass.MESSAGE,
+        "broadcast cancel failed",
+        since=0x50,
+    ),
+    Status(ESME_RINVBCAST_REP, "ESME_RINVBCAST_REP", StatusClass.BUG, "repetitions", since=0x50),
+    Status(ESME_RINVBCASTSRVGRP, "ESME_RINVBCASTSRVGRP", StatusClass.BUG, "service group", since=0x50),
+    Status(ESME_RINVBCASTCHANIND, "ESME_RINVBCASTCHANIND", StatusClass.BUG, "channel indicator", since=0x50),
+)
+
+STATUS_BY_NUMBER: Final[Mapping[int, Status]] = {row.command_status: row for row in STATUSES}
+VENDOR_STATUSES: Final = range(0x00000400, 0x00000500)
+"""Numbers each carrier defines for itself: the same one means do-not-disturb here and a bad flag there."""
+UNLISTED_STATUS_CLASS: Final = StatusClass.ROUTE
+"""Vendor and reserved numbers: this carrier refuses for a reason of its own, another may accept."""
+
+
+def status_name(command_status: int) -> str:
+    """The specification name of a command_status, or the number as ``0x00000499`` where there is none."""
+    row = STATUS_BY_NUMBER.get(command_status)
+    return row.name if row else f"0x{command_status:08X}"

@@ -1,0 +1,196 @@
+"""What all links of the simulated carrier share: accounts, ledger, limits, and the answers to requests.  No I/O."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from connector.smpp import tables
+from connector.smpp.pdu import (
+    BindReceiver,
+    BindReceiverResp,
+    BindTransceiver,
+    BindTransceiverResp,
+    BindTransmitter,
+    BindTransmitterResp,
+    Pdu,
+    QuerySm,
+    QuerySmResp,
+)
+from connector.smpp.tlv import tlv
+from simulator.accounts import Account, Bind
+from simulator.intake import Intake, refusal
+from simulator.ledger import Ledger
+from simulator.mo import MoRun
+from simulator.receipts import Delivery, Writer
+from simulator.scenario import (
+    STATES,
+    STATUS_BY_NAME,
+    AccountRules,
+    BindType,
+    MoRules,
+    Scenario,
+    status_number,
+)
+from simulator.statistics import Counts, Statistics
+
+BindRequest = BindTransmitter | BindReceiver | BindTransceiver
+BindResponse = BindTransmitterResp | BindReceiverResp | BindTransceiverResp
+BIND_TYPES: Final[dict[type[Pdu], BindType]] = {
+    BindTransmitter: "transmitter",
+    BindReceiver: "receiver",
+    BindTransceiver: "transceiver",
+}
+BIND_RESPONSES: Final[dict[type[Pdu], type[BindResponse]]] = {
+    BindTransmitter: BindTransmitterResp,
+    BindReceiver: BindReceiverResp,
+    BindTransceiver: BindTransceiverResp,
+}
+VERSION_NUMBERS: Final = {"3.3": tables.SMPP_33, "3.4": tables.SMPP_34, "5.0": tables.SMPP_50}
+
+ANY_NUMBER: Final = 1_000_000_000
+"""Binds of an account that no table limits."""
+ENROUTE: Final = STATES["ENROUTE"].message_state
+
+
+class Carrier:
+    """One simulated carrier; its links are `simulator.peer.Peer`.
+
+    ``clock`` gives the time of day in seconds since the epoch, for receipts and the ledger; everything that waits goes
+    by the ``now`` of its caller.
+    """
+
+    def __init__(self, scenario: Scenario, ledger: Ledger, clock: Callable[[], float]) -> None:
+        self.scenario = scenario
+        self.ledger = ledger
+        self.clock = clock
+        self.counts = Counts()
+        self.intake = Intake(scenario, ledger, self.counts, clock)
+        self.writer = Writer(scenario)
+        self.accounts: dict[str, Account] = {}
+        self._started_at: float | None = None
+        self._runs: list[MoRules] = list(scenario.mo)
+
+    def start(self, now: float) -> None:
+        """Note when the carrier came up; the first call counts."""
+        if self._started_at is None:
+            self._started_at = now
+            for rules in self.scenario.account:
+                self._open(rules)
+
+    # --- binds
+
+    def bind(self, peer: Bind, pdu: BindRequest, now: float) -> tuple[Pdu, Account | None]:
+        """Return the answer to a bind request, and the account when it is a good one."""
+        self.counts.bind_attempts += 1
+        rules = self._rules_of(pdu)
+        status = self._bind_status(rules, pdu)
+        if status or rules is None:
+            return refusal(pdu, status), None
+        self.counts.binds += 1
+        return self._bind_response(pdu), self.accounts.get(rules.system_id) or self._open(rules)
+
+    def _rules_of(self, pdu: BindRequest) -> AccountRules | None:
+        if not self.scenario.account:
+            return AccountRules(system_id=pdu.system_id, max_binds=ANY_NUMBER)
+        return next((rules for rules in self.scenario.account if rules.system_id == pdu.system_id), None)
+
+    def _bind_status(self, rules: AccountRules | None, pdu: BindRequest) -> int:
+        """Return 0, or why this request may not bind (SMPP 3.4, 5.1.3)."""
+        if pdu.fault:
+            return pdu.fault
+        if rules is None:
+            return tables.ESME_RINVSYSID
+        if self.scenario.account and pdu.password != rules.password:
+            return tables.ESME_RINVPASWD
+        if rules.system_type is not None and pdu.system_type != rules.system_type:
+            return tables.ESME_RINVSYSTYP
+        if BIND_TYPES[type(pdu)] not in rules.bind_types or not self._speaks(pdu.interface_version):
+            return STATUS_BY_NAME["ESME_RBINDFAIL"]
+        account = self.accounts.get(rules.system_id)
+        if account is not None and len(account.binds) >= rules.max_binds:
+            return status_number(rules.over_binds)
+        return tables.ESME_ROK
+
+    def _speaks(self, interface_version: int) -> bool:
+        """Say whether a version may bind: below 0x34 all is 3.3, and what lies between 3.4 and 5.0 is 3.4."""
+        known = [
+            name
+            for name, number in VERSION_NUMBERS.items()
+            if number <= max(interface_version, tables.SMPP_33)
+        ]
+        return known[-1] in self.scenario.carrier.versions
+
+    def _bind_response(self, pdu: BindRequest) -> Pdu:
+        ours = max(VERSION_NUMBERS[name] for name in self.scenario.carrier.versions)
+        speaks_tlvs = pdu.interface_version >= tables.SMPP_34
+        return BIND_RESPONSES[type(pdu)](
+            system_id=self.scenario.carrier.system_id,
+            sequence_number=pdu.sequence_number,
+            tlvs=(tlv("sc_interface_version", ours),) if speaks_tlvs else (),
+        )
+
+    def _open(self, rules: AccountRules) -> Account:
+        account = Account(rules, self.scenario.delivery, self.counts, self.ledger)
+        self.accounts[rules.system_id] = account
+        mine = [run for run in self._runs if run.account in (None, rules.system_id)]
+        self._runs = [run for run in self._runs if run not in mine]
+        account.runs = [MoRun.started(run, self._started_at or 0.0) for run in mine]
+        return account
+
+    # --- requests
+
+    def answer(self, pdu: Pdu) -> Pdu:
+        """Return the answer to a request other than a bind or a submit."""
+        if pdu.fault:
+            return refusal(pdu, pdu.fault)
+        if isinstance(pdu, QuerySm):
+            return self._answer_query(pdu)
+        return refusal(pdu, tables.ESME_RINVCMDID)
+
+    def _answer_query(self, pdu: QuerySm) -> Pdu:
+        entry = self.ledger.find(pdu.message_id)
+        if entry is None or entry.source_addr != pdu.source_addr:
+            return refusal(pdu, STATUS_BY_NAME["ESME_RQUERYFAIL"])
+        word = STATES[entry.state]
+        told = entry.receipt_sent_at is not None
+        return QuerySmResp(
+            message_id=pdu.message_id,
+            message_state=word.message_state if told else ENROUTE,
+            error_code=word.err if told else 0,
+            sequence_number=pdu.sequence_number,
+        )
+
+    # --- deliveries
+
+    def note_sent(self, deliveries: Sequence[Delivery], at: float) -> None:
+        """Enter deliver_sm that are about to leave."""
+        for delivery in deliveries:
+            delivery.tries += 1
+            if delivery.entry is None:
+                self.counts.mo_sent += 1
+            else:
+                self.counts.receipts_sent += 1
+                self.ledger.sent(delivery.entry, delivery.stat, at, final=delivery.final)
+
+    def statistics(self, in_flight: int) -> Statistics:
+        """Return the numbers of this moment."""
+        counts = self.counts
+        return Statistics(
+            links=counts.links,
+            bind_attempts=counts.bind_attempts,
+            binds=counts.binds,
+            submits={tables.status_name(status): number for status, number in counts.submits.items()},
+            accepted=counts.submits[tables.ESME_ROK],
+            receipts_sent=counts.receipts_sent,
+            receipts_acknowledged=counts.receipts_acknowledged,
+            receipts_missing=counts.receipts_missing,
+            mo_sent=counts.mo_sent,
+            mo_acknowledged=counts.mo_acknowledged,
+            deliveries_pending=sum(account.pending for account in self.accounts.values()),
+            deliveries_in_flight=in_flight,
+            deliveries_dropped=counts.deliveries_dropped,
+            deliveries_refused=counts.deliveries_refused,
+            deliveries_unanswered=counts.deliveries_unanswered,
+            deliveries_given_up=counts.deliveries_given_up,
+            strange=dict(counts.strange),
+            ends=dict(counts.ends),
+        )

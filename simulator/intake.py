@@ -1,0 +1,191 @@
+"""What becomes of submit_sm and data_sm: checked, counted, given an id, noted, answered.  No I/O.
+
+A batch goes through as a whole; what costs something per message is looked at only where the scenario has it.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from connector.smpp import tables
+from connector.smpp.pdu import PDU_BY_ID, DataSm, DataSmResp, Pdu, SubmitSm, SubmitSmResp
+from simulator.accounts import Account
+from simulator.calendar import on_tick
+from simulator.delays import fixed, sampler
+from simulator.ids import Speller
+from simulator.ledger import Entry, Ledger
+from simulator.limits import Bucket
+from simulator.receipts import Delivery, Planner
+from simulator.scenario import Rate, Scenario, status_number
+from simulator.statistics import Counts
+
+Submit = SubmitSm | DataSm
+_RESPONSES: Final[dict[type[Pdu], type[SubmitSmResp] | type[DataSmResp]]] = {
+    SubmitSm: SubmitSmResp,
+    DataSm: DataSmResp,
+}
+
+
+class _Limited(Protocol):
+    """What may have a bucket of its own: a bind, an account, the carrier."""
+
+    bucket: Bucket | None
+
+
+class Submitter(Protocol):
+    """A bound session as the intake sees it."""
+
+    account: Account | None
+    bucket: Bucket | None
+    spell: Speller
+    unanswered: int
+    """Requests of the peer whose answer is still due."""
+    own: deque[Delivery]
+
+    def answer(self, responses: Sequence[Pdu]) -> None:
+        """Send them with what goes out next."""
+
+    def answer_at(self, at: float, response: Pdu) -> None:
+        """Send one at this time."""
+
+
+def refusal(pdu: Pdu, command_status: int) -> Pdu:
+    """Return the response to a request that is refused with this status."""
+    layout = PDU_BY_ID[pdu.command_id | tables.RESPONSE_BIT]
+    return layout(command_status=command_status, sequence_number=pdu.sequence_number)
+
+
+class Intake:
+    """Takes messages for all binds of the carrier."""
+
+    def __init__(
+        self, scenario: Scenario, ledger: Ledger, counts: Counts, clock: Callable[[], float]
+    ) -> None:
+        limits = scenario.limits
+        self._ledger = ledger
+        self._counts = counts
+        self._clock = clock
+        self._number = scenario.response.message_id.start
+        self._delay = sampler(scenario.response.delay, scenario.seed, "response.delay")
+        self._at_once = fixed(scenario.response.delay) == 0
+        self._window = limits.window
+        self._rate = limits.rate
+        self._over_rate = status_number(limits.over_rate)
+        self._over_window = status_number(limits.over_window)
+        self.bucket: Bucket | None = None
+        self._planner = Planner(scenario)
+
+    def take(self, peer: Submitter, pdus: Sequence[Submit], now: float) -> None:
+        """Accept what the scenario lets pass and refuse the rest; the peer is given all answers."""
+        pdus = self._without_faulty(peer, pdus)
+        if self._window is not None:
+            room = max(0, self._window - peer.unanswered)
+            pdus = self._first(peer, pdus, room, self._over_window)
+        if self._rate is not None and pdus:
+            granted = self._bucket_of(peer, self._rate, now).take(len(pdus), now)
+            pdus = self._first(peer, pdus, granted, self._over_rate)
+        if pdus:
+            self._accept(peer, pdus, now)
+
+    # --- refusing
+
+    def _without_faulty(self, peer: Submitter, pdus: Sequence[Submit]) -> Sequence[Submit]:
+        odd = [pdu for pdu in pdus if pdu.oddities and pdu.fault]
+        if not odd:
+            return pdus
+        for pdu in odd:
+            self._refuse(peer, [pdu], pdu.fault)
+        return [pdu for pdu in pdus if not (pdu.oddities and pdu.fault)]
+
+    def _first(
+        self, peer: Submitter, pdus: Sequence[Submit], count: int, command_status: int
+    ) -> Sequence[Submit]:
+        if len(pdus) > count:
+            self._refuse(peer, pdus[count:], command_status)
+        return pdus[:count]
+
+    def _refuse(self, peer: Submitter, pdus: Sequence[Submit], command_status: int) -> None:
+        self._counts.submits[command_status] += len(pdus)
+        peer.answer([refusal(pdu, command_status) for pdu in pdus])
+
+    def _bucket_of(self, peer: Submitter, rate: Rate, now: float) -> Bucket:
+        assert peer.account is not None, "only bound sessions submit"
+        owners: dict[str, _Limited] = {"bind": peer, "account": peer.account, "carrier": self}
+        owner = owners[rate.scope]
+        if owner.bucket is None:
+            owner.bucket = Bucket.full(rate, now)
+        return owner.bucket
+
+    # --- accepting
+
+    def _accept(self, peer: Submitter, pdus: Sequence[Submit], now: float) -> None:
+        first, spell = self._number, peer.spell
+        self._number += len(pdus)
+        self._counts.submits[tables.ESME_ROK] += len(pdus)
+        responses = [
+            _RESPONSES[type(pdu)](message_id=spell(number), sequence_number=pdu.sequence_number)
+            for number, pdu in enumerate(pdus, first)
+        ]
+        answered_at = self._answer(peer, responses, first, now)
+        self._note(peer, pdus, responses, answered_at, first, now)
+
+    def _answer(
+        self, peer: Submitter, responses: Sequence[Pdu], first: int, now: float
+    ) -> Sequence[float] | None:
+        """Answer now, or at the times returned; what is never answered keeps its place in the window."""
+        if self._at_once:
+            peer.answer(responses)
+            return None
+        peer.unanswered += len(responses)
+        times: list[float] = []
+        for number, response in enumerate(responses, first):
+            delay = self._delay(number)
+            times.append(now if delay is None else on_tick(now + delay))
+            if delay is not None:
+                peer.answer_at(times[-1], response)
+        return times
+
+    def _note(
+        self,
+        peer: Submitter,
+        pdus: Sequence[Submit],
+        responses: Sequence[SubmitSmResp | DataSmResp],
+        answered_at: Sequence[float] | None,
+        first: int,
+        now: float,
+    ) -> None:
+        """Enter the messages in the ledger and plan their receipts; without either, nothing is made per message."""
+        planner, keeps = self._planner, self._ledger.wanted
+        wanted = [planner.wanted(pdu) for pdu in pdus]
+        if not keeps and True not in wanted:
+            return
+        account = peer.account
+        assert account is not None, "only bound sessions submit"
+        at, entries = self._clock(), []
+        for index, pdu in enumerate(pdus):
+            if not (keeps or wanted[index]):
+                continue
+            number = first + index
+            entry = Entry(
+                number=number,
+                message_id=responses[index].message_id,
+                account=account.rules.system_id,
+                pdu=pdu,
+                accepted_at=at,
+                state=planner.state_of(number),
+            )
+            entries.append(entry)
+            if wanted[index]:
+                self._plan(peer, account, entry, now if answered_at is None else answered_at[index])
+        self._ledger.accept(entries)
+
+    def _plan(self, peer: Submitter, account: Account, entry: Entry, answered_at: float) -> None:
+        planned = self._planner.plan(entry, peer)
+        if planned is None:
+            self._counts.receipts_missing += 1
+            return
+        for delivery, after_s, early in planned:
+            if early:
+                account.put_ready(delivery)
+            else:
+                account.put(delivery, on_tick(answered_at + after_s) if after_s else answered_at)

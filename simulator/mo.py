@@ -1,0 +1,68 @@
+"""Messages from subscribers."""
+
+from typing import Final
+
+import attrs
+
+from connector.smpp.alphabet import Alphabet, data_coding_of, encode, fits
+from connector.smpp.pdu import DeliverSm
+from connector.smpp.tlv import tlv
+from simulator.receipts import SHORT_MESSAGE_OCTETS, Delivery
+from simulator.scenario import MoRules
+
+LONGEST_SHORT_CODE: Final = 8
+
+
+def subscriber_message(source: str, destination: str, text: str) -> DeliverSm:
+    """Return the deliver_sm of a text, in the GSM alphabet where it fits, else UCS-2.
+
+    A text of more than 254 octets travels in message_payload.  Raises EncodeError when an address does not fit.
+    """
+    alphabet = Alphabet.GSM if fits(text, Alphabet.GSM) else Alphabet.UCS2
+    octets = encode(text, alphabet)
+    long = len(octets) > SHORT_MESSAGE_OCTETS
+    source_ton, source_npi = ton_npi(source)
+    dest_ton, dest_npi = ton_npi(destination)
+    return DeliverSm(
+        source_addr_ton=source_ton,
+        source_addr_npi=source_npi,
+        source_addr=source,
+        dest_addr_ton=dest_ton,
+        dest_addr_npi=dest_npi,
+        destination_addr=destination,
+        data_coding=data_coding_of(alphabet),
+        short_message=b"" if long else octets,
+        tlvs=(tlv("message_payload", octets),) if long else (),
+    )
+
+
+def ton_npi(address: str) -> tuple[int, int]:
+    """Return type and numbering plan of an address: international, unknown (short codes), alphanumeric."""
+    if not address.isdecimal():
+        return 5, 0
+    return (0, 1) if len(address) <= LONGEST_SHORT_CODE else (1, 1)
+
+
+@attrs.define
+class MoRun:
+    """One `[[mo]]` as it goes on."""
+
+    rules: MoRules
+    next_at: float
+    count: int = 0
+
+    @classmethod
+    def started(cls, rules: MoRules, started_at: float) -> "MoRun":
+        """Return a run of a simulator that started at this time."""
+        wait_s = rules.at_s if rules.rate is None else rules.rate.interval_s
+        return cls(rules, started_at + (wait_s or 0.0))
+
+    def take(self) -> Delivery:
+        """Return the message that is due and move on to the next."""
+        self.count += 1
+        rate = self.rules.rate
+        self.next_at = float("inf") if rate is None else self.next_at + rate.interval_s
+        source, destination, text = (
+            form.format(n=self.count) for form in (self.rules.from_, self.rules.to, self.rules.text)
+        )
+        return Delivery(None, mo=subscriber_message(source, destination, text))

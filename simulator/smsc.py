@@ -1,0 +1,102 @@
+"""The SMSC: a carrier that listens."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import trio
+
+from simulator.carrier import Carrier
+from simulator.ledger import Ledger
+from simulator.mo import subscriber_message
+from simulator.peer import Peer
+from simulator.receipts import Delivery
+from simulator.scenario import Scenario
+from simulator.statistics import Statistics
+
+
+class Smsc:
+    """A simulated carrier that plays a scenario.
+
+    ``await nursery.start(smsc.run)`` returns when it listens, ``smsc.port`` says where; cancelling ends it.
+    ``clock`` gives the time of day in seconds since the epoch.  ``keep`` bounds the ledger's entries in memory (None:
+    all, 0: only counts) and ``record`` names a file for its lines, written before each answer leaves.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        keep: int | None = None,
+        record: str | Path | None = None,
+    ) -> None:
+        self.scenario = scenario or Scenario()
+        self.ledger = Ledger(keep=keep, record=None if record is None else Path(record))
+        self.port = 0
+        """The port it listens on; 0 before it does."""
+        self._carrier = Carrier(self.scenario, self.ledger, clock)
+        self._peers: set[Peer] = set()
+        self._watchers = trio.lowlevel.ParkingLot()
+
+    def __repr__(self) -> str:
+        numbers = self.statistics()
+        return f"<Smsc [{self.scenario.name}: {numbers.binds} binds, {numbers.accepted} accepted]>"
+
+    async def run(self, *, task_status: trio.TaskStatus["Smsc"] = trio.TASK_STATUS_IGNORED) -> None:
+        """Listen and serve until cancelled; OSError when the address cannot be had."""
+        listen = self.scenario.listen
+        listeners = await trio.open_tcp_listeners(listen.port, host=listen.host)
+        self.port = listeners[0].socket.getsockname()[1]
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.serve_listeners, self.serve_stream, listeners)
+                task_status.started(self)
+        finally:
+            self.ledger.close()
+
+    async def serve_stream(self, stream: trio.abc.Stream) -> None:
+        """Serve one link until it ends; a link that breaks harms nobody else."""
+        carrier = self._carrier
+        carrier.start(trio.current_time())
+        carrier.counts.links += 1
+        peer = Peer(carrier, stream, self._tell_watchers)
+        self._peers.add(peer)
+        try:
+            end = await peer.run()
+            carrier.counts.ends[end] += 1
+        finally:
+            self._peers.discard(peer)
+            self._watchers.unpark_all()
+
+    def _tell_watchers(self) -> None:
+        self._watchers.unpark_all()
+
+    def statistics(self) -> Statistics:
+        """Return the numbers of this moment."""
+        return self._carrier.statistics(sum(peer.in_flight for peer in self._peers))
+
+    async def wait_until(self, condition: Callable[[Statistics], bool]) -> Statistics:
+        """Return the numbers as soon as they fulfil the condition."""
+        while not condition(numbers := self.statistics()):
+            await self._watchers.park()
+        return numbers
+
+    def deliver(self, source: str, destination: str, text: str, *, account: str | None = None) -> None:
+        """Send a subscriber's message to an account, the first one if none is named.
+
+        Raises LookupError when there is no such account, and EncodeError when an address does not fit.
+        """
+        accounts = self._carrier.accounts
+        name = account if account is not None else next(iter(accounts), "")
+        if name not in accounts:
+            raise LookupError(f"no account {name!r} has been bound")
+        delivery = Delivery(None, mo=subscriber_message(source, destination, text))
+        accounts[name].put(delivery, trio.current_time())
+
+    def drop_links(self) -> int:
+        """Cut every link without a word, as a broken network does, and return how many there were."""
+        peers = list(self._peers)
+        for peer in peers:
+            peer.stop("dropped")
+        return len(peers)

@@ -1,0 +1,232 @@
+"""The connector's configuration: defaults, cross checks, secrets by origin only."""
+
+from pathlib import Path
+
+import attrs
+import pytest
+
+from connector.config import EXAMPLE, LANES, Config, RouteConfig, effective, load_config
+from connector.errors import ConfigError
+from connector.settings import check, load
+
+
+def read(text: str) -> Config:
+    return load(text, Config, source="c.toml")
+
+
+def problems_of(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+    return caught.value.problems
+
+
+def test_the_example_is_complete_and_short() -> None:
+    config = read(EXAMPLE)
+    assert len(EXAMPLE.splitlines()) <= 12
+    assert [carrier.name for carrier in config.carrier] == ["north"]
+    assert config.api.key[0].secret_origin == "env CARRIERLINE_KEY_SHOP"
+    check(config)
+
+
+def test_without_routes_every_lane_goes_to_all_carriers_in_file_order() -> None:
+    more = EXAMPLE + '[[carrier]]\nname = "south"\n[[carrier.bind]]\nhost = "s"\nsystem_id = "b"\n'
+    assert read(more).route == (RouteConfig(name="default", carriers=("north", "south")),)
+
+
+def test_routes_without_a_name_are_named_by_their_place() -> None:
+    more = EXAMPLE + '[[route]]\ncarriers = ["north"]\n[[route]]\nname = "uk"\ncarriers = ["north"]\n'
+    assert [route.name for route in read(more).route] == ["route-1", "uk"]
+
+
+def test_a_lane_table_overrides_only_the_keys_it_names() -> None:
+    lanes = read(EXAMPLE + '[lane.otp]\ndeadline = "30s"\n[lane.otp.retry]\nattempts = 2\n[lane.news]\n').lane
+    assert lanes["otp"] == attrs.evolve(
+        LANES["otp"], deadline_s=30.0, retry=attrs.evolve(LANES["otp"].retry, attempts=2)
+    )
+    assert lanes["otp"].retry.backoff_s == (1.0, 3.0, 10.0)
+    assert list(lanes) == ["otp", "transactional", "promotional", "news"]
+
+
+def test_the_effective_configuration_loads_again_to_the_same_value() -> None:
+    for text in (
+        EXAMPLE,
+        EXAMPLE + '[lane.news]\nurgent = true\n[[route]]\ncarriers = ["north"]\nlanes = ["news"]\n',
+    ):
+        config = read(text)
+        assert read(effective(config)) == config
+
+
+def test_the_effective_configuration_shows_defaults_and_origins() -> None:
+    text = effective(read(EXAMPLE))
+    for line in (
+        'password_env = "NORTH_PASSWORD"',
+        "window_size = 50",
+        'response_timeout = "1m"',
+        'path = "carrierline.db"',
+    ):
+        assert line in text.splitlines()
+
+
+CARRIER = '[[carrier]]\nname = "n"\n[[carrier.bind]]\nhost = "h"\nsystem_id = "s"\n'
+KEY = '[[api.key]]\nname = "k"\nsecret_env = "K"\n'
+
+WRONG = [
+    # (file, the problems in it)
+    (KEY, ["c.toml:1: carrier: is missing"]),
+    (CARRIER, ["c.toml:1: api: is missing"]),
+    (KEY + "[[carrier]]\nname = 'n'\n", ["c.toml:4: carrier[0].bind: is missing"]),
+    (
+        KEY + CARRIER + 'password = "hush"\n',
+        [
+            "c.toml:9: carrier[0].bind[0].password: a secret does not belong in this file: "
+            "use password_env or password_file"
+        ],
+    ),
+    (
+        CARRIER + '[[api.key]]\nname = "k"\nsecret = "hush"\n',
+        [
+            "c.toml:6: api.key[0]: needs exactly one of secret_env and secret_file",
+            "c.toml:8: api.key[0].secret: a secret does not belong in this file: use secret_env or secret_file",
+        ],
+    ),
+    (
+        KEY + CARRIER + 'password_env = "A"\npassword_file = "b"\n',
+        ["c.toml:6: carrier[0].bind[0]: needs at most one of password_env and password_file"],
+    ),
+    (
+        KEY + CARRIER + "window_size = 1001\nport = 70000\n",
+        [
+            "c.toml:9: carrier[0].bind[0].window_size: must be from 1 to 1000, not 1001",
+            "c.toml:10: carrier[0].bind[0].port: must be from 1 to 65535, not 70000",
+        ],
+    ),
+    (
+        KEY + CARRIER + 'mode = "receiver"\n',
+        ["c.toml:6: carrier[0].bind: all are receivers: one transceiver or transmitter is needed to submit"],
+    ),
+    (
+        KEY + CARRIER.replace('"s"', '"sixteen_letters_"'),
+        [
+            'c.toml:8: carrier[0].bind[0].system_id: must be at most 15 ASCII characters, not "sixteen_letters_"'
+        ],
+    ),
+    (KEY + CARRIER + CARRIER, ['c.toml:10: carrier[1].name: "n" is the name of another carrier']),
+    (CARRIER + KEY + KEY, ['c.toml:10: api.key[1].name: "k" is the name of another key']),
+    (
+        KEY + CARRIER + '[[route]]\ncarriers = ["n", "nn"]\nlanes = ["opt"]\ncountries = ["gb"]\n',
+        ['c.toml:12: route[0].countries: must be an ISO 3166 code of two capitals such as "GB", not "gb"'],
+    ),
+    (
+        KEY + CARRIER + '[[route]]\ncarriers = ["n", "nn"]\nlanes = ["opt"]\n',
+        [
+            'c.toml:10: route[0].carriers[1]: there is no carrier "nn", did you mean "n"?',
+            'c.toml:11: route[0].lanes[0]: there is no lane "opt", did you mean "otp"?',
+        ],
+    ),
+    (
+        KEY + 'lanes = ["otp", "promo"]\n' + CARRIER,
+        ['c.toml:4: api.key[0].lanes[1]: there is no lane "promo", did you mean "promotional"?'],
+    ),
+    (
+        '[api]\nlisten = "0.0.0.0:80"\n' + KEY + CARRIER,
+        [
+            "c.toml:2: api.listen: 0.0.0.0:80 is reached from other machines: set allow_plaintext = true if meant"
+        ],
+    ),
+    (
+        '[api]\nlisten = "8080"\n' + KEY + CARRIER,
+        ['c.toml:2: api.listen: must be "host:port" such as "127.0.0.1:8080", not "8080"'],
+    ),
+    (
+        KEY + CARRIER + 'reconnect_min = "2m"\n',
+        ["c.toml:9: carrier[0].bind[0].reconnect_min: must not be longer than reconnect_max"],
+    ),
+    (
+        KEY + CARRIER + "[lane.otp.retry]\nbackoff = []\n",
+        ["c.toml:10: lane.otp.retry.backoff: at least one pause is needed"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "problems"), WRONG)
+def test_what_cannot_be_used_is_said_with_its_line(text: str, problems: list[str]) -> None:
+    assert problems_of(text) == problems
+
+
+def test_a_typing_error_does_not_hide_the_cross_checks() -> None:
+    text = KEY + "lane = ['otp']\n" + CARRIER + '[[route]]\ncarriers = ["m"]\n'
+    assert problems_of(text) == [
+        'c.toml:4: api.key[0].lane: is not known here, did you mean "lanes"?',
+        'c.toml:11: route[0].carriers[0]: there is no carrier "m"',
+    ]
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "[::1]:8080", "localhost:80"])
+def test_loopback_addresses_need_no_permission(listen: str) -> None:
+    api = read(f'[api]\nlisten = "{listen}"\n' + KEY + CARRIER).api
+    assert (api.host, api.port) == {
+        "127.0.0.1:0": ("127.0.0.1", 0),
+        "[::1]:8080": ("::1", 8080),
+        "localhost:80": ("localhost", 80),
+    }[listen]
+
+
+def test_plaintext_to_the_world_needs_a_word() -> None:
+    assert (
+        read('[api]\nlisten = "0.0.0.0:80"\nallow_plaintext = true\n' + KEY + CARRIER).api.host == "0.0.0.0"
+    )
+
+
+# --- secrets ----------------------------------------------------------------------------------------------------------
+
+
+def test_secrets_come_from_the_environment() -> None:
+    config = read(EXAMPLE)
+    assert config.api.key[0].read_secret({"CARRIERLINE_KEY_SHOP": "hush"}) == "hush"
+    assert config.carrier[0].bind[0].read_password({"NORTH_PASSWORD": "pw"}) == "pw"
+
+
+@pytest.mark.parametrize("environ", [{}, {"NORTH_PASSWORD": "", "CARRIERLINE_KEY_SHOP": ""}])
+def test_a_variable_that_is_missing_or_empty_is_named(environ: dict[str, str]) -> None:
+    config = read(EXAMPLE)
+    with pytest.raises(
+        ConfigError, match=r'api\.key "shop": environment variable CARRIERLINE_KEY_SHOP is not set'
+    ):
+        config.api.key[0].read_secret(environ)
+    with pytest.raises(
+        ConfigError, match=r"acme@smpp\.north\.example:2775: environment variable NORTH_PASSWORD"
+    ):
+        config.carrier[0].bind[0].read_password(environ)
+
+
+@pytest.mark.parametrize(
+    ("content", "password"),
+    [(b"pw", "pw"), (b"pw\n", "pw"), (b"pw\r\n", "pw"), (b"pw\n\n", "pw\n"), (b" pw ", " pw ")],
+)
+def test_one_closing_newline_of_a_secret_file_is_not_part_of_it(
+    tmp_path: Path, content: bytes, password: str
+) -> None:
+    (tmp_path / "pw").write_bytes(content)
+    bind = read(KEY + CARRIER + f'password_file = "{tmp_path / "pw"}"\n').carrier[0].bind[0]
+    assert bind.read_password({}) == password
+    assert bind.password_origin == f"file {tmp_path / 'pw'}"
+
+
+def test_a_secret_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    bind = read(KEY + CARRIER + f'password_file = "{tmp_path / "pw"}"\n').carrier[0].bind[0]
+    with pytest.raises(ConfigError, match="pw cannot be read: No such file"):
+        bind.read_password({})
+    (tmp_path / "pw").write_bytes(b"\n")
+    with pytest.raises(ConfigError, match="pw is empty"):
+        bind.read_password({})
+
+
+def test_a_bind_without_a_password_binds_with_an_empty_one() -> None:
+    bind = read(KEY + CARRIER).carrier[0].bind[0]
+    assert (bind.read_password({}), bind.password_origin) == ("", "none")
+
+
+def test_a_configuration_is_loaded_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "carrierline.toml"
+    path.write_text(EXAMPLE)
+    assert load_config(path) == read(EXAMPLE) == load_config(str(path))
