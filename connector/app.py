@@ -4,19 +4,22 @@ import logging
 import os
 import random
 import shutil
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import attrs
 import trio
 
-from connector.carrier.carrier import Carrier, CarrierStatistics
+from connector.api import app as api
+from connector.carrier.carrier import Carrier
 from connector.carrier.link import Connect, connect_tcp
 from connector.config import Config, KeyConfig
+from connector.errors import StoreError
 from connector.model import QueueName, SendRequest, Verdict
 from connector.pipeline.dispatch import Dispatch
+from connector.pipeline.door import Door, QueueStatistics, Statistics
 from connector.pipeline.due import Clockwork
 from connector.pipeline.ids import Ids
 from connector.pipeline.intake import Intake, References
@@ -26,13 +29,14 @@ from connector.pipeline.queries import Queries
 from connector.pipeline.recover import recover
 from connector.pipeline.results import Results
 from connector.pipeline.router import Router
-from connector.store.batcher import BatcherStatistics, ThreadWriter
+from connector.store.batcher import ThreadWriter
 from connector.store.sqlite import SqliteEngine
 from connector.store.store import Store
 
 log = logging.getLogger("carrierline")
 
 DISK_LOOK_EVERY_S = 1.0
+READY_WITHIN_S = 5.0
 
 
 def steady_wall_clock() -> Callable[[], float]:
@@ -40,31 +44,6 @@ def steady_wall_clock() -> Callable[[], float]:
     run moves no deadline and ends no session.  Inside `trio.run` only."""
     offset = time.time() - trio.current_time()
     return lambda: trio.current_time() + offset
-
-
-@attrs.frozen
-class QueueStatistics:
-    """What waits in a lane."""
-
-    lane: str
-    waiting: int
-    """Parts."""
-
-
-@attrs.frozen
-class ConnectorStatistics:
-    """The whole connector at one moment."""
-
-    carriers: tuple[CarrierStatistics, ...]
-    queues: tuple[QueueStatistics, ...]
-    store: BatcherStatistics
-    rows: Mapping[str, int]
-    """Rows accepted, replayed and refused since the start."""
-    parts: Mapping[str, int]
-    """Parts by the status they came to since the start."""
-    recovered: int
-    """Parts found on the wire at the start."""
-    draining: bool
 
 
 class Connector:
@@ -134,12 +113,12 @@ class Connector:
             self._disk_looked_at = now
         return self._disk_is_low
 
-    def statistics(self) -> ConnectorStatistics:
+    def statistics(self) -> Statistics:
         """Return the numbers of this moment."""
         waiting: dict[str, int] = dict.fromkeys(self.config.lane, 0)
         for queue in self._lanes.queues():
             waiting[queue.lane] = waiting.get(queue.lane, 0) + queue.waiting
-        return ConnectorStatistics(
+        return Statistics(
             carriers=tuple(carrier.statistics() for carrier in self.carriers.values()),
             queues=tuple(QueueStatistics(lane, count) for lane, count in waiting.items()),
             store=self._store.statistics(),
@@ -158,6 +137,21 @@ class Connector:
         as `Intake.accept` does.
         """
         return await self.intake.accept(key or self.config.api.key[0], requests, idempotency_key=idempotency_key)
+
+    async def not_ready(self) -> str | None:
+        """Return why nothing new can be kept now, or None.  It asks the disk, with a real commit."""
+        if self.intake.draining:
+            return "the connector is about to stop"
+        if self.disk_low():
+            return "the disk is nearly full"
+        try:
+            with trio.fail_after(READY_WITHIN_S):
+                await self._store.probe(now=self._clock())
+        except trio.TooSlowError:
+            return f"the store did not commit within {READY_WITHIN_S:g} s"
+        except StoreError as error:
+            return str(error)
+        return None
 
     # --- its life ---
 
@@ -193,6 +187,19 @@ class Connector:
         states = await self._store.queues(self._names)
         self._lanes.open(states)
         self._queue_ids.update({(s.name.lane, s.name.rule, s.name.api_key): s.queue for s in states})
+
+    async def serve(
+        self,
+        listener: socket.socket,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Run the HTTP door on this socket until cancelled."""
+        door = Door(self.intake, self.queries, self.statistics, self.not_ready)
+        keys = [(key, key.read_secret(environ)) for key in self.config.api.key]
+        app = api.build(door, self.config.api, keys)
+        await api.run(app, listener, trio.sleep_forever, task_status=task_status)
 
     async def drain(self) -> None:
         """Take nothing new, wait for what is on the wire, unbind: bounded by the binds' ``drain``."""

@@ -4,9 +4,9 @@ One draw never shifts another, whatever order the scheduler picks, so adding a r
 as it was.
 """
 
-import zlib
 from bisect import bisect
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from itertools import accumulate
 from statistics import NormalDist
 from typing import Final
@@ -14,22 +14,26 @@ from typing import Final
 Draw = Callable[[int], float]
 """From an ordinal to a number in [0, 1)."""
 
-_UNIT: Final = 2.0**-53
-_ODD: Final = 0x9E3779B97F4A7C15
 _WORD: Final = (1 << 64) - 1
+_UNIT: Final = 2.0**-53
 
 P99: Final = NormalDist().inv_cdf(0.99)
 """Standard deviations from the median to the 99th percentile."""
 
 
 def stream(seed: int, purpose: str) -> Draw:
-    """Return the stream of draws for one purpose, the same in every process and on every run of this seed."""
-    key = zlib.crc32(purpose.encode())
+    """Return the stream of draws for one purpose, the same in every process and on every run of this seed.
+
+    Each draw is one output of SplitMix64 (Steele, Lea and Flood, 2014), which can be asked for any place of its
+    sequence: 0.3 us, where a `random.Random` made per ordinal costs 5.
+    """
+    start = int.from_bytes(blake2b(f"{seed}/{purpose}".encode(), digest_size=8).digest(), "big")
 
     def draw(ordinal: int) -> float:
-        # The hash of a tuple of integers is fixed (only that of text is salted) and costs a tenth of a `random.Random`
-        # made per ordinal; one multiplication more spreads what it leaves correlated between neighbours.
-        return ((hash((ordinal, key, seed)) * _ODD & _WORD) >> 11) * _UNIT
+        word = (ordinal * 0x9E3779B97F4A7C15 + start) & _WORD
+        word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9 & _WORD
+        word = (word ^ word >> 27) * 0x94D049BB133111EB & _WORD
+        return ((word ^ word >> 31) >> 11) * _UNIT
 
     return draw
 

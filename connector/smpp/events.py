@@ -115,3 +115,10 @@ def answered(response: Pdu, item: InFlight, *, late: bool = False) -> Answered:
     status = status_of(response)
     message_id: str = "" if status else getattr(response, "message_id", "")
     return Answered(item.token, status, message_id.strip(), item.sent_at, late, response)
+
+
+def answers(response: Pdu, request: Pdu) -> bool:
+    """Say whether this can be the answer to that request, their sequence numbers being equal."""
+    return (
+        isinstance(response, GenericNack) or response.command_id == request.command_id | tables.RESPONSE_BIT
+    )

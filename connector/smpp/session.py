@@ -4,7 +4,6 @@ Octets and ``now`` go in, events and octets come out.  This file does not know w
 tables what may be sent and received.
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -26,33 +25,19 @@ from connector.smpp.events import (
     UnbindReceived,
     Unbound,
     answered,
+    answers,
     status_of,
 )
 from connector.smpp.framing import MAX_PDU_OCTETS, MAX_UNBOUND_PDU_OCTETS, Framer
-from connector.smpp.pdu import (
-    PDU_BY_ID,
-    EnquireLink,
-    EnquireLinkResp,
-    GenericNack,
-    Pdu,
-    UnbindResp,
-    UnknownPdu,
-)
+from connector.smpp.misuse import Misuse, refusal_of
+from connector.smpp.pdu import EnquireLink, EnquireLinkResp, GenericNack, Pdu, UnbindResp, UnknownPdu
 from connector.smpp.statistics import SessionStatistics, Tally
-from connector.smpp.tables import BOUND_STATES, RESPONSE_BIT, TRANSITIONS, Role, State
+from connector.smpp.tables import BIND_COMMANDS, BIND_RESPONSES, RESPONSE_BIT, TRANSITIONS, Role, State
 from connector.smpp.timers import Expiry, LinkTimers, Timers
 from connector.smpp.window import InFlight, Window
 
-_BINDS: Final = frozenset({"bind_transmitter", "bind_receiver", "bind_transceiver"})
-_BIND_RESPONSES: Final = frozenset(f"{name}_resp" for name in _BINDS)
 # These keep the session itself alive and need no place in the window; the rest of the requests do.
-_OUTSIDE_THE_WINDOW: Final = _BINDS | {"unbind", "enquire_link"}
-
-UNBOUND_MISTAKES: Final = 3
-"""Requests in the wrong state before a bind, after which the peer is no ESME worth waiting for."""
-STRAY_NACKS: Final = 3
-STRAY_NACKS_WITHIN_S: Final = 60.0
-"""So many generic_nack to nothing we sent within this time mean that the two ends cut the stream differently."""
+_OUTSIDE_THE_WINDOW: Final = BIND_COMMANDS | {"unbind", "enquire_link"}
 
 
 class Session:
@@ -88,8 +73,7 @@ class Session:
         self._control: dict[int, InFlight] = {}
         self._bind_asked: Pdu | None = None
         self._unbinding = False
-        self._unbound_mistakes = 0
-        self._stray_nacks: deque[float] = deque(maxlen=STRAY_NACKS)
+        self._misuse = Misuse()
         self._to_send: list[bytes] = []
         self._tally = Tally()
         self._enter(State.OPEN)
@@ -137,7 +121,7 @@ class Session:
         command = tables.COMMAND_BY_ID.get(pdu.command_id)
         if command is not None and command.answered and command.name not in _OUTSIDE_THE_WINDOW:
             return self.submit([pdu], [token], now)
-        if pdu.command in _BINDS and self._clock.bind_sent_at is not None:
+        if pdu.command in BIND_COMMANDS and self._clock.bind_sent_at is not None:
             raise IllegalCommand("a bind is already on its way")
         items, octets = self._prepare([pdu], [token], now)
         self._remember_control(items[0])
@@ -176,7 +160,7 @@ class Session:
 
     def _remember_control(self, item: InFlight) -> None:
         command = item.request.command
-        if command in _BINDS:
+        if command in BIND_COMMANDS:
             self._clock.bind_sent_at = item.sent_at
         elif command == "unbind":
             self._unbinding = True
@@ -208,11 +192,11 @@ class Session:
         for pdu in responses:
             if not pdu.is_response:
                 raise IllegalCommand(f"{pdu.command} is no response")
-            if pdu.command in _BIND_RESPONSES and not pdu.command_status and self._bind_asked is None:
+            if pdu.command in BIND_RESPONSES and not pdu.command_status and self._bind_asked is None:
                 raise IllegalCommand("no bind waits for an answer")
         octets = b"".join([encode(pdu) for pdu in responses])
         for pdu in responses:
-            if pdu.command in _BIND_RESPONSES:
+            if pdu.command in BIND_RESPONSES:
                 self._answer_bind(pdu)
         self._tally.pdus_sent += len(responses)
         return octets
@@ -314,7 +298,7 @@ class Session:
 
     def _receive_bind(self, pdu: Pdu, events: list[Event]) -> None:
         if self._bind_asked is not None:
-            self._refuse(pdu, tables.ESME_RALYBND, events)
+            self._receive_illegal(pdu, events)
             return
         self._bind_asked = pdu
         events.append(Requested(pdu))
@@ -327,23 +311,16 @@ class Session:
         events.append(UnbindReceived())
 
     def _receive_illegal(self, pdu: Pdu, events: list[Event]) -> None:
-        """Answer a request that has no place here: unknown ones by generic_nack, others by their own response."""
-        if isinstance(pdu, UnknownPdu):
-            self._say(GenericNack(command_status=tables.ESME_RINVCMDID, sequence_number=pdu.sequence_number))
-            self._wonder(events, f"unknown command {pdu.command}", pdu)
-            return
-        bind_again = pdu.command in _BINDS and self.state in BOUND_STATES
-        self._refuse(pdu, tables.ESME_RALYBND if bind_again else tables.ESME_RINVBNDSTS, events)
-        if self.state in (State.OPEN, State.OUTBOUND):
-            self._unbound_mistakes += 1
-            if self._unbound_mistakes >= UNBOUND_MISTAKES:
-                events.append(self._die(f"{UNBOUND_MISTAKES} requests that need a bind came before one"))
-
-    def _refuse(self, pdu: Pdu, command_status: int, events: list[Event]) -> None:
-        layout = PDU_BY_ID.get(pdu.command_id | RESPONSE_BIT)
-        if layout is not None:
-            self._say(layout(command_status=command_status, sequence_number=pdu.sequence_number))
+        refusal = refusal_of(pdu, self.state, bind_waits=self._bind_asked is not None)
+        if refusal is not None:
+            self._say(refusal)
         self._wonder(events, f"{pdu.command} in state {self.state}", pdu)
+        if self.state in tables.UNBOUND_STATES and not isinstance(pdu, UnknownPdu):
+            self._give_up(self._misuse.request_before_bind(), events)
+
+    def _give_up(self, reason: str | None, events: list[Event]) -> None:
+        if reason is not None:
+            events.append(self._die(reason))
 
     # responses of the peer
 
@@ -357,7 +334,7 @@ class Session:
             self._receive_control(pdu, control, now, events)
             return
         late = self.window.take_late(pdu.sequence_number)
-        if late is not None and _answers(pdu, late.request):
+        if late is not None and answers(pdu, late.request):
             self._tally.late += 1
             events.append(answered(pdu, late, late=True))
             return
@@ -365,7 +342,7 @@ class Session:
             self.window.remember(late)
         self._wonder(events, f"{pdu.command} to no request of ours", pdu)
         if isinstance(pdu, GenericNack):
-            self._stray_nack(now, events)
+            self._give_up(self._misuse.stray_nack(now), events)
 
     def _receive_mismatch(self, pdu: Pdu, item: InFlight, events: list[Event]) -> None:
         if isinstance(pdu, GenericNack):
@@ -379,12 +356,12 @@ class Session:
         events.append(Unanswered(item.token, item.sent_at, item.request))
 
     def _receive_control(self, pdu: Pdu, item: InFlight, now: float, events: list[Event]) -> None:
-        if not _answers(pdu, item.request):
+        if not answers(pdu, item.request):
             self._wonder(events, f"{pdu.command} as the answer to {item.request.command}", pdu)
             return
         del self._control[item.sequence_number]
         command = item.request.command
-        if command in _BINDS:
+        if command in BIND_COMMANDS:
             events.append(self._bind_answered(pdu, now))
         elif command == "unbind":
             self._enter(State.UNBOUND)
@@ -402,11 +379,6 @@ class Session:
             self.interface_version = min(self.interface_version, theirs)
         self._become_bound(pdu, now)
         return Bound(pdu)
-
-    def _stray_nack(self, now: float, events: list[Event]) -> None:
-        self._stray_nacks.append(now)
-        if len(self._stray_nacks) == STRAY_NACKS and now - self._stray_nacks[0] <= STRAY_NACKS_WITHIN_S:
-            events.append(self._die(f"{STRAY_NACKS} generic_nack to nothing we sent: framing is suspect"))
 
     def _wonder(self, events: list[Event], text: str, pdu: Pdu | None = None) -> None:
         self._tally.strange += 1
@@ -464,14 +436,10 @@ class Session:
         )
 
 
-def _answers(pdu: Pdu, request: Pdu) -> bool:
-    return isinstance(pdu, GenericNack) or pdu.command_id == request.command_id | RESPONSE_BIT
-
-
 _REQUESTS: Final[dict[str, Callable[[Session, Pdu, list[Event]], None]]] = {
     "enquire_link": Session._receive_enquire_link,
     "unbind": Session._receive_unbind,
     "outbind": Session._receive_notification,
     "alert_notification": Session._receive_notification,
-    **dict.fromkeys(_BINDS, Session._receive_bind),
+    **dict.fromkeys(BIND_COMMANDS, Session._receive_bind),
 }

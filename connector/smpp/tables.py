@@ -166,6 +166,10 @@ TRANSITIONS: Final[Mapping[State, Mapping[str, State]]] = {
 }
 
 BOUND_STATES: Final = _BOUND
+UNBOUND_STATES: Final = _OPEN
+"""Where a bind is still to come."""
+BIND_COMMANDS: Final = frozenset(name.removesuffix("_resp") for name in _BINDS)
+BIND_RESPONSES: Final = frozenset(_BINDS)
 
 
 # --- TLVs -----------------------------------------------------------------------------------------------------

@@ -136,6 +136,10 @@ class SqliteEngine:
         with _translated():
             return self._writes.sweep(limit, before=before)
 
+    def probe(self, *, now: float) -> None:
+        with _translated():
+            self._writes.probe(now)
+
     # --- reading verbs ---
 
     def heads(self, wanted: Sequence[Wanted], *, now: float) -> dict[int, list[Part]]:

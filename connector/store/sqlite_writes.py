@@ -184,6 +184,11 @@ class Writes:
         self._tally.moved([row[0] for row in rows], Status.SENDING, Status.IN_DOUBT)
         return [Moved(row[0], Status.IN_DOUBT) for row in rows]
 
+    def probe(self, now: float) -> None:
+        """Write a row that means nothing but that it could be written."""
+        self.now = now
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('probed_at', ?)", (int(now),))
+
     def sweep(self, limit: int, *, before: float) -> int:
         """Forget references older than ``before`` whose message is not live any more; return how many."""
         rows = self._db.execute(

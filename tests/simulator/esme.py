@@ -44,6 +44,7 @@ class Esme:
         self.events: list[Event] = []
         self.pdus: list[tuple[float, Pdu]] = []
         """Every response and request of the SMSC, with the time of its arrival, in order."""
+        self.reads: list[tuple[float, bytes]] = []
         self.status_of: Callable[[DeliverSm], int | None] = lambda _pdu: 0
 
     async def bind(self, mode: str = "transceiver", system_id: str = "acme", password: str = "secret") -> int:
@@ -91,6 +92,7 @@ class Esme:
         now = trio.current_time()
         events = self.session.receive_data(data, now)
         self.events += events
+        self.reads.append((now, data))
         for event in events:
             pdu = getattr(event, "pdu", None) or getattr(event, "response", None)
             if isinstance(pdu, Pdu):

@@ -13,6 +13,7 @@ from connector.smpp.pdu import (
     DataSm,
     DeliverSm,
     Oddity,
+    Pdu,
     SubmitMultiResp,
     SubmitSm,
     SubmitSmResp,
@@ -51,7 +52,8 @@ def test_the_wire_table_is_in_wire_order() -> None:
 
 def test_submit_sm_and_deliver_sm_are_different_although_alike() -> None:
     assert SubmitSm.wire == DeliverSm.wire
-    assert SubmitSm() != DeliverSm()
+    pdus: list[Pdu] = [SubmitSm(), DeliverSm()]
+    assert pdus[0] != pdus[1]
 
 
 def test_no_password_and_no_text_is_in_a_repr() -> None:

@@ -1,0 +1,118 @@
+"""The HTTP door: Starlette on Hypercorn's trio worker, inside the connector's own nursery."""
+
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+from typing import cast
+
+import trio
+from hypercorn.config import Config as Hypercorn
+from hypercorn.trio import serve
+from hypercorn.typing import ASGIFramework
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from connector.api.auth import Keys
+from connector.api.problems import TITLES, Problem
+from connector.api.routes import Routes
+from connector.config import ApiConfig, KeyConfig
+from connector.pipeline.door import Door
+
+log = logging.getLogger("carrierline.api")
+
+MAX_HEADER_BYTES = 16_384
+KEEP_ALIVE_S = 30
+READ_TIMEOUT_S = 30
+GRACE_S = 5.0
+
+
+def build(door: Door, settings: ApiConfig, keys: Iterable[tuple[KeyConfig, str]]) -> ASGIApp:
+    """Return the ASGI application; ``keys`` come with their secrets."""
+    routes = Routes(door, Keys(keys), settings.max_body_kb * 1_000)
+    app = Starlette(
+        routes=[
+            Route("/v1/messages", routes.post_messages, methods=["POST"]),
+            Route("/v1/messages", routes.get_messages, methods=["GET"]),
+            Route("/v1/messages/{id}", routes.get_message, methods=["GET"]),
+            Route("/health", routes.health),
+            Route("/ready", routes.ready),
+            Route("/metrics", routes.metrics),
+        ],
+        exception_handlers={Problem: _show_problem, HTTPException: _show_http_exception},
+    )
+    return _Limited(app, settings.max_concurrent)
+
+
+async def _show_problem(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Problem)
+    return problem.response()
+
+
+async def _show_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = error.status_code if error.status_code in TITLES else 400
+    detail = {404: "there is nothing at this address", 405: f"{request.method} is not for this address"}
+    return Problem(status, detail.get(status, str(error.detail)), reason="not_found").response()
+
+
+class _Limited:
+    """Lets so many requests in at a time; the others wait at the door."""
+
+    def __init__(self, app: ASGIApp, at_once: int) -> None:
+        self._app = app
+        self._limiter = trio.CapacityLimiter(at_once)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        async with self._limiter:
+            await self._app(scope, receive, send)
+
+
+def listen(settings: ApiConfig) -> socket.socket:
+    """Return a listening socket.  Bound by ourselves: Hypercorn hides a port in use in nested exception groups.
+
+    Raises OSError when the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        listener.listen(128)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+async def run(
+    app: ASGIApp,
+    listener: socket.socket,
+    shutdown: Callable[[], Awaitable[None]],
+    *,
+    task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until ``shutdown`` returns or the scope is cancelled; answers under way have a few seconds to end."""
+    settings = Hypercorn()
+    settings.bind = [f"fd://{listener.fileno()}"]
+    settings.accesslog = None
+    settings.errorlog = log
+    settings.h11_max_incomplete_size = MAX_HEADER_BYTES
+    settings.keep_alive_timeout = KEEP_ALIVE_S
+    settings.read_timeout = READ_TIMEOUT_S
+    settings.graceful_timeout = GRACE_S
+    settings.include_server_header = False
+
+    async def started(*, task_status: "trio.TaskStatus[list[str]]") -> None:
+        await serve(cast(ASGIFramework, app), settings, shutdown_trigger=shutdown, task_status=task_status, mode="asgi")
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(started)
+        task_status.started()

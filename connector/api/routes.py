@@ -1,0 +1,244 @@
+"""The routes of the HTTP door: each decodes, asks a station, and shows what it said."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import msgspec
+import trio
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from connector.api.auth import Keys
+from connector.api.problems import Problem, answer
+from connector.api.schemas import (
+    MAX_ROWS,
+    BadBody,
+    decode_row,
+    parse_moment,
+    show_message,
+    show_verdict,
+    split_rows,
+)
+from connector.config import KeyConfig
+from connector.errors import IntakeRefused, KeyReused
+from connector.lifecycle import Status
+from connector.metrics import render
+from connector.model import MessageQuery, Reason, SendRequest, Verdict, format_id, parse_id
+from connector.pipeline.door import Door
+
+MAX_IDEMPOTENCY_KEY = 255
+MAX_LISTED = 1_000
+ROWS_DECODED_AT_ONCE = 250
+"""At some 4 µs a row: the event loop is never held longer than a millisecond."""
+
+_REFUSED_STATUS = {
+    Reason.STILL_RUNNING: 409,
+    Reason.QUEUE_FULL: 429,
+    Reason.DRAINING: 503,
+    Reason.DISK_LOW: 507,
+}
+# a refusal of the only row that is a matter of rights, not of content
+_FORBIDDEN = frozenset({Reason.LANE_NOT_ALLOWED, Reason.OPTION_NOT_ALLOWED})
+_MALFORMED = frozenset({Reason.BAD_REQUEST})
+_LIST_PARAMETERS = ("to", "status", "since", "limit", "before")
+
+
+class Routes:
+    """The handlers, with what they ask."""
+
+    def __init__(self, door: Door, keys: Keys, max_body_bytes: int) -> None:
+        self._door = door
+        self._keys = keys
+        self._max_body_bytes = max_body_bytes
+
+    def _key(self, request: Request) -> KeyConfig:
+        key = self._keys.find(request.headers.get("authorization"))
+        if key is None:
+            raise Problem(401, "show an API key: Authorization: Bearer KEY", reason="not_authenticated")
+        return key
+
+    # --- messages ---
+
+    async def post_messages(self, request: Request) -> Response:
+        """Accept one message or a list of them; answered when what was accepted is on disk."""
+        key = self._key(request)
+        idempotency_key = _idempotency_key(request)
+        rows = await self._rows(request)
+        if isinstance(rows, msgspec.Raw):
+            verdicts = await self._accept(key, [decode_row(rows)], idempotency_key)
+            return _one(verdicts[0])
+        decoded: list[SendRequest | Verdict] = []
+        for start in range(0, len(rows), ROWS_DECODED_AT_ONCE):
+            decoded += [decode_row(row) for row in rows[start : start + ROWS_DECODED_AT_ONCE]]
+            await trio.lowlevel.checkpoint()
+        return _many(await self._accept(key, decoded, idempotency_key))
+
+    async def _rows(self, request: Request) -> list[msgspec.Raw] | msgspec.Raw:
+        body = await self._body(request)
+        try:
+            rows = split_rows(body)
+        except BadBody as error:
+            raise Problem(400, str(error), reason=Reason.BAD_REQUEST) from None
+        if isinstance(rows, list) and len(rows) > MAX_ROWS:
+            raise Problem(413, f"{len(rows)} messages in one request, the limit is {MAX_ROWS}", reason="too_many_rows")
+        if isinstance(rows, list) and not rows:
+            raise Problem(400, "the list holds no message", reason=Reason.BAD_REQUEST)
+        return rows
+
+    async def _body(self, request: Request) -> bytes:
+        limit = self._max_body_bytes
+        told = request.headers.get("content-length", "0")
+        if told.isdecimal() and int(told) > limit:
+            raise Problem(413, f"the body is larger than {limit // 1000} kB", reason="too_large")
+        chunks, size = [], 0
+        try:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise Problem(413, f"the body is larger than {limit // 1000} kB", reason="too_large")
+                chunks.append(chunk)
+        except ClientDisconnect:
+            raise Problem(400, "the body ended early", reason=Reason.BAD_REQUEST) from None
+        return b"".join(chunks)
+
+    async def _accept(
+        self, key: KeyConfig, rows: Sequence[SendRequest | Verdict], idempotency_key: str | None
+    ) -> list[Verdict]:
+        """Return a verdict for each row: those that could not be decoded have theirs already."""
+        requests = [row for row in rows if isinstance(row, SendRequest)]
+        try:
+            verdicts = iter(await self._door.intake.accept(key, requests, idempotency_key=idempotency_key))
+        except IntakeRefused as refused:
+            status = _REFUSED_STATUS[Reason(refused.reason)]
+            raise Problem(status, str(refused), reason=refused.reason, retry_after_s=refused.retry_after_s) from None
+        except KeyReused as reused:
+            raise Problem(422, str(reused), reason=Reason.KEY_REUSED, field="Idempotency-Key") from None
+        return [next(verdicts) if isinstance(row, SendRequest) else row for row in rows]
+
+    async def get_message(self, request: Request) -> Response:
+        """Show one message with its timeline."""
+        key = self._key(request)
+        message_id = parse_id(request.path_params["id"])
+        view = None
+        if message_id is not None:
+            view = await self._door.queries.message(message_id, api_key=key.name)
+        if view is None:
+            raise Problem(404, "there is no message with this id", reason="not_found", field="id")
+        return answer(show_message(view, events=True))
+
+    async def get_messages(self, request: Request) -> Response:
+        """List messages, newest first."""
+        query = _query(request, self._key(request))
+        views = await self._door.queries.messages(query)
+        more = format_id(views[-1].id) if len(views) == query.limit else None
+        return answer({"messages": [show_message(view, events=False) for view in views], "next": more})
+
+    # --- for machines that watch ---
+
+    async def health(self, request: Request) -> Response:
+        """Say that the process answers."""
+        return answer({"status": "ok"})
+
+    async def ready(self, request: Request) -> Response:
+        """Say whether new messages can be kept; how the carriers fare stands in the body and decides nothing."""
+        problem = await self._door.not_ready()
+        statistics = self._door.statistics()
+        carriers = [
+            {"name": c.name, "bound": c.bound, "binds": [attrs.asdict(bind) for bind in c.binds]}
+            for c in statistics.carriers
+        ]
+        body = {"ready": problem is None, "problem": problem, "carriers": carriers}
+        return answer(body, 200 if problem is None else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        """Show the numbers for Prometheus."""
+        text = render(self._door.statistics(), await self._door.queries.ledger())
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 0 < len(key) <= MAX_IDEMPOTENCY_KEY:
+        text = f"Idempotency-Key has 1 to {MAX_IDEMPOTENCY_KEY} characters"
+        raise Problem(400, text, reason=Reason.BAD_REQUEST, field="Idempotency-Key")
+    return key
+
+
+def _one(verdict: Verdict) -> Response:
+    if verdict.accepted:
+        return answer(show_verdict(verdict), 200 if verdict.replayed else 202)
+    status = 403 if verdict.reason in _FORBIDDEN else 400 if verdict.reason in _MALFORMED else 422
+    raise Problem(status, verdict.text or "", reason=verdict.reason, field=verdict.field)
+
+
+def _many(verdicts: Sequence[Verdict]) -> Response:
+    accepted = sum(verdict.accepted and not verdict.replayed for verdict in verdicts)
+    replayed = sum(verdict.replayed for verdict in verdicts)
+    body: dict[str, Any] = {
+        "accepted": accepted,
+        "replayed": replayed,
+        "refused": len(verdicts) - accepted - replayed,
+        "verdicts": [{"row": row, **show_verdict(verdict)} for row, verdict in enumerate(verdicts)],
+    }
+    if accepted:
+        return answer(body, 202)
+    if replayed:
+        return answer({**body, "replayed_all": True}, 200)
+    raise Problem(422, "no row was accepted; each verdict says why", reason="no_row_accepted", **body)
+
+
+def _query(request: Request, key: KeyConfig) -> MessageQuery:
+    given = request.query_params
+    for name in given:
+        if name not in _LIST_PARAMETERS:
+            text = f"there is no parameter {name}; there are {', '.join(_LIST_PARAMETERS)}"
+            raise Problem(400, text, reason=Reason.BAD_REQUEST, field=name)
+    return MessageQuery(
+        api_key=key.name,
+        to=_digits(given.get("to")),
+        status=_status(given.get("status")),
+        since=_since(given.get("since")),
+        limit=_limit(given.get("limit")),
+        before=_before(given.get("before")),
+    )
+
+
+def _digits(text: str | None) -> str | None:
+    return None if text is None else "".join(c for c in text if c.isdecimal()).removeprefix("00")
+
+
+def _status(text: str | None) -> Status | None:
+    if text is None:
+        return None
+    if text not in set(Status):
+        names = ", ".join(Status)
+        raise Problem(400, f"there is no status {text}; there are {names}", reason=Reason.BAD_REQUEST, field="status")
+    return Status(text)
+
+
+def _since(text: str | None) -> float | None:
+    if text is None:
+        return None
+    moment = parse_moment(text.replace(" ", "+"))  # an unescaped plus in a query is a blank
+    if moment is None:
+        text = "since must be a time with its offset such as 2026-01-31T09:00:00Z"
+        raise Problem(400, text, reason=Reason.BAD_REQUEST, field="since")
+    return moment
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return 100
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MAX_LISTED):
+        raise Problem(400, f"limit is 1 to {MAX_LISTED}", reason=Reason.BAD_REQUEST, field="limit")
+    return int(text)
+
+
+def _before(text: str | None) -> int | None:
+    if text is None:
+        return None
+    message_id = parse_id(text)
+    if message_id is None:
+        raise Problem(400, "before is the id of a message", reason=Reason.BAD_REQUEST, field="before")
+    return message_id

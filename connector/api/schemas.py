@@ -1,0 +1,197 @@
+"""What the HTTP door takes and gives, as msgspec structures: one definition decodes, refuses and documents."""
+
+import difflib
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from connector.errors import ConfigError
+from connector.model import MessageView, Reason, SendRequest, TimelineEntry, Verdict, format_id
+from connector.settings import parse_duration
+
+MAX_ROWS = 1_000
+
+_FIELD = re.compile(r"`([^`]*)`")
+_PATH = re.compile(r" - at `\$\.?(.*?)`$")
+_UNKNOWN = "Object contains unknown field"
+_MISSING = "Object missing required field"
+
+
+class MessageIn(msgspec.Struct, forbid_unknown_fields=True, rename={"sender": "from"}):
+    """One message as a caller asks for it."""
+
+    to: str
+    text: str | None = None
+    template: str | None = None
+    variables: dict[str, str] | None = None
+    locale: str | None = None
+    sender: str | None = None
+    lane: str | None = None
+    client_ref: str | None = None
+    country: str | None = None
+    send_at: str | None = None
+    """RFC 3339 with an offset."""
+    deadline: str | None = None
+    """RFC 3339 with an offset, or a duration such as "90s" from the moment it may be sent."""
+    metadata: dict[str, Any] | None = None
+    receipt: bool = True
+    options: dict[str, int | str] | None = None
+
+
+FIELDS = tuple(field.encode_name for field in msgspec.structs.fields(MessageIn))
+_decoder = msgspec.json.Decoder(MessageIn)
+_rows_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class BadBody(Exception):
+    """The body is not JSON, or no message and no list of them."""
+
+
+def split_rows(body: bytes) -> list[msgspec.Raw] | msgspec.Raw:
+    """Return the rows of a list, or the one object a body is; raises BadBody with where and why."""
+    try:
+        if body.lstrip()[:1] == b"[":
+            return _rows_decoder.decode(body)
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadBody(f"the body is not valid JSON: {error}") from None
+    return msgspec.Raw(body)
+
+
+def decode_row(raw: msgspec.Raw) -> SendRequest | Verdict:
+    """Return the request in one row, or a verdict that names the field and what is wrong with it."""
+    try:
+        given = _decoder.decode(raw)
+        send_at, _ = _moment(given.send_at, "send_at", duration=False)
+        deadline, deadline_in_s = _moment(given.deadline, "deadline", duration=True)
+    except msgspec.DecodeError as error:
+        return bad_row(str(error))
+    except _BadTime as error:
+        return Verdict(reason=Reason.TIME_INVALID, field=error.field, text=str(error))
+    except UnicodeDecodeError:
+        return Verdict(reason=Reason.BAD_REQUEST, text="the row is not valid UTF-8")
+    return SendRequest(
+        to=given.to,
+        text=given.text,
+        template=given.template,
+        variables=given.variables,
+        locale=given.locale,
+        sender=given.sender,
+        lane=given.lane,
+        client_ref=given.client_ref,
+        country=given.country,
+        send_at=send_at,
+        deadline=deadline,
+        deadline_in_s=deadline_in_s,
+        metadata=given.metadata,
+        receipt=given.receipt,
+        options=given.options,
+    )
+
+
+def bad_row(error: str) -> Verdict:
+    """Return the verdict for what the decoder did not take: its words, with the field found in them."""
+    path = _PATH.search(error)
+    named = _FIELD.search(error)
+    if error.startswith(_UNKNOWN) and named:
+        near = difflib.get_close_matches(named[1], FIELDS, n=1)
+        hint = f', did you mean "{near[0]}"?' if near else ""
+        return Verdict(reason=Reason.BAD_REQUEST, field=named[1], text=f"there is no field {named[1]}{hint}")
+    if error.startswith(_MISSING) and named:
+        return Verdict(reason=Reason.BAD_REQUEST, field=named[1], text=f"{named[1]} is missing")
+    field = path[1] if path and path[1] else None
+    return Verdict(reason=Reason.BAD_REQUEST, field=field, text=_PATH.sub("", error).replace("`", ""))
+
+
+class _BadTime(Exception):
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(text)
+        self.field = field
+
+
+def _moment(text: str | None, field: str, *, duration: bool) -> tuple[float | None, float | None]:
+    """Return (moment, seconds from the start): one of them, by how it is spelled."""
+    if text is None:
+        return None, None
+    if duration:
+        try:
+            return None, parse_duration(text)
+        except (ConfigError, ValueError):
+            pass  # not a duration: then it must be a moment
+    moment = parse_moment(text)
+    if moment is None:
+        also = ' or a duration such as "90s"' if duration else ""
+        raise _BadTime(field, f"{field} must be a time with its offset such as 2026-01-31T09:00:00Z{also}")
+    return moment, None
+
+
+def parse_moment(text: str) -> float | None:
+    """Return the seconds since the epoch of an RFC 3339 time with an offset, or None."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.timestamp() if moment.tzinfo is not None else None
+
+
+def show_moment(at: float | None) -> str | None:
+    """Return a moment as RFC 3339 in UTC with milliseconds."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# --- what the door gives ---------------------------------------------------------------------------------------------
+
+
+def show_verdict(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as JSON shows it."""
+    if verdict.message is not None:
+        return {
+            "id": format_id(verdict.message),
+            "status": "accepted",
+            "to": verdict.to,
+            "parts": verdict.parts,
+            "replayed": verdict.replayed,
+        }
+    return {"status": "refused", "reason": verdict.reason, "field": verdict.field, "detail": verdict.text}
+
+
+def show_message(view: MessageView, *, events: bool) -> dict[str, Any]:
+    """Return a message as JSON shows it, with its timeline if asked."""
+    shown = {
+        "id": format_id(view.id),
+        "status": view.status,
+        "to": view.to,
+        "from": view.sender,
+        "lane": view.lane,
+        "parts": view.parts,
+        "created_at": show_moment(view.created_at),
+        "send_at": show_moment(view.send_at),
+        "deadline": show_moment(view.deadline),
+        "client_ref": view.client_ref,
+        "country": view.country,
+        "metadata": msgspec.Raw(view.metadata.encode()) if view.metadata else None,
+        "carrier": view.carrier,
+        "carrier_message_id": view.carrier_message_id,
+        "sent_at": show_moment(view.sent_at),
+        "finished_at": show_moment(view.finished_at),
+        "reason": view.reason,
+    }
+    if events:
+        shown["part_statuses"] = list(view.part_statuses)
+        shown["events"] = [_show_entry(entry) for entry in view.timeline]
+    return shown
+
+
+def _show_entry(entry: TimelineEntry) -> dict[str, Any]:
+    return {
+        "at": show_moment(entry.at),
+        "event": entry.event,
+        "part": max(1, entry.part & 0xFF),
+        "carrier": entry.carrier,
+        "attempt": entry.attempt,
+        "detail": entry.detail,
+    }

@@ -1,0 +1,142 @@
+"""Scenario files."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from connector.errors import ConfigError
+from connector.settings import as_toml, load
+from simulator import Scenario, load_scenario
+from simulator.scenario import AccountRules, Delay, Duplicate, MoRate, MoRules, Rate
+
+FULL = """
+schema = 1
+name = "full"
+seed = 42
+[listen]
+smpp = "127.0.0.1:0"
+[carrier]
+system_id = "NORTH"
+versions = ["3.4"]
+[[account]]
+system_id = "acme"
+password = "hush"
+bind_types = ["transmitter", "receiver"]
+max_binds = 4
+over_binds = "ESME_RBINDFAIL"
+[limits]
+rate = { per_second = 500, burst = 50, scope = "carrier" }
+window = 100
+over_rate = 0x58
+[response]
+delay = { dist = "lognormal", median = "25ms", p99 = "120ms" }
+message_id = { form = "hex", width = 8, from = "counter" }
+[receipt]
+when = "requested"
+delay = { dist = "mix", of = [
+  { weight = 80, dist = "uniform", min = "1s", max = "1m" },
+  { weight = 5, never = true },
+] }
+mix = { DELIVRD = 97, UNDELIV = 2, EXPIRED = 1 }
+via = "same"
+id = { form = "decimal", width = 10 }
+tlv = []
+duplicate = 0.03
+early = 0.02
+[[mo]]
+from = "447700900{n:03}"
+to = "60777"
+text = "STOP"
+rate = { per_minute = 1 }
+"""
+
+
+def test_a_full_scenario_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "full.toml"
+    path.write_text(FULL)
+    scenario = load_scenario(path)
+    assert scenario.account == (
+        AccountRules(
+            system_id="acme",
+            password="hush",
+            bind_types=("transmitter", "receiver"),
+            max_binds=4,
+            over_binds="ESME_RBINDFAIL",
+        ),
+    )
+    assert scenario.limits.rate == Rate(per_second=500.0, burst=50, scope="carrier")
+    assert scenario.response.delay == Delay(dist="lognormal", median_s=0.025, p99_s=0.12)
+    assert scenario.receipt.delay.of[1].never
+    assert scenario.receipt.duplicate == Duplicate(rate=0.03)
+    assert scenario.mo == (
+        MoRules(from_="447700900{n:03}", to="60777", text="STOP", rate=MoRate(per_minute=1.0)),
+    )
+
+
+def test_an_empty_file_is_the_plain_carrier() -> None:
+    assert load("", Scenario) == Scenario()
+
+
+def test_a_scenario_is_written_with_its_defaults_and_without_its_passwords() -> None:
+    scenario = load(FULL, Scenario)
+    text = as_toml(scenario)
+    assert "hush" not in text + repr(scenario)
+    assert as_toml(load(text, Scenario)) == text
+
+
+WRONG = [
+    # (what is in the file, what is said about it)
+    (
+        "[limits]\nover_rate = 'ESME_RTHROTLED'",
+        'over_rate: "ESME_RTHROTLED" is no command_status, did you mean "ESME_RTHROTTLED"?',
+    ),
+    ("[limits]\nover_rate = 0", "over_rate: must be a command_status other than 0, not 0"),
+    ("[receipt]\nmix = { DELIVERED = 1 }", 'mix: "DELIVERED" is no state, did you mean "DELIVRD"?'),
+    ("[receipt]\nmix = { ENROUTE = 1 }", "mix: ENROUTE is not final: it belongs in intermediate"),
+    ("[receipt]\nmix = { DELIVRD = 0 }", "mix: at least one state needs a weight above 0"),
+    (
+        "[receipt]\nintermediate = { ENROUTE = 0.7, ACCEPTD = 0.7 }",
+        "intermediate: chances must not sum to more than 1",
+    ),
+    ("[receipt]\nformat = 'id:{ident}'", "format: {ident} is not known here: the fields are id, dlvrd"),
+    ("[receipt]\nformat = 'id:{id'", "format: is no format (expected '}' before end of string)"),
+    ("[receipt]\nformat = 'err:{err:%y}'", "format: is no format ("),
+    (
+        "[receipt]\ntlv = ['message_stat']",
+        'tlv: "message_stat" is no TLV of a receipt, did you mean "message_state"?',
+    ),
+    ("[response]\ndelay = '5'", "delay.value: must be a duration"),
+    ("[response]\ndelay = { dist = 'mix' }", "delay.of: a mix needs its members"),
+    (
+        "[response]\ndelay = { dist = 'lognormal', median = '2s', p99 = '1s' }",
+        "delay.median: must be above 0s and not longer",
+    ),
+    (
+        "[response]\ndelay = { dist = 'uniform', min = '2s', max = '1s' }",
+        "delay.min: must not be longer than max",
+    ),
+    ("[[mo]]\nfrom = '1'\nto = '2'\ntext = 't'", "mo[0]: needs exactly one of at and rate"),
+    (
+        "[[mo]]\nfrom = '{m}'\nto = '2'\ntext = 't'\nat = '1s'",
+        "mo[0].from: only {n} with a format may stand in braces",
+    ),
+    (
+        "account = [{system_id = 'a'}, {system_id = 'a'}]",
+        'account[1].system_id: "a" is the name of another account',
+    ),
+    ("[listen]\nsmpp = '2775'", 'listen.smpp: must be "host:port"'),
+]
+
+
+@pytest.mark.parametrize(("text", "problem"), WRONG)
+def test_what_cannot_be_played_is_said(text: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(problem)) as caught:
+        load(text, Scenario)
+    assert len(caught.value.problems) == 1
+
+
+def test_the_example_of_the_readme_can_be_loaded() -> None:
+    readme = (Path(__file__).parents[2] / "simulator" / "README.md").read_text()
+    (block,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    assert load(block, Scenario).account
