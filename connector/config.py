@@ -12,8 +12,8 @@ from typing import ClassVar, Final, Literal
 import attrs
 
 from connector.errors import ConfigError
-from connector.key_lines import KeyPath
 from connector.settings import (
+    KeyPath,
     Validator,
     above,
     as_toml,

@@ -1,36 +1,28 @@
 """Lists of recipients as they come out of real systems, to requests ready to send.
 
-A list is a text file with one record a line and a header that names the columns.  Spreadsheets and CRM systems write it
-in many ways: the encoding and the delimiter are found out, quotes and line breaks inside them are read, and a record that
-cannot become a request is reported with its line and never guessed at.  What a value means (is this a number, may this
-lane be used) is left to the one who takes the request.
+A list is a text file with one record a line and a header that names the columns.  A record that cannot become a request
+is reported with its line and never guessed at.  What a value means (is this a number, may this lane be used) is left to
+the one who takes the request.
 """
 
-import codecs
-import io
 import json
 import re
 import unicodedata
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TextIO
+from typing import Any, Final
 
 import attrs
 
+from connector.delimited import BLANKS, NOT_TEXT, Broken, Source, encoding_of, header, records
 from connector.errors import InputError
 from connector.model import Reason, SendRequest
 from connector.policy import numbers
 
 MAX_FIELD_CHARACTERS: Final = 65_536
-"""The longest value read; the longest text that can be sent has 255 parts of 153 characters."""
-MAX_RECORD_CHARACTERS: Final = 4 * MAX_FIELD_CHARACTERS
-MAX_RECORD_LINES: Final = 200
-"""How far the end of a quoted value is looked for; beyond it the quote is taken for a slip and its line reported."""
-DELIMITERS: Final = (",", ";", "\t", "|")
+"""The longest value taken; the longest text that can be sent has 255 parts of 153 characters."""
 
 # --- what a list holds ----------------------------------------------------------------------------------------------
 
@@ -74,10 +66,10 @@ Entry = Row | Repeated | Unreadable
 
 ALIASES: Final[Mapping[str, str]] = {
     "to": "phone, phone number, phone no, mobile, mobile number, mobile phone, mobile no, cell, cell phone, msisdn, "
-    "number, tel, telephone, telephone number, recipient, destination, handy, handynummer, mobil, mobilnummer, rufnummer, "
-    "telefon, telefonnummer, empfänger, gsm, gsm number, portable, numéro, téléphone, destinataire, teléfono, móvil, "
-    "celular, telefone, telemóvel, cellulare, telefoon, mobiel, телефон, мобильный, номер, 电话, 手机, 手机号, 電話番号, "
-    "هاتف, رقم الهاتف",
+    "number, tel, telephone, telephone number, recipient, destination, handy, handynummer, mobil, mobilnummer, "
+    "rufnummer, telefon, telefonnummer, empfänger, gsm, gsm number, portable, numéro, téléphone, destinataire, "
+    "teléfono, móvil, celular, telefone, telemóvel, cellulare, telefoon, mobiel, телефон, мобильный, номер, 电话, "
+    "手机, 手机号, 電話番号, هاتف, رقم الهاتف",
     "text": "message, message text, body, sms, sms text, content, nachricht, nachrichtentext, texte, contenu, mensaje, "
     "texto, mensagem, messaggio, testo, bericht, tekst, сообщение, текст, 短信, 内容, رسالة, نص",
     "from": "sender, sender id, sender name, source, source address, originator, absender, expéditeur, remitente, "
@@ -114,16 +106,12 @@ def _without_accents(name: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
 
 
-_FIELDS: Final = {_squash(name): field for field, names in ALIASES.items() for name in (field, *names.split(","))}
+_FIELDS: Final = {
+    _squash(name): field for field, names in ALIASES.items() for name in (field, *names.split(","))
+}
 
 # --- values ---------------------------------------------------------------------------------------------------------
 
-# What copying from web pages and address books leaves around a value and no one sees: `str.strip` knows the blanks
-# (no-break and full-width ones too), not the zero-width and direction marks.
-_UNSEEN: Final = "".join(
-    map(chr, (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF))
-)
-_EDGES: Final = _UNSEEN + "".join(c for c in map(chr, range(0x3001)) if c.isspace())
 _WORDS: Final = {
     **dict.fromkeys(("true", "yes", "y", "1", "on"), True),
     **dict.fromkeys(("false", "no", "n", "0", "off"), False),
@@ -143,12 +131,12 @@ class _Wrong(Exception):
 
 
 def _plain(cell: str) -> str | None:
-    return cell.strip(_EDGES) or None
+    return cell.strip(BLANKS) or None
 
 
 def _number(cell: str) -> str:
     # a spreadsheet is told with an apostrophe that what follows is no sum
-    return cell.strip(_EDGES).removeprefix("'").strip(_EDGES)
+    return cell.strip(BLANKS).removeprefix("'").strip(BLANKS)
 
 
 def _text(cell: str) -> str | None:
@@ -156,13 +144,13 @@ def _text(cell: str) -> str | None:
 
 
 def _country(cell: str) -> str | None:
-    name = cell.strip(_EDGES)
+    name = cell.strip(BLANKS)
     code = name.upper() if len(name) == 2 and name.isascii() else name
     return _OTHER_COUNTRY_CODES.get(code, code) or None
 
 
 def _time(cell: str) -> float | None:
-    name = cell.strip(_EDGES)
+    name = cell.strip(BLANKS)
     if not name:
         return None
     try:
@@ -177,10 +165,10 @@ def _time(cell: str) -> float | None:
 
 
 def _metadata(cell: str) -> Mapping[str, Any] | None:
-    if not cell.strip(_EDGES):
+    if not cell.strip(BLANKS):
         return None
     try:
-        value = json.loads(cell.strip(_EDGES), parse_constant=_no_number)
+        value = json.loads(cell.strip(BLANKS), parse_constant=_no_number)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
@@ -193,14 +181,14 @@ def _no_number(name: str) -> None:
 
 
 def _truth(cell: str) -> bool | None:
-    word = cell.strip(_EDGES).casefold()
+    word = cell.strip(BLANKS).casefold()
     if word and word not in _WORDS:
         raise _Wrong(Reason.BAD_REQUEST, "receipt is yes or no")
     return _WORDS.get(word)
 
 
 def _option(cell: str) -> str | int | None:
-    value = cell.strip(_EDGES)
+    value = cell.strip(BLANKS)
     return int(value) if _WHOLE.fullmatch(value) else value or None
 
 
@@ -242,9 +230,9 @@ def _columns(header: Sequence[str]) -> tuple[_Column, ...]:
         if name is None:
             continue
         if name in found:
-            first = header[found[name]].strip(_EDGES)
+            first = header[found[name]].strip(BLANKS)
             raise InputError(
-                f'columns "{first}" and "{title.strip(_EDGES)}" both hold {name}: rename or remove one'
+                f'columns "{first}" and "{title.strip(BLANKS)}" both hold {name}: rename or remove one'
             )
         found[name] = index
     if "to" not in found:
@@ -271,30 +259,30 @@ class ContactList:
     """Canonical names, in the order of the file."""
     unknown_columns: tuple[str, ...]
     """Columns that no field of a request goes by, as they are spelled; their content is not used."""
-    _source: _Source
-    _width: int
-    _plan: tuple[_Column, ...]
-    _header_lines: int
-    _defaults: Mapping[str, str]
-    _text: str | None
-    _one_per_number: bool
+    _source: Source = attrs.field(repr=False)
+    _width: int = attrs.field(repr=False)
+    _plan: tuple[_Column, ...] = attrs.field(repr=False)
+    _header_lines: int = attrs.field(repr=False)
+    _defaults: Mapping[str, str] = attrs.field(repr=False)
+    _text: str | None = attrs.field(repr=False)
+    _one_per_number: bool = attrs.field(repr=False)
 
     def __iter__(self) -> Iterator[Entry]:
         first_lines: dict[bytes, int] = {}
         with self._source.lines(self.encoding, self._header_lines) as lines:
-            for line, values in _records(lines, self.delimiter):
+            for line, values in records(lines, self.delimiter):
                 entry = self._entry(line.number, values)
                 yield self._once(entry, first_lines) if isinstance(entry, Row) else entry
 
-    def _entry(self, line: int, values: list[str] | _Broken) -> Row | Unreadable:
-        if isinstance(values, _Broken):
+    def _entry(self, line: int, values: list[str] | Broken) -> Row | Unreadable:
+        if isinstance(values, Broken):
             return Unreadable(line, None, Reason.BAD_REQUEST, values.text)
         content = "".join(values)
-        if len(content) > MAX_FIELD_CHARACTERS or _NOT_TEXT.search(content):
+        if len(content) > MAX_FIELD_CHARACTERS or NOT_TEXT.search(content):
             for index, value in enumerate(values):
                 if text := self._unfit(value):
                     return Unreadable(line, self._name_of(index), Reason.BAD_REQUEST, text)
-        while len(values) > self._width and not values[-1].strip(_EDGES):
+        while len(values) > self._width and not values[-1].strip(BLANKS):
             values.pop()
         if len(values) != self._width:
             text = f"the record has {len(values)} values for {self._width} columns"
@@ -304,11 +292,11 @@ class ContactList:
     def _unfit(self, value: str) -> str | None:
         if len(value) > MAX_FIELD_CHARACTERS:
             return f"the value is longer than {MAX_FIELD_CHARACTERS} characters"
-        sign = _NOT_TEXT.search(value)
+        sign = NOT_TEXT.search(value)
         if sign is None:
             return None
         return (
-            "the value holds a NUL character" if sign[0] == "\0" else f"the value is not {self.encoding} text"
+            f"the value is not {self.encoding} text" if sign[0] > "\0" else "the value holds a NUL character"
         )
 
     def _name_of(self, index: int) -> str | None:
@@ -334,7 +322,7 @@ class ContactList:
         if isinstance(number, numbers.BadNumber):
             return row  # whoever takes the request says what is wrong with each of them
         what = "" if self._one_per_number else _content(request)
-        digest = blake2b(f"{number.e164}\0{what}".encode(), digest_size=16).digest()
+        digest = blake2b(f"{number.e164}\0{what}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
         first = first_lines.setdefault(digest, row.line)
         if first == row.line:
             return row
@@ -362,8 +350,8 @@ def read(
     """Return the list in this file, or in these octets; its records are read when it is iterated.
 
     ``country``, ``lane``, ``sender`` and ``text`` hold for each record that has none of its own.  National spellings
-    are compared only where a country is known, so give ``country`` even if the one who takes the requests has a default.
-    With ``one_per_number`` a second text to a number is a repetition, too.
+    are compared only where a country is known, so give ``country`` even where the receiver has a default.  With
+    ``one_per_number`` a second text to a number is a repetition, too.
 
     The encoding is the one told; else that of the byte order mark; else UTF-8 if the whole file is valid UTF-8; else
     Windows-1252, which spreadsheets write.  The delimiter is the one told; else that of a ``sep=`` line; else comma,
@@ -374,26 +362,26 @@ def read(
     """
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise InputError("a delimiter is one character, and neither a quote nor a line break")
-    source = _source(path, data)
-    encoding = _encoding_of(source, encoding)
+    source = Source.of(path, data)
+    encoding = encoding_of(source, encoding)
     with source.lines(encoding) as lines:
-        header = _header(lines, delimiter)
-    plan = _columns(header.titles)
+        first = header(lines, delimiter, lambda title: canonical_name(title) is not None)
+    plan = _columns(first.titles)
     defaults = {"sender": sender, "lane": lane, "country": _country(country or "")}
     known = {column.index for column in plan}
     return ContactList(
         encoding=encoding,
-        delimiter=header.delimiter,
+        delimiter=first.delimiter,
         columns=tuple(column.name for column in plan),
         unknown_columns=tuple(
-            title.strip(_EDGES) or f"column {index + 1}"
-            for index, title in enumerate(header.titles)
+            title.strip(BLANKS) or f"column {index + 1}"
+            for index, title in enumerate(first.titles)
             if index not in known
         ),
         source=source,
-        width=len(header.titles),
+        width=len(first.titles),
         plan=plan,
-        header_lines=header.lines,
+        header_lines=first.lines,
         defaults={name: value for name, value in defaults.items() if value is not None},
         text=text,
         one_per_number=one_per_number,

@@ -10,7 +10,6 @@ from prometheus_client.registry import Collector
 from connector.model import Ledger
 from connector.pipeline.door import Statistics
 
-
 _Rows = Sequence[tuple[tuple[str, ...], float]]
 """Label values and a number."""
 

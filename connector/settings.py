@@ -24,7 +24,8 @@ from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_orig
 import attrs
 
 from connector.errors import ConfigError
-from connector.key_lines import KeyPath, key_lines
+from connector.key_lines import KeyPath as KeyPath
+from connector.key_lines import key_lines
 
 T = TypeVar("T")
 Validator = Callable[[Any, Any, Any], None]

@@ -93,17 +93,28 @@ class Account:
         """When something is due next; infinity when nothing is."""
         return min([self._calendar.next_at, *[run.next_at for run in self.runs]])
 
-    def put(self, delivery: Delivery, at: float) -> None:
-        """Keep a delivery that is due at this time; one too many is dropped and counted."""
-        if len(self._calendar) + len(self._ready) >= self.delivery.max_waiting:
-            self.counts.deliveries_dropped += 1
-            return
-        self._calendar.put(at, delivery)
-        if self.receivers:
-            self.receivers[0].ring_by(at)
+    def put(self, delivery: Delivery, at: float, *, wake: bool = True) -> None:
+        """Keep a delivery that is due at this time; one too many is dropped and counted.
+
+        Whoever calls `hand_out` right after needs to ``wake`` nobody.
+        """
+        if self._has_room():
+            self._calendar.put(at, delivery)
+            if wake and self.receivers:
+                self.receivers[0].ring_by(at)
 
     def put_ready(self, delivery: Delivery) -> None:
-        """Keep a delivery that does not wait for anything but a bind with room."""
+        """Keep a delivery that waits only for a bind with room; one too many is dropped and counted."""
+        if self._has_room():
+            self._make_ready(delivery)
+
+    def _has_room(self) -> bool:
+        if len(self._calendar) + len(self._ready) < self.delivery.max_waiting:
+            return True
+        self.counts.deliveries_dropped += 1
+        return False
+
+    def _make_ready(self, delivery: Delivery) -> None:
         for bind in self.receivers if delivery.via is not None else ():
             if bind is delivery.via:
                 bind.own.append(delivery)
@@ -114,9 +125,9 @@ class Account:
         """Give all that is due by now to the binds with room."""
         for run in self.runs:
             while run.next_at <= now:
-                self.put(run.take(), now)
+                self.put(run.take(), now, wake=False)
         for delivery in self._calendar.take_due(now):
-            self.put_ready(delivery)
+            self._make_ready(delivery)
         self.hand_out_ready(now)
 
     def hand_out_ready(self, now: float) -> None:

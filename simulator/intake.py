@@ -176,10 +176,10 @@ class Intake:
             )
             entries.append(entry)
             if wanted[index]:
-                self._plan(peer, account, entry, now if answered_at is None else answered_at[index])
+                self._plan(peer, account, entry, now if answered_at is None else answered_at[index], now)
         self._ledger.accept(entries)
 
-    def _plan(self, peer: Submitter, account: Account, entry: Entry, answered_at: float) -> None:
+    def _plan(self, peer: Submitter, account: Account, entry: Entry, answered_at: float, now: float) -> None:
         planned = self._planner.plan(entry, peer)
         if planned is None:
             self._counts.receipts_missing += 1
@@ -187,5 +187,7 @@ class Intake:
         for delivery, after_s, early in planned:
             if early:
                 account.put_ready(delivery)
+            elif after_s:
+                account.put(delivery, on_tick(answered_at + after_s))
             else:
-                account.put(delivery, on_tick(answered_at + after_s) if after_s else answered_at)
+                account.put(delivery, answered_at, wake=answered_at > now)

@@ -26,6 +26,8 @@ from simulator.limits import Bucket
 from simulator.receipts import Delivery
 
 READ_OCTETS: Final = 65_536
+MOST_BATCHES: Final = 100
+"""Written batches a peer may leave unread before nothing more is read from it."""
 LAST_WORDS_S: Final = 1.0
 """How long the end of a link waits for what is still to be written."""
 
@@ -65,9 +67,11 @@ class Peer:
         self._calendar: Calendar[Pdu] = Calendar()
         self._alarm = Alarm()
         self._more = trio.lowlevel.ParkingLot()
+        self._written = trio.lowlevel.ParkingLot()
         self._answers: list[Pdu] = []
         self._out: list[bytes] = []
         self._sending = False
+        self._handling = False
         self._over: str | None = None
         self._scope = trio.CancelScope()
         self.session = Session(
@@ -86,8 +90,8 @@ class Peer:
 
     # --- the tasks
 
-    async def run(self) -> str:
-        """Serve the link until it ends and return how it ended; the stream is closed then."""
+    async def run(self) -> None:
+        """Serve the link until it ends; how it ended is counted, and the stream is closed."""
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
@@ -99,7 +103,6 @@ class Peer:
         finally:
             self._leave()
             await trio.aclose_forcefully(self._stream)
-        return self._over or "stopped"
 
     def stop(self, reason: str) -> None:
         """End the link without another word."""
@@ -113,7 +116,10 @@ class Peer:
             self._handle(self.session.receive_data(data, now), now)
             if not data:
                 self._over = self._over or "the peer closed the link"
+            self._alarm.ring_by(self._next_at())
             await self._flush()
+            while len(self._out) > MOST_BATCHES:
+                await self._written.park()
         self._scope.cancel()
 
     async def _watch(self) -> None:
@@ -145,6 +151,7 @@ class Peer:
                 self._out.clear()
                 if octets:
                     await self._stream.send_all(octets)
+                self._written.unpark_all()
         finally:
             self._sending = False
 
@@ -159,7 +166,17 @@ class Peer:
     # --- what comes in
 
     def _handle(self, events: list[Event], now: float) -> None:
-        """Act on what a read or a tick brought; what is to be written gathers in order of urgency."""
+        """Act on what a read or a tick brought; what is to be written gathers in order of urgency.
+
+        The caller writes it: nobody else is woken for it meanwhile.
+        """
+        self._handling = True
+        try:
+            self._act(events, now)
+        finally:
+            self._handling = False
+
+    def _act(self, events: list[Event], now: float) -> None:
         submits: list[Submit] = []
         for event in events:
             if type(event) is Requested and type(event.pdu) in _SUBMITS:
@@ -230,6 +247,7 @@ class Peer:
             self.account = None
             self.carrier.counts.binds -= 1
             account.leave(self, lost, now)
+        self.carrier.counts.ends[self._over or "stopped"] += 1
         self.carrier.ledger.flush()
         self._changed()
 
@@ -272,7 +290,8 @@ class Peer:
         self._out.append(self.session.submit(pdus, deliveries, now))
         self.carrier.note_sent(deliveries, at)
         self._alarm.ring_by(now + self.session.timers.response_s)
-        self._more.unpark_all()
+        if not self._handling:
+            self._more.unpark_all()
 
     def ring_by(self, at: float) -> None:
         """See to it that the account hands out what is due at this time."""

@@ -1,5 +1,6 @@
 """From an accepted message to the deliver_sm that tell its fate.  Pure: time is an argument, nothing is sent here."""
 
+import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -119,6 +120,7 @@ class Writer:
         rules = scenario.receipt
         form = scenario.response.message_id
         self._text = compile_format(rules.format)
+        self._quoted_octets = _quoted_octets(rules.format)
         self._spell: Speller | None = speller(rules.id) if rules.id is not None and rules.id != form else None
         self._tlvs = rules.tlv
         self._states = {word: tlv("message_state", row.message_state) for word, row in STATES.items()}
@@ -158,7 +160,7 @@ class Writer:
             done_at,
             stat,
             STATES[stat].err,
-            _beginning(entry.pdu),
+            _beginning(entry.pdu, self._quoted_octets),
         )
 
     def _receipt_tlvs(self, entry: Entry, stat: str) -> tuple[Tlv, ...]:
@@ -170,10 +172,18 @@ class Writer:
         return self._states[stat] if name == "message_state" else self._errors[stat]
 
 
-def _beginning(pdu: SubmitSm | DataSm) -> str:
+def _quoted_octets(text_format: str) -> int:
+    """Return how many octets of a message a format can quote: two for each character of ``{text:.20}``."""
+    if "{text" not in text_format:
+        return 0
+    limits = [int(digits) for digits in re.findall(r"{text:[^}]*\.(\d+)}", text_format)]
+    return 2 * max(limits) if len(limits) == text_format.count("{text") else SHORT_MESSAGE_OCTETS
+
+
+def _beginning(pdu: SubmitSm | DataSm, count: int) -> str:
     """Return enough of the text for a receipt to quote; data that is no text is not quoted."""
     octets = pdu.message_octets
     if pdu.esm_class & UDHI:
         octets = strip_udh(octets)
     alphabet = alphabet_of(pdu.data_coding)
-    return "" if alphabet is Alphabet.BINARY else decode(octets[:160], alphabet)
+    return "" if alphabet is Alphabet.BINARY else decode(octets[:count], alphabet)

@@ -10,8 +10,7 @@ from typing import Final, Literal
 
 import attrs
 
-from connector.key_lines import KeyPath
-from connector.settings import above, at_least_one, duration, load, nearest, secret, shown, within
+from connector.settings import KeyPath, above, at_least_one, duration, load, nearest, secret, shown, within
 from connector.smpp import tables
 from simulator.receipt_text import APPENDIX_B, problem_of_format
 

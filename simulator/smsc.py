@@ -63,11 +63,9 @@ class Smsc:
         peer = Peer(carrier, stream, self._tell_watchers)
         self._peers.add(peer)
         try:
-            end = await peer.run()
-            carrier.counts.ends[end] += 1
+            await peer.run()
         finally:
             self._peers.discard(peer)
-            self._watchers.unpark_all()
 
     def _tell_watchers(self) -> None:
         self._watchers.unpark_all()

@@ -1,6 +1,7 @@
 """The HTTP door: Starlette on Hypercorn's trio worker, inside the connector's own nursery."""
 
 import logging
+import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from typing import cast
@@ -22,7 +23,8 @@ from connector.api.routes import Routes
 from connector.config import ApiConfig, KeyConfig
 from connector.pipeline.door import Door
 
-log = logging.getLogger("carrierline.api")
+server_log = logging.getLogger("carrierline.api.server")
+server_log.setLevel(logging.WARNING)  # its "press CTRL + C" is not ours to say
 
 MAX_HEADER_BYTES = 16_384
 KEEP_ALIVE_S = 30
@@ -38,6 +40,7 @@ def build(door: Door, settings: ApiConfig, keys: Iterable[tuple[KeyConfig, str]]
             Route("/v1/messages", routes.post_messages, methods=["POST"]),
             Route("/v1/messages", routes.get_messages, methods=["GET"]),
             Route("/v1/messages/{id}", routes.get_message, methods=["GET"]),
+            Route("/v1/verify", routes.verify),
             Route("/health", routes.health),
             Route("/ready", routes.ready),
             Route("/metrics", routes.metrics),
@@ -101,9 +104,9 @@ async def run(
 ) -> None:
     """Serve until ``shutdown`` returns or the scope is cancelled; answers under way have a few seconds to end."""
     settings = Hypercorn()
-    settings.bind = [f"fd://{listener.fileno()}"]
+    settings.bind = [f"fd://{os.dup(listener.fileno())}"]  # Hypercorn closes what it is given; ours stays ours
     settings.accesslog = None
-    settings.errorlog = log
+    settings.errorlog = server_log
     settings.h11_max_incomplete_size = MAX_HEADER_BYTES
     settings.keep_alive_timeout = KEEP_ALIVE_S
     settings.read_timeout = READ_TIMEOUT_S

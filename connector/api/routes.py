@@ -10,25 +10,24 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from connector.api.auth import Keys
+from connector.api.filters import BadFilter, message_query
 from connector.api.problems import Problem, answer
 from connector.api.schemas import (
     MAX_ROWS,
     BadBody,
     decode_row,
-    parse_moment,
     show_message,
     show_verdict,
+    show_verification,
     split_rows,
 )
 from connector.config import KeyConfig
 from connector.errors import IntakeRefused, KeyReused
-from connector.lifecycle import Status
 from connector.metrics import render
-from connector.model import MessageQuery, Reason, SendRequest, Verdict, format_id, parse_id
+from connector.model import Reason, SendRequest, Verdict, format_id, parse_id
 from connector.pipeline.door import Door
 
 MAX_IDEMPOTENCY_KEY = 255
-MAX_LISTED = 1_000
 ROWS_DECODED_AT_ONCE = 250
 """At some 4 µs a row: the event loop is never held longer than a millisecond."""
 
@@ -41,7 +40,6 @@ _REFUSED_STATUS = {
 # a refusal of the only row that is a matter of rights, not of content
 _FORBIDDEN = frozenset({Reason.LANE_NOT_ALLOWED, Reason.OPTION_NOT_ALLOWED})
 _MALFORMED = frozenset({Reason.BAD_REQUEST})
-_LIST_PARAMETERS = ("to", "status", "since", "limit", "before")
 
 
 class Routes:
@@ -129,10 +127,19 @@ class Routes:
 
     async def get_messages(self, request: Request) -> Response:
         """List messages, newest first."""
-        query = _query(request, self._key(request))
+        key = self._key(request)
+        try:
+            query = message_query(request.query_params, key.name)
+        except BadFilter as error:
+            raise Problem(400, str(error), reason=Reason.BAD_REQUEST, field=error.field) from None
         views = await self._door.queries.messages(query)
         more = format_id(views[-1].id) if len(views) == query.limit else None
         return answer({"messages": [show_message(view, events=False) for view in views], "next": more})
+
+    async def verify(self, request: Request) -> Response:
+        """Show the ledger, and what a recount of the whole store found."""
+        self._key(request)
+        return answer(show_verification(await self._door.queries.verify()))
 
     # --- for machines that watch ---
 
@@ -186,59 +193,3 @@ def _many(verdicts: Sequence[Verdict]) -> Response:
     if replayed:
         return answer({**body, "replayed_all": True}, 200)
     raise Problem(422, "no row was accepted; each verdict says why", reason="no_row_accepted", **body)
-
-
-def _query(request: Request, key: KeyConfig) -> MessageQuery:
-    given = request.query_params
-    for name in given:
-        if name not in _LIST_PARAMETERS:
-            text = f"there is no parameter {name}; there are {', '.join(_LIST_PARAMETERS)}"
-            raise Problem(400, text, reason=Reason.BAD_REQUEST, field=name)
-    return MessageQuery(
-        api_key=key.name,
-        to=_digits(given.get("to")),
-        status=_status(given.get("status")),
-        since=_since(given.get("since")),
-        limit=_limit(given.get("limit")),
-        before=_before(given.get("before")),
-    )
-
-
-def _digits(text: str | None) -> str | None:
-    return None if text is None else "".join(c for c in text if c.isdecimal()).removeprefix("00")
-
-
-def _status(text: str | None) -> Status | None:
-    if text is None:
-        return None
-    if text not in set(Status):
-        names = ", ".join(Status)
-        raise Problem(400, f"there is no status {text}; there are {names}", reason=Reason.BAD_REQUEST, field="status")
-    return Status(text)
-
-
-def _since(text: str | None) -> float | None:
-    if text is None:
-        return None
-    moment = parse_moment(text.replace(" ", "+"))  # an unescaped plus in a query is a blank
-    if moment is None:
-        text = "since must be a time with its offset such as 2026-01-31T09:00:00Z"
-        raise Problem(400, text, reason=Reason.BAD_REQUEST, field="since")
-    return moment
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return 100
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MAX_LISTED):
-        raise Problem(400, f"limit is 1 to {MAX_LISTED}", reason=Reason.BAD_REQUEST, field="limit")
-    return int(text)
-
-
-def _before(text: str | None) -> int | None:
-    if text is None:
-        return None
-    message_id = parse_id(text)
-    if message_id is None:
-        raise Problem(400, "before is the id of a message", reason=Reason.BAD_REQUEST, field="before")
-    return message_id

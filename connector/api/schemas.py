@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from connector.errors import ConfigError
-from connector.model import MessageView, Reason, SendRequest, TimelineEntry, Verdict, format_id
+from connector.model import MessageView, Reason, SendRequest, TimelineEntry, Verdict, Verification, format_id
 from connector.settings import parse_duration
 
 MAX_ROWS = 1_000
@@ -194,4 +194,18 @@ def _show_entry(entry: TimelineEntry) -> dict[str, Any]:
         "carrier": entry.carrier,
         "attempt": entry.attempt,
         "detail": entry.detail,
+    }
+
+
+def show_verification(found: Verification) -> dict[str, Any]:
+    """Return the ledger and a recount's problems as JSON shows them."""
+    ledger = found.ledger
+    return {
+        "ok": found.ok,
+        "problems": list(found.problems),
+        "accepted": ledger.accepted,
+        "messages": dict(ledger.messages),
+        "parts_accepted": ledger.parts_accepted,
+        "parts": dict(ledger.parts),
+        "parked": ledger.parked,
     }

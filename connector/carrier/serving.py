@@ -1,6 +1,7 @@
 """One link of a bind, from the first octet to the last: a task that reads, one that writes, one that keeps time."""
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -412,4 +413,6 @@ def plain(error: BaseException) -> str:
         error = error.exceptions[0]
     if isinstance(error.__cause__, OSError | ExceptionGroup):
         return plain(error.__cause__)
-    return str(getattr(error, "strerror", None) or error or type(error).__name__)
+    if isinstance(error, OSError) and error.errno and error.errno > 0:
+        return os.strerror(error.errno)  # trio writes the address in front of it, which our sentence has already
+    return str(error) or type(error).__name__

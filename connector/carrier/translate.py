@@ -88,14 +88,18 @@ def _source(sender: str) -> tuple[int, int, str]:
     return (*INTERNATIONAL, digits)
 
 
-def relative_time(seconds: float) -> str:
-    """Return SMPP's relative time string for a duration; months stand for 30 days (SMPP 3.4, 7.1.1)."""
-    whole = max(1, int(seconds))
-    minutes, second = divmod(whole, 60)
+LONGEST_S = 99 * 365 * 86_400
+
+
+@lru_cache(maxsize=10_000)
+def relative_time(seconds: int) -> str:
+    """Return SMPP's relative time string; a month stands for 30 days and a year for 12 of them (SMPP 3.4, 7.1.1.2)."""
+    minutes, second = divmod(min(max(1, seconds), LONGEST_S), 60)
     hours, minute = divmod(minutes, 60)
     days, hour = divmod(hours, 24)
     months, day = divmod(days, 30)
-    return f"00{months:02}{day:02}{hour:02}{minute:02}{second:02}000R"
+    year, month = divmod(months, 12)
+    return f"{min(year, 99):02}{month:02}{day:02}{hour:02}{minute:02}{second:02}000R"
 
 
 @attrs.define
@@ -133,7 +137,7 @@ class Translator:
             dest_addr_ton=1,
             dest_addr_npi=1,
             destination_addr=part.to,
-            validity_period=relative_time(part.deadline - now),
+            validity_period=relative_time(int(part.deadline - now)),
             registered_delivery=1 if part.receipt else 0,
             data_coding=data_coding,
             short_message=octets,

@@ -60,8 +60,8 @@ class BadNumber:
 def normalise(spelling: str, country: str | None) -> Number | BadNumber:
     """Return the number behind this spelling, read as a national one of ``country`` where it names none itself.
 
-    Takes ``+``, ``00`` and ``011`` prefixes, brackets, dots, blanks of all kinds and full-width digits.  Refuses letters
-    (the library would read them as a keypad), extensions, numbers that the country's plan does not hold, and national
+    Takes ``+`` and ``00`` prefixes, brackets, dots, blanks of all kinds and full-width digits.  Refuses letters (the
+    library would read them as a keypad), extensions, numbers that the country's plan does not hold, and national
     spellings when no country is known.
     """
     text = unicodedata.normalize("NFKC", spelling).strip()

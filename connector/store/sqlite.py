@@ -44,7 +44,7 @@ _BROKEN = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLIT
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Turn SQLite's errors into ours: what the caller must do next is in the type."""
     try:
         yield
@@ -69,7 +69,7 @@ class SqliteEngine:
         self.path = Path(path)
         self._node = node
         self._lock = _lock(self.path)
-        with _translated():
+        with translated():
             self._db = _connect(self.path)
             _migrate(self._db)
             fence = _next_fence(self._db)
@@ -90,84 +90,84 @@ class SqliteEngine:
 
     def begin(self) -> None:
         self._tally.clear()
-        with _translated():
+        with translated():
             self._db.execute("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
-        with _translated():
+        with translated():
             _write_tally(self._db, self._tally, self._writes.now)
             self._db.execute("COMMIT")
 
     def rollback(self) -> None:
-        with _translated():
+        with translated():
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
     # --- writing verbs ---
 
     def queues(self, names: Sequence[QueueName]) -> list[QueueState]:
-        with _translated():
+        with translated():
             return self._writes.queues(names)
 
     def append(
         self, messages: Sequence[Message], claims: Sequence[Claim], *, owner: Owner, now: float
     ) -> list[Kept | Duplicate | Conflict]:
-        with _translated():
+        with translated():
             return self._writes.append(messages, claims, owner=owner, now=now)
 
     def claim(self, claims: Sequence[Claim], *, owner: Owner, now: float) -> list[Claim]:
-        with _translated():
+        with translated():
             return self._writes.claim(claims, owner=owner, now=now)
 
     def results(self, results: Sequence[Result], *, owner: Owner, now: float) -> list[Moved]:
-        with _translated():
+        with translated():
             self._writes.now = now
             return self._results.apply(results, owner=owner)
 
     def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]:
-        with _translated():
+        with translated():
             return self._writes.change(moves, now=now)
 
     def recover(self, owner: Owner, *, limit: int, now: float, patience_s: Mapping[str, float]) -> list[Moved]:
-        with _translated():
+        with translated():
             return self._writes.recover(owner, limit=limit, now=now, patience_s=patience_s)
 
     def sweep(self, limit: int, *, before: float) -> int:
-        with _translated():
+        with translated():
             return self._writes.sweep(limit, before=before)
 
     def probe(self, *, now: float) -> None:
-        with _translated():
+        with translated():
             self._writes.probe(now)
 
     # --- reading verbs ---
 
     def heads(self, wanted: Sequence[Wanted], *, now: float) -> dict[int, list[Part]]:
-        with _translated():
+        with translated():
             return reads.heads(self._dispatch_reader, wanted)
 
     def due(self, limit: int, *, now: float) -> list[Due]:
-        with _translated():
+        with translated():
             return reads.due(self._dispatch_reader, limit, now)
 
     def messages(self, query: MessageQuery) -> list[MessageView]:
-        with _translated():
+        with translated():
             return reads.messages(self._door_reader, query)
 
     def events(self, after: int, limit: int) -> list[EventBatch]:
-        with _translated():
+        with translated():
             return reads.events(self._door_reader, after, limit)
 
     def last_id(self) -> int:
-        with _translated():
+        with translated():
             return int(self._door_reader.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()[0])
 
     def ledger(self) -> Ledger:
-        with _translated():
+        with translated():
             return reads.ledger(self._door_reader)
 
     def verify(self) -> Verification:
-        with _translated():
+        with translated():
             return reads.verify(self._door_reader)
 
 
@@ -175,7 +175,7 @@ def open_read_only(path: str | os.PathLike[str]) -> sqlite3.Connection:
     """Open a store for reading only, whether or not a connector runs on it.  Raises StoreError if there is none."""
     if not Path(path).is_file():
         raise StoreError(f"there is no store at {path}")
-    with _translated():
+    with translated():
         connection = _connect(Path(path), read_only=True)
         _check_version(connection)
     return connection

@@ -81,7 +81,7 @@ class Esme:
     def times_of(self, cls: type[Pdu]) -> list[float]:
         return [at for at, pdu in self.pdus if isinstance(pdu, cls)]
 
-    async def read_until(self, condition: Callable[[], bool]) -> None:
+    async def read_until(self, condition: Callable[[], object]) -> None:
         while not condition():
             if not await self.read():
                 raise AssertionError(f"the SMSC closed the link; so far: {self.pdus}")

@@ -2,13 +2,14 @@
 
 import json
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
-from esme import bound, linked, submit_sm
-from trio.testing import MockClock
+from esme import Esme, bound, linked, submit_sm
+from trio.testing import MockClock, lockstep_stream_pair
 
 from connector.smpp import tables
 from connector.smpp.codec import encode
@@ -374,6 +375,16 @@ async def test_unbind_is_answered_behind_what_was_submitted_before_it(autojump_c
     assert smsc.statistics().ends == {"unbound": 1}
 
 
+async def test_a_pdu_that_is_never_finished_ends_the_link(autojump_clock: MockClock) -> None:
+    smsc = smsc_of()
+    async with bound(smsc) as esme:
+        await trio.sleep(5)
+        await esme.stream.send_all(encode(submit_sm(), 9)[:20])
+        await esme.closed()
+        assert trio.current_time() == pytest.approx(15.0)
+    assert smsc.statistics().ends == {"a PDU was begun and not finished in time": 1}
+
+
 # --- receipts ---------------------------------------------------------------------------------------------------------
 
 
@@ -444,7 +455,8 @@ async def test_a_datagram_gets_no_receipt(autojump_clock: MockClock) -> None:
 
 
 async def test_the_scenario_may_send_receipts_to_all_or_to_none(autojump_clock: MockClock) -> None:
-    for when, sent in (("always", 2), ("never", 0)):
+    shares: list[tuple[Any, int]] = [("always", 2), ("never", 0)]
+    for when, sent in shares:
         smsc = smsc_of(receipt=ReceiptRules(when=when))
         async with bound(smsc) as esme:
             await esme.submitted(submit_sm(registered_delivery=1), submit_sm())
@@ -480,7 +492,7 @@ async def test_an_early_receipt_comes_before_the_answer(autojump_clock: MockCloc
         smsc = smsc_of(response=Response(delay=seconds(response_delay)), receipt=ReceiptRules(early=1.0))
         async with bound(smsc) as esme:
             await esme.submit(submit_sm(registered_delivery=1))
-            await esme.read_until(lambda esme=esme: bool(esme.answers))
+            await esme.read_until(partial(esme.received, SubmitSmResp))
         assert [type(pdu) for _, pdu in esme.pdus[1:]] == [DeliverSm, SubmitSmResp]
 
 
@@ -646,6 +658,24 @@ async def test_a_reader_that_stalls_holds_up_nobody_else(autojump_clock: MockClo
         answers = await healthy.submitted(*[submit_sm(registered_delivery=1) for _ in range(5)])
         assert all(answer.command_status == 0 for answer in answers)
         await healthy.delivered(4)
+
+
+async def test_a_peer_that_writes_and_never_reads_is_read_no_further(autojump_clock: MockClock) -> None:
+    ours, theirs = lockstep_stream_pair()
+    smsc = smsc_of(response=Response(delay=seconds(0.001)), carrier=CarrierRules(inactivity_s=1_000.0))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(smsc.serve_stream, theirs)
+        esme = Esme(ours, window_size=10_000)
+        await esme.bind()
+        with trio.move_on_after(500) as scope:
+            for _ in range(5_000):
+                await esme.submit(submit_sm())
+                await trio.sleep(0.002)
+        assert scope.cancelled_caught
+        accepted = smsc.statistics().accepted
+        assert accepted < 200
+        await esme.read_until(lambda: len(esme.answers) >= accepted)
+        nursery.cancel_scope.cancel()
 
 
 # --- messages from subscribers ----------------------------------------------------------------------------------------

@@ -1,0 +1,84 @@
+"""The command line: one command a file, loaded only when it is called."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from connector import __version__
+
+# name → (module, what --help says).  Here and not in the modules, so that --help imports none of them.
+COMMANDS = {
+    "demo": ("cli.demo", "Send sample messages through a simulated carrier and show what became of them."),
+    "run": ("cli.run", "Run the connector of a configuration file."),
+    "simulate": ("cli.simulate", "Run the SMSC simulator."),
+    "send": ("cli.send", "Send one message, or a list of them from a CSV file."),
+    "messages": ("cli.messages", "List messages, or show one with its timeline."),
+    "verify": ("cli.verify", "Recount the whole store against its ledger."),
+    "config": ("cli.config", "Check a configuration file, or print an example."),
+    "decode": ("cli.decode", "Show what SMPP octets or receipt texts say."),
+}
+
+
+class _Commands(click.Group):
+    """A group whose commands live in modules of their own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from difflib import get_close_matches
+
+        name = args[0]
+        near = get_close_matches(name, COMMANDS, n=1)
+        if name not in COMMANDS and not name.startswith("-") and near:
+            raise click.UsageError(f"there is no command {name!r}, did you mean {near[0]!r}?", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="carrierline")
+def cli() -> None:
+    """Direct SMPP carrier binds behind a durable queue, and the SMSC simulator that proves them."""
+
+
+def main(*arguments: Any) -> None:
+    """Run the command line; ends the process with 0, 1 (it failed) or 2 (it was called wrongly)."""
+    from connector.errors import CarrierlineError, ConfigError
+
+    try:
+        cli(*arguments)
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(problem, err=True)
+        sys.exit(2)
+    except (CarrierlineError, OSError) as error:
+        click.echo(f"carrierline: {error}", err=True)
+        sys.exit(1)
+    except ExceptionGroup as group:
+        expected, others = group.split((CarrierlineError, OSError))
+        if others is not None or expected is None:
+            raise
+        click.echo(f"carrierline: {first_error(expected)}", err=True)
+        sys.exit(1)
+
+
+def first_error(error: BaseException) -> BaseException:
+    """Return the innermost error of nested groups: what went wrong first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,5 @@
+"""``python -m cli`` is ``carrierline``."""
+
+from cli import main
+
+main()

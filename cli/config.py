@@ -1,0 +1,32 @@
+"""``carrierline config``: check a configuration file, or print an example."""
+
+from pathlib import Path
+
+import click
+
+from cli import output
+from connector.config import EXAMPLE, effective, load_config
+
+
+@click.group("config")
+def command() -> None:
+    """Check a configuration file, or print an example."""
+
+
+@command.command("check")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--effective", "show", is_flag=True, help="Print the configuration with every default written out.")
+def check(file: Path, show: bool) -> None:
+    """Check FILE; all problems are printed at once, each with its line.  Exit status 2 if there are any."""
+    config = load_config(file)
+    if show:
+        output.line(effective(config).rstrip())
+        return
+    carriers, keys = len(config.carrier), len(config.api.key)
+    output.line(f"{file}: good, {carriers} carrier{'s'[: carriers != 1]}, {keys} API key{'s'[: keys != 1]}")
+
+
+@command.command("example")
+def example() -> None:
+    """Print a small configuration that is complete."""
+    output.line(EXAMPLE.rstrip())

@@ -1,0 +1,98 @@
+"""``carrierline messages``: what is kept, from a running connector or straight from its store."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import trio
+
+from cli import options, output
+from connector.client import Client
+
+_STORE = click.option(
+    "--store", type=click.Path(path_type=Path, dir_okay=False), help="Read this store, not a connector."
+)
+
+
+@click.group("messages")
+def command() -> None:
+    """List messages, or show one with its timeline."""
+
+
+@command.command("list")
+@click.option("--to", help="Only to this number.")
+@click.option("--status", help="Only with this status, such as in_doubt.")
+@click.option("--since", help="Only accepted since this time, such as 2026-01-31T09:00:00Z.")
+@click.option("--limit", type=click.IntRange(1, 1_000), default=100, show_default=True)
+@_STORE
+@options.connection
+@options.as_json
+def list_(
+    to: str | None,
+    status: str | None,
+    since: str | None,
+    limit: int,
+    store: Path | None,
+    url: str,
+    key_env: str,
+    key_file: Path | None,
+    json_: bool,
+) -> None:
+    """List messages, newest first."""
+    asked = {"to": to, "status": status, "since": since, "limit": str(limit)}
+    filters = {name: value for name, value in asked.items() if value is not None}
+    if store:
+        found = _of_store(store, filters)
+    else:
+        found = trio.run(_of_connector, url, options.read_key(key_env, key_file), filters)
+    if json_:
+        output.as_json(found)
+        return
+    columns = ("id", "status", "to", "lane", "parts", "created_at", "carrier", "reason")
+    output.table(columns, [[message[name] or "" for name in columns] for message in found])
+
+
+def _of_store(store: Path, filters: dict[str, str]) -> list[dict[str, Any]]:
+    from connector.reader import open_reader
+
+    with open_reader(store) as reader:
+        return reader.messages(filters)
+
+
+async def _of_connector(url: str, key: str, filters: dict[str, str]) -> list[dict[str, Any]]:
+    async with Client(url, key=key) as client:
+        return list((await client.messages(**filters))["messages"])
+
+
+@command.command("show")
+@click.argument("message_id", metavar="ID")
+@_STORE
+@options.connection
+@options.as_json
+def show(message_id: str, store: Path | None, url: str, key_env: str, key_file: Path | None, json_: bool) -> None:
+    """Show the message with this ID and everything that happened to it."""
+    if store:
+        message = _one_of_store(store, message_id)
+    else:
+        message = trio.run(_one_of_connector, url, options.read_key(key_env, key_file), message_id)
+    if json_:
+        output.as_json(message)
+        return
+    for name, value in message.items():
+        if name not in ("events", "part_statuses") and value is not None:
+            output.line(f"{name:<20} {value}")
+    columns = ("at", "part", "event", "carrier", "attempt", "detail")
+    output.line()
+    output.table(columns, [[entry[name] or "" for name in columns] for entry in message["events"]])
+
+
+def _one_of_store(store: Path, message_id: str) -> dict[str, Any]:
+    from connector.reader import open_reader
+
+    with open_reader(store) as reader:
+        return reader.message(message_id)
+
+
+async def _one_of_connector(url: str, key: str, message_id: str) -> dict[str, Any]:
+    async with Client(url, key=key) as client:
+        return await client.message(message_id)

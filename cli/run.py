@@ -1,0 +1,90 @@
+"""``carrierline run``: the connector of a configuration file, until told to stop."""
+
+import logging
+import os
+import random
+import signal
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+import trio
+
+from cli.output import note
+from connector import app
+from connector.api.app import listen
+from connector.config import Config, load_config
+from connector.errors import CarrierlineError, ConfigError
+
+
+@click.command("run")
+@click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--verbose", is_flag=True, help="Log what is only of interest while looking for a fault.")
+def command(config: Path, verbose: bool) -> None:
+    """Run the connector of CONFIG until SIGTERM or Ctrl-C, then drain it.
+
+    Carriers that are down do not keep it from taking messages; it keeps trying to bind.
+    """
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    for name in ("httpx2", "hypercorn", "httpcore2"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    trio.run(run, load_config(config))
+
+
+async def run(config: Config) -> None:
+    """Run until a signal comes, then drain and return."""
+    check_secrets(config, os.environ)
+    engine, store = app.open_store(config)
+    try:
+        listener = _listen(config)
+        with listener:
+            connector = app.Connector(config, store, clock=app.steady_wall_clock(), random=random.Random())
+            async with trio.open_nursery() as nursery:
+                await nursery.start(connector.run)
+                await nursery.start(connector.serve, listener)
+                host, port = listener.getsockname()[:2]
+                note(f"carrierline: listening on http://{host}:{port}, {len(config.carrier)} carriers")
+                await signalled()
+                note("carrierline: stopping: no new messages; waiting for answers that are due")
+                await connector.drain()
+                _report(connector)
+                nursery.cancel_scope.cancel()
+    finally:
+        engine.close()
+
+
+def _listen(config: Config) -> socket.socket:
+    try:
+        return listen(config.api)
+    except OSError as error:
+        raise CarrierlineError(f"api.listen: cannot listen on {config.api.listen}: {error.strerror}") from None
+
+
+async def signalled() -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            return
+
+
+def _report(connector: app.Connector) -> None:
+    statistics = connector.statistics()
+    waiting = sum(queue.waiting for queue in statistics.queues)
+    doubt = statistics.parts.get("in_doubt", 0)
+    note(f"carrierline: stopped; {waiting} parts wait for the next start, {doubt} fell in doubt in this run")
+
+
+def check_secrets(config: Config, environ: Mapping[str, str]) -> None:
+    """Read every secret once; ConfigError names all that cannot be read."""
+    problems: list[str] = []
+    readers = [key.read_secret for key in config.api.key]
+    readers += [bind.read_password for carrier in config.carrier for bind in carrier.bind]
+    for read in readers:
+        try:
+            read(environ)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)

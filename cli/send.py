@@ -1,0 +1,226 @@
+"""``carrierline send``: one message, or a list of them from a CSV file."""
+
+import csv
+import secrets
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+import trio
+
+from cli import options, output
+from connector.client import Client, RowVerdict
+from connector.contacts import ContactList, Repeated, Row, read
+from connector.errors import ApiError
+from connector.model import SendRequest
+
+ROWS_PER_REQUEST = 500
+TRIES = 5
+PAUSE_S = 1.0
+_AGAIN = frozenset({0, 409, 429, 503})
+SHOWN_REFUSALS = 10
+
+
+@attrs.define
+class Refused:
+    """A row that became no message."""
+
+    line: int
+    field: str | None
+    reason: str | None
+    text: str | None
+
+
+@attrs.define
+class Sent:
+    """What became of a list."""
+
+    rows: int = 0
+    accepted: int = 0
+    replayed: int = 0
+    parts: int = 0
+    refused: list[Refused] = attrs.field(factory=list)
+    repeated: list[Repeated] = attrs.field(factory=list)
+
+
+@click.command("send")
+@click.option("--to", help="Number, international or in the spelling of --country.")
+@click.option("--text", help="Text; with --csv, of rows that have none of their own.")
+@click.option("--from", "sender", help="Source address.")
+@click.option("--lane", help="Lane; without it the API key's first.")
+@click.option("--country", help="ISO 3166 code that national spellings are read by.")
+@click.option("--ref", "client_ref", help="Your own name for the message: a second one with it is no second message.")
+@click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), help="Send the rows of this list.")
+@click.option("--one-per-number", is_flag=True, help="With --csv: a number's second row is skipped whatever its text.")
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="With --csv: write what was not sent.")
+@options.connection
+@options.as_json
+def command(
+    to: str | None,
+    text: str | None,
+    sender: str | None,
+    lane: str | None,
+    country: str | None,
+    client_ref: str | None,
+    file: Path | None,
+    one_per_number: bool,
+    report: Path | None,
+    url: str,
+    key_env: str,
+    key_file: Path | None,
+    json_: bool,
+) -> None:
+    """Hand messages to a running connector.  Exit status 1 if any row was refused."""
+    if (to is None) == (file is None):
+        raise click.UsageError("give either --to with --text, or --csv FILE")
+    key = options.read_key(key_env, key_file)
+    if file is None:
+        request = SendRequest(to=to or "", text=text, sender=sender, lane=lane, country=country, client_ref=client_ref)
+        verdict = trio.run(_send_one, url, key, request)
+        _show_one(verdict, json_)
+        return
+    contacts = read(file, country=country, lane=lane, sender=sender, text=text, one_per_number=one_per_number)
+    sent = trio.run(_send_list, url, key, contacts)
+    if report is not None:
+        _write_report(report, sent)
+    _show_list(sent, contacts, json_)
+
+
+# --- one ---
+
+
+async def _send_one(url: str, key: str, request: SendRequest) -> RowVerdict:
+    async with Client(url, key=key) as client:
+        return (await client.send([request], idempotency_key=secrets.token_urlsafe(16)))[0]
+
+
+def _show_one(verdict: RowVerdict, json_: bool) -> None:
+    if json_:
+        output.as_json(attrs.asdict(verdict))
+    elif verdict.accepted:
+        parts = f", {verdict.parts} parts" if verdict.parts > 1 else ""
+        output.line(f"{verdict.id} accepted{' before' if verdict.replayed else ''}{parts}")
+    else:
+        output.note(f"carrierline: {verdict.field}: {verdict.detail} ({verdict.reason})")
+    if not verdict.accepted:
+        raise SystemExit(1)
+
+
+# --- a list ---
+
+
+async def _send_list(url: str, key: str, contacts: ContactList) -> Sent:
+    """Send in batches; a batch whose answer was lost is asked for again under the same key, so nothing doubles."""
+    sent = Sent()
+    run = secrets.token_urlsafe(12)
+    async with Client(url, key=key) as client:
+        with click.progressbar(length=_records(contacts), label="sending", file=sys.stderr) as bar:
+            for number, rows in enumerate(batches(contacts, sent, ROWS_PER_REQUEST)):
+                before = sent.rows - len(rows)
+                verdicts = await send_batch(client, [row.request for row in rows], f"{run}-{number}")
+                note_verdicts(sent, rows, verdicts)
+                bar.update(sent.rows - before)
+    return sent
+
+
+def _records(contacts: ContactList) -> int:
+    return sum(1 for _ in contacts)
+
+
+def batches(contacts: ContactList, sent: Sent, size: int) -> Iterator[list[Row]]:
+    """Yield the rows to send; what is skipped is noted in ``sent`` on the way."""
+    rows: list[Row] = []
+    for entry in contacts:
+        sent.rows += 1
+        if isinstance(entry, Row):
+            rows.append(entry)
+        elif isinstance(entry, Repeated):
+            sent.repeated.append(entry)
+        else:
+            sent.refused.append(Refused(entry.line, entry.field, entry.reason, entry.text))
+        if len(rows) == size:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
+
+
+async def send_batch(client: Client, requests: list[SendRequest], idempotency_key: str) -> list[RowVerdict]:
+    """Send, and again with the same key while the connector says "not now" or does not answer."""
+    for attempt in range(1, TRIES + 1):
+        try:
+            return await client.send(requests, idempotency_key=idempotency_key)
+        except ApiError as error:
+            if error.status not in _AGAIN or attempt == TRIES:
+                raise
+            await trio.sleep(PAUSE_S * attempt)
+    raise AssertionError("the loop returns or raises")
+
+
+def note_verdicts(sent: Sent, rows: list[Row], verdicts: list[RowVerdict]) -> None:
+    """Take these verdicts into the tally."""
+    for row, verdict in zip(rows, verdicts, strict=True):
+        if verdict.accepted:
+            sent.accepted += 1
+            sent.replayed += verdict.replayed
+            sent.parts += verdict.parts
+        else:
+            sent.refused.append(Refused(row.line, verdict.field, verdict.reason, verdict.detail))
+
+
+def _show_list(sent: Sent, contacts: ContactList, json_: bool) -> None:
+    if json_:
+        output.as_json(summary(sent, contacts))
+    else:
+        output.line(
+            f"{sent.rows} rows: {sent.accepted} accepted in {sent.parts} parts, {len(sent.refused)} refused,"
+            f" {len(sent.repeated)} repeated"
+        )
+        if contacts.unknown_columns:
+            output.line(f"columns not used: {', '.join(contacts.unknown_columns)}")
+        show_refusals(sent)
+    if sent.refused:
+        raise SystemExit(1)
+
+
+def summary(sent: Sent, contacts: ContactList) -> dict[str, Any]:
+    """Return the tally as one value."""
+    return {
+        "rows": sent.rows,
+        "accepted": sent.accepted,
+        "replayed": sent.replayed,
+        "refused": len(sent.refused),
+        "duplicates": len(sent.repeated),
+        "parts": sent.parts,
+        "unknown_columns": list(contacts.unknown_columns),
+        "refusals": [attrs.asdict(refused) for refused in sent.refused],
+        "repetitions": [attrs.asdict(repeated) for repeated in sent.repeated],
+    }
+
+
+def show_refusals(sent: Sent) -> None:
+    """Print the reasons by how often they came, and the first rows of each."""
+    by_reason = Counter(refused.reason for refused in sent.refused)
+    for reason, count in by_reason.most_common():
+        rows = [refused for refused in sent.refused if refused.reason == reason]
+        lines = ", ".join(str(refused.line) for refused in rows[:SHOWN_REFUSALS])
+        more = " …" if count > SHOWN_REFUSALS else ""
+        output.line(f"  {count:>5} {reason}: {rows[0].text}; line{'s'[: count > 1]} {lines}{more}")
+    if sent.repeated:
+        shown = ", ".join(f"{row.line} repeats {row.of_line}" for row in sent.repeated[:5])
+        more = " …" if len(sent.repeated) > 5 else ""
+        output.line(f"  {len(sent.repeated):>5} repeated: line {shown}{more}")
+
+
+def _write_report(report: Path, sent: Sent) -> None:
+    with report.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["line", "verdict", "field", "reason", "text"])
+        for refused in sent.refused:
+            writer.writerow([refused.line, "refused", refused.field or "", refused.reason, refused.text])
+        for repeated in sent.repeated:
+            writer.writerow([repeated.line, "repeated", "", "duplicate", f"repeats line {repeated.of_line}"])

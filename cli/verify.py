@@ -1,0 +1,48 @@
+"""``carrierline verify``: the conservation law, recounted."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import trio
+
+from cli import options, output
+from connector.client import Client
+
+
+@click.command("verify")
+@click.option("--store", type=click.Path(path_type=Path, dir_okay=False), help="Read this store, not a connector.")
+@options.connection
+@options.as_json
+def command(store: Path | None, url: str, key_env: str, key_file: Path | None, json_: bool) -> None:
+    """Recount every message and part against the ledger.  Exit status 1 if anything is unaccounted for."""
+    found = _of_store(store) if store else trio.run(_of_connector, url, options.read_key(key_env, key_file))
+    if json_:
+        output.as_json(found)
+    else:
+        _show(found)
+    if not found["ok"]:
+        raise SystemExit(1)
+
+
+def _of_store(store: Path) -> dict[str, Any]:
+    from connector.reader import open_reader
+
+    with open_reader(store) as reader:
+        return reader.verify()
+
+
+async def _of_connector(url: str, key: str) -> dict[str, Any]:
+    async with Client(url, key=key) as client:
+        return await client.verify()
+
+
+def _show(found: dict[str, Any]) -> None:
+    output.line(f"accepted {found['accepted']} messages in {found['parts_accepted']} parts")
+    for status, count in sorted(found["messages"].items(), key=lambda item: -item[1]):
+        output.line(f"  {status:<10} {count}")
+    if found["parked"]:
+        output.line(f"{found['parked']} receipts match no message yet")
+    for problem in found["problems"]:
+        output.line(f"PROBLEM {problem}")
+    output.line("the ledger balances" if found["ok"] else "the ledger does NOT balance")

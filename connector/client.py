@@ -1,0 +1,142 @@
+"""A typed client of the HTTP API: what the command line uses, and anybody's Python may."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import attrs
+import httpx2
+
+from connector.errors import ApiError
+from connector.model import SendRequest
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+TIMEOUT_S = 60.0
+
+
+@attrs.frozen
+class RowVerdict:
+    """What became of one row."""
+
+    id: str | None
+    """The message's id where the row was accepted, now or before."""
+    replayed: bool = False
+    parts: int = 0
+    to: str | None = None
+    reason: str | None = None
+    """Reason code of a refusal."""
+    field: str | None = None
+    detail: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        return self.id is not None
+
+
+class Client:
+    """A connection to a running connector; use it in ``async with``, under trio or asyncio.
+
+    Every call raises ApiError with the status and the connector's own sentence when it answers with an error, and with
+    status 0 when it cannot be reached.
+    """
+
+    def __init__(self, url: str = DEFAULT_URL, *, key: str) -> None:
+        self._url = url.rstrip("/")
+        self._http = httpx2.AsyncClient(
+            base_url=self._url, headers={"Authorization": f"Bearer {key}"}, timeout=TIMEOUT_S, trust_env=False
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.__aexit__(kind, error, trace)
+
+    async def send(self, requests: Sequence[SendRequest], *, idempotency_key: str | None = None) -> list[RowVerdict]:
+        """Hand over up to 1,000 messages; return a verdict for each, in order, when the accepted ones are on disk.
+
+        Where no row at all was accepted the verdicts are returned all the same.
+        """
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        body = [request_body(request) for request in requests]
+        answer = await self._ask("POST", "/v1/messages", json=body, headers=headers, allow_verdicts=True)
+        return [
+            RowVerdict(
+                id=verdict.get("id"),
+                replayed=verdict.get("replayed", False),
+                parts=verdict.get("parts", 0),
+                to=verdict.get("to"),
+                reason=verdict.get("reason"),
+                field=verdict.get("field"),
+                detail=verdict.get("detail"),
+            )
+            for verdict in answer["verdicts"]
+        ]
+
+    async def message(self, message_id: str) -> dict[str, Any]:
+        """Return one message with its timeline."""
+        return await self._ask("GET", f"/v1/messages/{message_id}")
+
+    async def messages(self, **filters: str | int | None) -> dict[str, Any]:
+        """Return ``{"messages": [...], "next": cursor}``; filters are to, status, since, limit and before."""
+        given = {name: value for name, value in filters.items() if value is not None}
+        return await self._ask("GET", "/v1/messages", params=given)
+
+    async def ready(self) -> dict[str, Any]:
+        """Return what ``/ready`` says, ready or not."""
+        answer = await self._request("GET", "/ready")
+        return dict(answer.json())
+
+    async def verify(self) -> dict[str, Any]:
+        """Return the ledger and what a recount of the store found wrong."""
+        return await self._ask("GET", "/v1/verify")
+
+    async def _ask(self, method: str, path: str, *, allow_verdicts: bool = False, **how: Any) -> dict[str, Any]:
+        answer = await self._request(method, path, **how)
+        body: dict[str, Any] = {}
+        if "json" in answer.headers.get("content-type", ""):
+            body = answer.json()
+        if answer.status_code >= 400 and not (allow_verdicts and "verdicts" in body):
+            raise ApiError(answer.status_code, _sentence(answer.status_code, body))
+        return body
+
+    async def _request(self, method: str, path: str, **how: Any) -> httpx2.Response:
+        try:
+            return await self._http.request(method, path, **how)
+        except httpx2.TransportError as error:
+            raise ApiError(0, f"no connector answers at {self._url}: {str(error) or type(error).__name__}") from error
+
+
+def _sentence(status: int, body: Mapping[str, Any]) -> str:
+    detail = body.get("detail") or f"the connector answered {status}"
+    return f"{body['field']}: {detail}" if body.get("field") else str(detail)
+
+
+def request_body(request: SendRequest) -> dict[str, Any]:
+    """Return a request as the API wants it, without what is not set."""
+    deadline = f"{request.deadline_in_s:g}s" if request.deadline_in_s is not None else _moment(request.deadline)
+    body: dict[str, Any] = {
+        "to": request.to,
+        "text": request.text,
+        "template": request.template,
+        "variables": request.variables,
+        "locale": request.locale,
+        "from": request.sender,
+        "lane": request.lane,
+        "client_ref": request.client_ref,
+        "country": request.country,
+        "send_at": _moment(request.send_at),
+        "deadline": deadline,
+        "metadata": request.metadata,
+        "options": request.options,
+    }
+    body = {name: value for name, value in body.items() if value is not None}
+    return body if request.receipt else {**body, "receipt": False}
+
+
+def _moment(at: float | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat()

@@ -1,0 +1,1 @@
+"""Measurements: one question a file, one JSON line last."""
