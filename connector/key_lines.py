@@ -20,7 +20,7 @@ _SCALAR: Final = re.compile(r"[^,\]}#\n]+")
 
 def key_lines(text: str) -> dict[KeyPath, int]:
     """Return the line (from 1) of every key, table and array element in a text that `tomllib` accepts."""
-    return _KeyScanner(text.replace("\r\n", "\n")).scan()
+    return _KeyScanner(text).scan()
 
 
 class _KeyScanner:

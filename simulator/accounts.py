@@ -76,7 +76,6 @@ class Account:
             self.receivers.remove(bind)
         again = [delivery for delivery in unanswered if self._may_try_again(delivery)]
         self._ready.extendleft(reversed([*again, *bind.own]))
-        bind.own.clear()
         self.hand_out(now)
         if self.receivers:
             self.receivers[0].ring_by(self.next_at)

@@ -177,8 +177,16 @@ class Maker:
         if kind < 0.08:
             return self.filled(self._draw.choice(self._recipe.special_texts), person)
         if kind < 0.12:
-            return " ".join(self.filled(text, person) for text in TEXTS[person.language] * 2)
+            return self._long(person)
         return self.filled(self._draw.choice(TEXTS[person.language]), person)
+
+    def _long(self, person: Person) -> str:
+        """Return a text of two to four parts: outside the GSM alphabet they are less than half as long."""
+        room = 580 if person.language == "en" and person.name.isascii() else 260
+        text = self.filled(TEXTS[person.language][0], person)
+        while len(text) < room - 100:
+            text += " " + self.filled(self._draw.choice(TEXTS[person.language]), person)
+        return text
 
     def filled(self, text: str, person: Person) -> str:
         draw = self._draw

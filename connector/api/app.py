@@ -45,7 +45,7 @@ def build(door: Door, settings: ApiConfig, keys: Iterable[tuple[KeyConfig, str]]
             Route("/ready", routes.ready),
             Route("/metrics", routes.metrics),
         ],
-        exception_handlers={Problem: _show_problem, HTTPException: _show_http_exception},
+        exception_handlers={Problem: _show_problem, HTTPException: _show_http_exception, Exception: _show_mistake},
     )
     return _Limited(app, settings.max_concurrent)
 
@@ -60,6 +60,11 @@ async def _show_http_exception(request: Request, error: Exception) -> Response:
     status = error.status_code if error.status_code in TITLES else 400
     detail = {404: "there is nothing at this address", 405: f"{request.method} is not for this address"}
     return Problem(status, detail.get(status, str(error.detail)), reason="not_found").response()
+
+
+async def _show_mistake(request: Request, error: Exception) -> Response:
+    """Answer for what should not happen; Starlette raises it again, and the server logs it whole."""
+    return Problem(500, "this is our mistake; the log of the connector says more", reason="our_mistake").response()
 
 
 class _Limited:

@@ -3,7 +3,10 @@
 ``milliseconds|event|carrier|attempt|detail`` — readable in the sqlite3 shell as it is.
 """
 
-from connector.model import TimelineEntry
+from connector.lifecycle import Event
+from connector.model import Answer, Lost, NotSent, Receipt, TimelineEntry
+
+Settled = Answer | Lost | NotSent
 
 
 def line(at: float, event: str, carrier: str | None, attempt: int, detail: str | None) -> str:
@@ -11,6 +14,24 @@ def line(at: float, event: str, carrier: str | None, attempt: int, detail: str |
     if detail is not None and "\n" in detail:
         detail = detail.replace("\n", " ")
     return f"{int(at * 1000)}|{event}|{carrier or ''}|{attempt}|{detail or ''}\n"
+
+
+def event_of(result: Settled) -> Event:
+    """Return what a result does to its part."""
+    if isinstance(result, Answer):
+        return result.event
+    return Event.LOST if isinstance(result, Lost) else Event.NOT_WRITTEN
+
+
+def settled_line(result: Settled) -> str:
+    """Return the line for an answer, or for its absence."""
+    detail = result.detail or result.carrier_message_id if isinstance(result, Answer) else result.reason
+    return line(result.at, event_of(result), result.carrier, result.attempt, detail)
+
+
+def receipt_line(receipt: Receipt) -> str:
+    """Return the line for a carrier's word, final or not."""
+    return line(receipt.at, receipt.event or "receipt", receipt.carrier, 0, receipt.detail)
 
 
 def entries(part: int, history: str) -> list[TimelineEntry]:

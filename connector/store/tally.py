@@ -5,7 +5,7 @@ list of moves, so the verbs only say what moved.
 """
 
 import struct
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from connector.lifecycle import Status
@@ -27,13 +27,18 @@ class Tally:
 
     def __init__(self) -> None:
         self.counters: Counter[str] = Counter()
-        self.events: dict[str, list[int]] = defaultdict(list)
+        self.events: list[tuple[str, list[int]]] = []
+        """Rows of the event log: parts that came to one status, in an order in which no part's moves are swapped."""
+        self._open_rows: dict[str, int] = {}
+        self._newest_row: dict[int, int] = {}
         self.split_messages: set[int] = set()
         """Messages of several parts whose status may have changed."""
 
     def clear(self) -> None:
         self.counters.clear()
         self.events.clear()
+        self._open_rows.clear()
+        self._newest_row.clear()
         self.split_messages.clear()
 
     def accepted(self, messages: int, parts: int) -> None:
@@ -44,7 +49,7 @@ class Tally:
     def entered(self, part: int, status: str) -> None:
         """A new part has this status (and its message too, where it is the only one)."""
         self.counters[f"p:{status}"] += 1
-        self.events[status].append(part)
+        self._log(status, [part])
         if is_whole(part):
             self.counters[f"m:{status}"] += 1
         else:
@@ -53,7 +58,7 @@ class Tally:
     def moved(self, parts: Iterable[int], old: str, new: str) -> None:
         """These parts went from one status to another."""
         moved = list(parts)
-        self.events[new] += moved
+        self._log(new, moved)
         if old == new:
             return
         whole = 0
@@ -70,6 +75,17 @@ class Tally:
         if old is not None:
             self.counters[f"m:{old}"] -= 1
         self.counters[f"m:{new}"] += 1
+
+    def _log(self, status: str, parts: Iterable[int]) -> None:
+        """Add to this status's row, or to a new one where the part has moved on in a later row since."""
+        newest = self._newest_row
+        row = self._open_rows.get(status)
+        for part in parts:
+            if row is None or newest.get(part, -1) > row:
+                row = self._open_rows[status] = len(self.events)
+                self.events.append((status, []))
+            self.events[row][1].append(part)
+            newest[part] = row
 
     def _shift(self, what: str, old: str, new: str, count: int) -> None:
         self.counters[f"{what}:{old}"] -= count

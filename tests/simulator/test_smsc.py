@@ -13,6 +13,7 @@ from trio.testing import MockClock, lockstep_stream_pair
 
 from connector.smpp import tables
 from connector.smpp.codec import encode
+from connector.smpp.framing import Framer
 from connector.smpp.pdu import (
     DataSm,
     DeliverSm,
@@ -372,6 +373,8 @@ async def test_unbind_is_answered_behind_what_was_submitted_before_it(autojump_c
         await esme.stream.send_all(octets + esme.session.request(Unbind(), trio.current_time()))
         await esme.closed()
     assert len(esme.answers) == 2
+    commands = [octets[4:8].hex() for octets in Framer().feed(b"".join(octets for _, octets in esme.reads))]
+    assert commands == ["80000009", "80000004", "80000004", "80000006"]
     assert smsc.statistics().ends == {"unbound": 1}
 
 
@@ -649,6 +652,18 @@ async def test_a_dead_link_harms_nobody_else(autojump_clock: MockClock) -> None:
             await smsc.wait_until(lambda numbers: numbers.accepted == 20)
         await healthy.submitted(submit_sm(registered_delivery=1))
         assert len(await healthy.delivered(21)) == 21
+
+
+async def test_scheduled_receipts_come_in_time_although_the_first_receiver_left(
+    autojump_clock: MockClock,
+) -> None:
+    smsc = smsc_of(receipt=ReceiptRules(delay=seconds(50.0)))
+    async with bound(smsc) as first, bound(smsc) as second:
+        await trio.sleep(15)  # the timers of the beginning are over: nothing else wakes the second one
+        await first.submitted(submit_sm(registered_delivery=1))
+        await trio.aclose_forcefully(first.stream)
+        await second.delivered(1)
+        assert trio.current_time() == pytest.approx(65.0)
 
 
 async def test_a_reader_that_stalls_holds_up_nobody_else(autojump_clock: MockClock) -> None:

@@ -1,0 +1,347 @@
+"""The store in memory: the same verbs on dicts, for worlds under a virtual clock and as the judge of the other engine.
+
+Nothing survives the process.  `MemoryEngine.snapshot` is what a disk would hold at this moment, and a new life begins
+with `MemoryEngine.restored`.
+"""
+
+import heapq
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from connector.errors import StoreBroken, StoreError
+from connector.lifecycle import FINAL, LIVE, Event, Status, message_status, move
+from connector.model import (
+    Answer,
+    Claim,
+    Conflict,
+    Due,
+    Duplicate,
+    EventBatch,
+    Inbound,
+    Kept,
+    Ledger,
+    Message,
+    MessageQuery,
+    MessageView,
+    Move,
+    Moved,
+    NotSent,
+    Owner,
+    Part,
+    QueueName,
+    QueueState,
+    Receipt,
+    Result,
+    Verification,
+    Wanted,
+    is_whole,
+)
+from connector.store.conservation import differences, ledger_of, wrong_statuses
+from connector.store.history import Settled, entries, event_of, line, receipt_line, settled_line
+from connector.store.matching import fitting
+from connector.store.memory_rows import PartRow, RefRow, Table
+from connector.store.tally import Tally
+
+
+@attrs.frozen
+class Snapshot:
+    """What a disk would hold after a power cut: everything committed, nothing else."""
+
+    node: str
+    fence: int
+    rows: Mapping[str, Mapping[Any, Any]] = attrs.field(repr=False)
+
+
+class MemoryEngine:
+    """The verbs of the store on dicts, synchronous; see `connector.store.store.Store` for what each one does.
+
+    Writing verbs run inside `begin` … `commit`; reading verbs see what is committed.  Not for threads.
+    """
+
+    def __init__(self, *, node: str = "one", life: Snapshot | None = None) -> None:
+        self.owner = Owner(node, 1 if life is None else life.fence + 1)
+        self._rows = Rows({} if life is None else life.rows)
+        self._tally = Tally()
+        self._now = 0.0
+        self._open = False
+        self._closed = False
+
+    @classmethod
+    def restored(cls, snapshot: Snapshot) -> "MemoryEngine":
+        """Return the engine that a start on this snapshot gives, with the next fence."""
+        return cls(node=snapshot.node, life=snapshot)
+
+    def snapshot(self) -> Snapshot:
+        """Return what is committed now; what an open transaction has done is not in it."""
+        return Snapshot(self.owner.node, self.owner.fence, self._rows.kept())
+
+    def close(self) -> None:
+        """Refuse everything from now on."""
+        self._closed = True
+
+    # --- transactions ---
+
+    def begin(self) -> None:
+        if self._closed:
+            raise StoreBroken("the store is closed")
+        if self._open:
+            raise StoreError("a transaction is open already")
+        self._open = True
+        self._tally.clear()
+
+    def commit(self) -> None:
+        self._write_tally()
+        self._rows.commit()
+        self._open = False
+
+    def rollback(self) -> None:
+        self._rows.rollback()
+        self._open = False
+
+    def _write_tally(self) -> None:
+        for message in sorted(self._tally.split_messages):
+            self._refresh_message(message)
+        for name, n in self._tally.counters.items():
+            self._rows.counters.set(name, (self._rows.counters.get(name) or 0) + n)
+        for status, parts in self._tally.events:
+            seq = len(self._rows.events.working.rows) + 1
+            self._rows.events.set(seq, EventBatch(seq, self._now, Status(status), tuple(parts)))
+
+    def _refresh_message(self, message: int) -> None:
+        new = message_status(row.status for row in self._rows_of(message))
+        old = self._rows.statuses.get(message)
+        if new != old:
+            self._rows.statuses.set(message, new)
+            self._tally.message_moved(old, new)
+
+    def _rows_of(self, message: int) -> list[PartRow]:
+        ids = (part.id for part in self._rows.messages.working.rows[message].parts())
+        return [self._row(part] for part in ids]
+
+    def _move(self, row: PartRow, new: Status, note: str, **changes: Any) -> Moved:
+        """Write a part's next status with its line of history, and remember the move."""
+        history = row.history + note
+        self._rows.parts.set(row.id, attrs.evolve(row, status=new, history=history, **changes))
+        self._tally.moved([row.id], row.status, new)
+        return Moved(row.id, new)
+
+    def _note(self, row: PartRow, note: str) -> None:
+        self._rows.parts.set(row.id, attrs.evolve(row, history=row.history + note))
+
+    # --- what comes in ---
+
+    def queues(self, names: Sequence[QueueName]) -> list[QueueState]:
+        known = set(self._rows.queues.working.rows.values())
+        for name in names:
+            if name not in known:
+                known.add(name)
+                self._rows.queues.append(name)
+        return [
+            QueueState(queue, name, len(self._rows.parts.working.at(("waiting", queue))))
+            for queue, name in sorted(self._rows.queues.working.rows.items())
+        ]
+
+    def append(
+        self, messages: Sequence[Message], claims: Sequence[Claim], *, owner: Owner, now: float
+    ) -> list[Kept | Duplicate | Conflict]:
+        self._now = now
+        claimed = {claim.part: claim for claim in claims}
+        verdicts = []
+        for message in messages:
+            verdict = self._check_refs(message, now)
+            verdicts.append(verdict)
+            if isinstance(verdict, Kept):
+                self._keep(message, claimed, owner, now)
+        return verdicts
+
+    def _check_refs(self, message: Message, now: float) -> Kept | Duplicate | Conflict:
+        marks = [mark for mark in (message.guard, *message.refs) if mark is not None]
+        found = [(ref, print_, self._rows.refs.get((message.api_key, ref))) for ref, print_ in marks]
+        for ref, print_, row in found:
+            if row is not None and row.fingerprint != print_:
+                return Conflict(row.message, ref)
+        known = next((row.message for _, _, row in found if row is not None and row.message), None)
+        for ref, print_, row in found:
+            if row is None:
+                target = 0 if (ref, print_) == message.guard else known or message.id
+                self._rows.refs.set((message.api_key, ref), RefRow(print_, target, now))
+        return Kept(message.id) if known is None else Duplicate(known)
+
+    def _keep(self, message: Message, claimed: Mapping[int, Claim], owner: Owner, now: float) -> None:
+        if self._rows.messages.get(message.id) is not None:
+            raise StoreError(f"message {message.id} is kept already: ids must be new")
+        self._rows.messages.set(message.id, message)
+        parts = message.parts()
+        for part in parts:
+            scheduled = message.send_at is not None
+            claim = None if scheduled else claimed.get(part.id)
+            entered = Status.SCHEDULED if scheduled else Status.ACCEPTED
+            status = entered if claim is None else Status.SENDING
+            history = line(now, str(entered), None, 0, None)
+            if claim is not None:
+                history += line(now, Event.CLAIMED, claim.carrier, claim.attempt, None)
+            row = PartRow(
+                id=part.id,
+                queue=part.queue,
+                status=status,
+                deadline=part.deadline,
+                due_at=message.send_at,
+                attempt=claim.attempt if claim else 0,
+                fence=owner.fence if claim else 0,
+                carrier=claim.carrier if claim else None,
+                history=history,
+            )
+            self._rows.parts.set(part.id, row)
+            self._tally.entered(part.id, status)
+        for part in parts:
+            if part.id in claimed and message.send_at is None:
+                self._pin(claimed[part.id])
+        self._tally.accepted(1, len(parts))
+
+    # --- what goes out ---
+
+    def claim(self, claims: Sequence[Claim], *, owner: Owner, now: float) -> list[Claim]:
+        self._now = now
+        won = []
+        for claim in claims:
+            row = self._rows.parts.get(claim.part)
+            if row is None or row.status is not Status.ACCEPTED or row.attempt != claim.attempt - 1:
+                continue
+            note = line(now, Event.CLAIMED, claim.carrier, claim.attempt, None)
+            held = {"attempt": claim.attempt, "carrier": claim.carrier, "fence": owner.fence}
+            self._move(row, Status.SENDING, note, due_at=None, **held)
+            self._pin(claim)
+            won.append(claim)
+        return won
+
+    def _pin(self, claim: Claim) -> None:
+        """Tie all parts of the message to the first carrier that claims one."""
+        if is_whole(claim.part):
+            return
+        for row in self._rows_of(claim.part >> 8):
+            if row.pinned is None:
+                self._rows.parts.set(row.id, attrs.evolve(row, pinned=claim.carrier))
+
+    # --- what comes back ---
+
+    def results(self, results: Sequence[Result], *, owner: Owner, now: float) -> list[Moved]:
+        self._now = now
+        settled = [result for result in results if isinstance(result, Settled)]
+        moved = [change for result in settled if (change := self._settle(result, owner))]
+        receipts = [receipt for result in settled for receipt in self._unpark(result)]
+        receipts += [result for result in results if isinstance(result, Receipt)]
+        moved += self._match(receipts)
+        for result in results:
+            if isinstance(result, Inbound):
+                self._rows.inbound.append(result)
+        return moved
+
+    def _settle(self, result: Settled, owner: Owner) -> Moved | None:
+        row = self._rows.parts.get(result.part)
+        if row is None:
+            return None
+        ours = row.attempt == result.attempt and (row.status is not Status.SENDING or row.fence == owner.fence)
+        new = move(row.status, event_of(result)) if ours else None
+        note = settled_line(result)
+        if new is None:
+            self._note(row, note)
+            return None
+        answer = result if isinstance(result, Answer) else None
+        return self._move(
+            row,
+            new,
+            note,
+            key=answer.key if answer else None,
+            carrier_message_id=answer.carrier_message_id if answer else None,
+            sent_at=result.at if new is Status.SENT else row.sent_at,
+            due_at=None if isinstance(result, NotSent) else result.due_at,
+            tries=row.tries + (answer.burned if answer else 0),
+            reason=None if isinstance(result, NotSent) else result.reason,
+            finished_at=result.at if new in FINAL else None,
+        )
+
+    def _unpark(self, result: Settled) -> list[Receipt]:
+        if not isinstance(result, Answer) or result.key is None:
+            return []
+        found = []
+        for number in sorted(self._rows.parked.working.at((result.carrier, result.key))):
+            found.append(self._rows.parked.working.rows[number])
+            self._rows.parked.set(number, None)
+            self._tally.counters["parked"] -= 1
+        return found
+
+    def _match(self, receipts: Sequence[Receipt]) -> list[Moved]:
+        matched = [(receipt, self._find(receipt)) for receipt in receipts]
+        for receipt, part in matched:
+            if part is None:
+                self._rows.parked.append(receipt)
+                self._tally.counters["parked"] += 1
+        for receipt, part in matched:
+            if part is not None and receipt.event is None:
+                self._note(self._row(part], receipt_line(receipt))
+        words = [(receipt, part) for receipt, part in matched if part is not None and receipt.event is not None]
+        return [change for receipt, part in words if (change := self._finish(receipt, part))]
+
+    def _find(self, receipt: Receipt) -> int | None:
+        for key in receipt.keys:
+            rows = [self._row(part] for part in self._rows.parts.working.at((receipt.carrier, key))]
+            rows.sort(key=lambda row: (row.sent_at or 0.0, row.id), reverse=True)
+            candidates = [(row.id, self._rows.messages.working.rows[row.id >> 8].to) for row in rows]
+            part = fitting(candidates, receipt.number, sure=len(receipt.keys) == 1)
+            if part is not None:
+                return part
+        return None
+
+    def _finish(self, receipt: Receipt, part: int) -> Moved | None:
+        row = self._row(part]
+        assert receipt.event is not None
+        new = move(row.status, receipt.event)
+        if new is None:
+            if row.status is not move(Status.SENT, receipt.event):
+                self._note(row, receipt_line(receipt))
+            return None
+        end = {"due_at": None, "finished_at": receipt.at, "reason": receipt.detail}
+        return self._move(row, new, receipt_line(receipt), **end)
+
+    # --- what else moves ---
+
+    def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]:
+        self._now = now
+        moved = []
+        for wish in moves:
+            row = self._rows.parts.get(wish.part)
+            new = None if row is None else move(row.status, wish.event)
+            if row is None or new is None:
+                continue
+            note = line(now, wish.event, None, row.attempt, wish.reason)
+            end = {"due_at": None, "finished_at": now if new in FINAL else None, "reason": wish.reason}
+            moved.append(self._move(row, new, note, **end))
+        return moved
+
+    def recover(self, owner: Owner, *, limit: int, now: float, patience_s: Mapping[str, float]) -> list[Moved]:
+        self._now = now
+        longest = max(patience_s.values(), default=0.0)
+        rows = [self._row(part] for part in sorted(self._rows.parts.working.at("sending"))]
+        moved = []
+        for row in [row for row in rows if row.fence < owner.fence][:limit]:
+            patience = patience_s.get(self._rows.queues.working.rows[row.queue].lane, longest)
+            note = line(now, Event.LOST, row.carrier, row.attempt, "restarted")
+            moved.append(self._move(row, Status.IN_DOUBT, note, due_at=now + patience))
+        return moved
+
+    def sweep(self, limit: int, *, before: float) -> int:
+        old = sorted((row.at, *ref) for ref, row in self._rows.refs.working.rows.items() if row.at < before)
+        swept = [ref for _, *ref in old if not self._is_live(self._rows.refs.working.rows[ref[0], ref[1]].message)]
+        for api_key, ref in swept[:limit]:
+            self._rows.refs.set((api_key, ref), None)
+        return len(swept[:limit])
+
+    def _is_live(self, message: int) -> bool:
+        return message != 0 and any(row.finished_at is None for row in self._rows_of(message))
+
+    def probe(self, *, now: float) -> None:
+        self._now = now
+

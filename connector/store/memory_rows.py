@@ -1,0 +1,153 @@
+"""Rows in dicts: as the open transaction has them, and as they are committed."""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from connector.lifecycle import Status
+from connector.model import EventBatch, Inbound, Message, QueueName, Receipt
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+@attrs.frozen(kw_only=True)
+class PartRow:
+    """A part's present attempt and its whole history; what never changes is in its message."""
+
+    id: int
+    queue: int
+    status: Status
+    deadline: float
+    due_at: float | None
+    attempt: int
+    fence: int
+    carrier: str | None
+    history: str
+    tries: int = 0
+    pinned: str | None = None
+    key: str | None = None
+    carrier_message_id: str | None = None
+    sent_at: float | None = None
+    finished_at: float | None = None
+    reason: str | None = None
+
+    def places(self) -> list[Hashable]:
+        """Return where this row is looked for."""
+        found: list[Hashable] = []
+        if self.status is Status.ACCEPTED and self.due_at is None:
+            found.append(("waiting", self.queue))
+        if self.due_at is not None:
+            found.append("due")
+        if self.status is Status.SENDING:
+            found.append("sending")
+        if self.key is not None:
+            found.append((self.carrier, self.key))
+        return found
+
+
+@attrs.frozen
+class RefRow:
+    """A reference that may not be accepted twice; ``message`` is 0 for the key of a whole request."""
+
+    fingerprint: bytes
+    message: int
+    at: float
+
+
+class _View(Generic[K, V]):
+    """Rows by key, and keys by place."""
+
+    def __init__(self, rows: Mapping[K, V], places: Callable[[V], Iterable[Hashable]]) -> None:
+        self.rows: dict[K, V] = {}
+        self._places = places
+        # inner dicts, not sets: the order of iteration must not depend on the process
+        self._index: dict[Hashable, dict[K, None]] = {}
+        for key, row in rows.items():
+            self.set(key, row)
+
+    def at(self, place: Hashable) -> list[K]:
+        return list(self._index.get(place, ()))
+
+    def set(self, key: K, row: V | None) -> None:
+        old = self.rows.get(key)
+        if old is not None:
+            for place in self._places(old):
+                del self._index[place][key]
+        if row is None:
+            self.rows.pop(key, None)
+            return
+        self.rows[key] = row
+        for place in self._places(row):
+            self._index.setdefault(place, {})[key] = None
+
+
+def _nowhere(_row: object) -> Iterable[Hashable]:
+    return ()
+
+
+class Table(Generic[K, V]):
+    """Rows of one kind.  Writers see ``working``, readers ``committed``; rows are frozen, so both may hold the same."""
+
+    def __init__(self, rows: Mapping[K, V], places: Callable[[V], Iterable[Hashable]] = _nowhere) -> None:
+        self.committed = _View(rows, places)
+        self.working = _View(rows, places)
+        self._touched: dict[K, None] = {}
+
+    def get(self, key: K) -> V | None:
+        """Return the row as the open transaction has it."""
+        return self.working.rows.get(key)
+
+    def set(self, key: K, row: V | None) -> None:
+        """Write a row, or None to delete it."""
+        self._touched[key] = None
+        self.working.set(key, row)
+
+    def append(self, row: V) -> None:
+        """Write a row under the next number."""
+        number: Any = max(self.working.rows, default=0) + 1  # type: ignore[call-overload]
+        self.set(number, row)
+
+    def commit(self) -> None:
+        self._copy(self.working, self.committed)
+
+    def rollback(self) -> None:
+        self._copy(self.committed, self.working)
+
+    def _copy(self, source: _View[K, V], target: _View[K, V]) -> None:
+        for key in self._touched:
+            target.set(key, source.rows.get(key))
+        self._touched.clear()
+
+
+def _parked_under(receipt: Receipt) -> list[Hashable]:
+    return [(receipt.carrier, key) for key in dict.fromkeys(receipt.keys)]
+
+
+class Rows:
+    """All tables."""
+
+    def __init__(self, kept: Mapping[str, Mapping[Any, Any]]) -> None:
+        self.queues: Table[int, QueueName] = Table(kept.get("queues", {}))
+        self.messages: Table[int, Message] = Table(kept.get("messages", {}))
+        self.statuses: Table[int, Status] = Table(kept.get("statuses", {}))
+        """Of messages of several parts only; for one part it is the part's."""
+        self.parts: Table[int, PartRow] = Table(kept.get("parts", {}), PartRow.places)
+        self.refs: Table[tuple[str, str], RefRow] = Table(kept.get("refs", {}))
+        self.parked: Table[int, Receipt] = Table(kept.get("parked", {}), _parked_under)
+        self.inbound: Table[int, Inbound] = Table(kept.get("inbound", {}))
+        self.events: Table[int, EventBatch] = Table(kept.get("events", {}))
+        self.counters: Table[str, int] = Table(kept.get("counters", {}))
+
+    def commit(self) -> None:
+        for table in vars(self).values():
+            table.commit()
+
+    def rollback(self) -> None:
+        for table in vars(self).values():
+            table.rollback()
+
+    def kept(self) -> dict[str, dict[Any, Any]]:
+        """Return what is committed, ready for another `Rows`."""
+        return {name: dict(table.committed.rows) for name, table in vars(self).items()}

@@ -1,0 +1,42 @@
+"""Rules that hold for every engine: which part a receipt means, and what may be changed from outside."""
+
+from collections.abc import Sequence
+
+from connector.lifecycle import Event, Status, move
+
+SAME_DIGITS = 8
+"""Digits compared from the end: carriers swap national and international spellings, and a subscriber's own digits are
+the last ones."""
+
+# EXPIRED and REFUSED are words of carriers too; from outside they may end only what has not left
+_BEFORE_IT_LEFT = frozenset({Event.DUE, Event.CANCELLED, Event.EXPIRED, Event.REFUSED})
+_FROM_OUTSIDE = {
+    Status.SCHEDULED: _BEFORE_IT_LEFT,
+    Status.ACCEPTED: _BEFORE_IT_LEFT,
+    Status.SENT: frozenset({Event.SILENCE}),
+    Status.IN_DOUBT: frozenset({Event.SILENCE}),
+}
+
+
+def after_wish(status: Status, due_at: float | None, event: Event) -> Status | None:
+    """Return where a change from outside the carrier's word leads, or None where it may not or need not be."""
+    if event not in _FROM_OUTSIDE.get(status, frozenset()) or (event is Event.DUE and due_at is None):
+        return None
+    return move(status, event)
+
+
+def same_number(ours: str, theirs: str) -> bool:
+    """Tell whether two spellings name one subscriber.  An absent number proves nothing."""
+    return bool(ours) and bool(theirs) and ours[-SAME_DIGITS:] == theirs[-SAME_DIGITS:]
+
+
+def fitting(candidates: Sequence[tuple[int, str]], number: str, *, sure: bool) -> int | None:
+    """Return the part one reading of a receipt's id means, or None.  Never a guess.
+
+    ``candidates``: (part, our number) of the parts the carrier gave this id, newest first.  ``sure``: the id has one
+    reading only; then a lone candidate needs no further proof.  Otherwise (an id reused, or an id that may be decimal
+    or hexadecimal) only a part whose subscriber is the receipt's will do.
+    """
+    if sure and len(candidates) == 1:
+        return candidates[0][0]
+    return next((part for part, ours in candidates if same_number(ours, number)), None)
