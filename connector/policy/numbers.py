@@ -22,6 +22,9 @@ CACHED_NUMBERS = 50_000
 re._MAXCACHE = 10_000  # type: ignore[attr-defined]
 
 _LETTER = re.compile(r"[^\W\d_]")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_SPELLING = re.compile(r"[\d\s+().\-/\u2010-\u2015\u2212]+")
+"""What people write a number with; anything else (a formula's ``=``, an extension's ``#``) makes it something else."""
 _PARSE_PROBLEMS = {
     NumberParseException.INVALID_COUNTRY_CODE: "has no valid country code",
     NumberParseException.NOT_A_NUMBER: "is not a phone number",
@@ -64,11 +67,13 @@ def normalise(spelling: str, country: str | None) -> Number | BadNumber:
     library would read them as a keypad), extensions, numbers that the country's plan does not hold, and national
     spellings when no country is known.
     """
-    text = unicodedata.normalize("NFKC", spelling).strip()
+    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", spelling)).strip()
     if not text:
         return BadNumber(Reason.NUMBER_MISSING, "there is no number")
     if _LETTER.search(text):
         return BadNumber(Reason.NUMBER_INVALID, "the number holds letters")
+    if not _SPELLING.fullmatch(text):
+        return BadNumber(Reason.NUMBER_INVALID, "the number holds signs that no number is written with")
     if text.startswith("00") and not text.startswith("000"):
         text = "+" + text[2:]
     if country is None and not text.startswith(("+", "(+")):
@@ -82,6 +87,27 @@ def normalise(spelling: str, country: str | None) -> Number | BadNumber:
 def _parse(text: str, country: str | None) -> Number | BadNumber:
     if country is not None and country not in phonenumbers.SUPPORTED_REGIONS:
         return BadNumber(Reason.COUNTRY_UNKNOWN, f"{country!r} is no ISO 3166 country code")
+    number = _read(text, country)
+    if country is None or text.startswith(("+", "(+")) or isinstance(number, BadNumber):
+        return number
+    return _unless_ambiguous(text, country, number)
+
+
+def _unless_ambiguous(text: str, country: str, number: Number) -> Number | BadNumber:
+    """Refuse digits that are one number with a plus before them and another without: it may reach the wrong person.
+
+    ``49 211 2345`` in Germany is Düsseldorf by its country code and Emden by its area code.
+    """
+    digits = "".join(character for character in text if character.isdecimal())
+    if not digits.startswith(str(phonenumbers.country_code_for_region(country))):
+        return number
+    international = _read(f"+{digits}", None)
+    if isinstance(international, BadNumber) or international.e164 == number.e164:
+        return number
+    return BadNumber(Reason.NUMBER_INVALID, "the number can be read in two ways: write + before its country code")
+
+
+def _read(text: str, country: str | None) -> Number | BadNumber:
     try:
         parsed = phonenumbers.parse(text, country)
     except NumberParseException as error:

@@ -4,15 +4,13 @@ Nothing survives the process.  `MemoryEngine.snapshot` is what a disk would hold
 with `MemoryEngine.restored`.
 """
 
-import heapq
-from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from connector.errors import StoreBroken, StoreError
-from connector.lifecycle import FINAL, LIVE, Event, Status, message_status, move
+from connector.lifecycle import FINAL, Event, Status, message_status, move
 from connector.model import (
     Answer,
     Claim,
@@ -39,10 +37,10 @@ from connector.model import (
     Wanted,
     is_whole,
 )
-from connector.store.conservation import differences, ledger_of, wrong_statuses
-from connector.store.history import Settled, entries, event_of, line, receipt_line, settled_line
-from connector.store.matching import fitting
-from connector.store.memory_rows import PartRow, RefRow, Table
+from connector.store import memory_reads as reads
+from connector.store.history import Settled, event_of, line, receipt_line, settled_line
+from connector.store.memory_rows import PartRow, RefRow, Rows, append_row
+from connector.store.rules import after_wish, fitting
 from connector.store.tally import Tally
 
 
@@ -117,9 +115,12 @@ class MemoryEngine:
             self._rows.statuses.set(message, new)
             self._tally.message_moved(old, new)
 
+    def _row(self, part: int) -> PartRow:
+        return self._rows.parts.working.rows[part]
+
     def _rows_of(self, message: int) -> list[PartRow]:
         ids = (part.id for part in self._rows.messages.working.rows[message].parts())
-        return [self._row(part] for part in ids]
+        return [self._row(part) for part in ids]
 
     def _move(self, row: PartRow, new: Status, note: str, **changes: Any) -> Moved:
         """Write a part's next status with its line of history, and remember the move."""
@@ -138,7 +139,7 @@ class MemoryEngine:
         for name in names:
             if name not in known:
                 known.add(name)
-                self._rows.queues.append(name)
+                append_row(self._rows.queues, name)
         return [
             QueueState(queue, name, len(self._rows.parts.working.at(("waiting", queue))))
             for queue, name in sorted(self._rows.queues.working.rows.items())
@@ -175,31 +176,17 @@ class MemoryEngine:
             raise StoreError(f"message {message.id} is kept already: ids must be new")
         self._rows.messages.set(message.id, message)
         parts = message.parts()
+        self._tally.accepted(1, len(parts))
         for part in parts:
-            scheduled = message.send_at is not None
-            claim = None if scheduled else claimed.get(part.id)
-            entered = Status.SCHEDULED if scheduled else Status.ACCEPTED
-            status = entered if claim is None else Status.SENDING
-            history = line(now, str(entered), None, 0, None)
+            row = _new_row(part, message.send_at, now)
+            claim = claimed.get(part.id) if message.send_at is None else None
             if claim is not None:
-                history += line(now, Event.CLAIMED, claim.carrier, claim.attempt, None)
-            row = PartRow(
-                id=part.id,
-                queue=part.queue,
-                status=status,
-                deadline=part.deadline,
-                due_at=message.send_at,
-                attempt=claim.attempt if claim else 0,
-                fence=owner.fence if claim else 0,
-                carrier=claim.carrier if claim else None,
-                history=history,
-            )
+                row = _claimed(row, claim, owner, now)
             self._rows.parts.set(part.id, row)
-            self._tally.entered(part.id, status)
+            self._tally.entered(part.id, row.status)
         for part in parts:
             if part.id in claimed and message.send_at is None:
                 self._pin(claimed[part.id])
-        self._tally.accepted(1, len(parts))
 
     # --- what goes out ---
 
@@ -210,9 +197,8 @@ class MemoryEngine:
             row = self._rows.parts.get(claim.part)
             if row is None or row.status is not Status.ACCEPTED or row.attempt != claim.attempt - 1:
                 continue
-            note = line(now, Event.CLAIMED, claim.carrier, claim.attempt, None)
-            held = {"attempt": claim.attempt, "carrier": claim.carrier, "fence": owner.fence}
-            self._move(row, Status.SENDING, note, due_at=None, **held)
+            self._rows.parts.set(row.id, _claimed(row, claim, owner, now))
+            self._tally.moved([row.id], Status.ACCEPTED, Status.SENDING)
             self._pin(claim)
             won.append(claim)
         return won
@@ -236,14 +222,16 @@ class MemoryEngine:
         moved += self._match(receipts)
         for result in results:
             if isinstance(result, Inbound):
-                self._rows.inbound.append(result)
+                append_row(self._rows.inbound, result)
         return moved
 
     def _settle(self, result: Settled, owner: Owner) -> Moved | None:
         row = self._rows.parts.get(result.part)
         if row is None:
             return None
-        ours = row.attempt == result.attempt and (row.status is not Status.SENDING or row.fence == owner.fence)
+        ours = row.attempt == result.attempt and (
+            row.status is not Status.SENDING or row.fence == owner.fence
+        )
         new = move(row.status, event_of(result)) if ours else None
         note = settled_line(result)
         if new is None:
@@ -277,17 +265,19 @@ class MemoryEngine:
         matched = [(receipt, self._find(receipt)) for receipt in receipts]
         for receipt, part in matched:
             if part is None:
-                self._rows.parked.append(receipt)
+                append_row(self._rows.parked, receipt)
                 self._tally.counters["parked"] += 1
         for receipt, part in matched:
             if part is not None and receipt.event is None:
-                self._note(self._row(part], receipt_line(receipt))
-        words = [(receipt, part) for receipt, part in matched if part is not None and receipt.event is not None]
+                self._note(self._row(part), receipt_line(receipt))
+        words = [
+            (receipt, part) for receipt, part in matched if part is not None and receipt.event is not None
+        ]
         return [change for receipt, part in words if (change := self._finish(receipt, part))]
 
     def _find(self, receipt: Receipt) -> int | None:
         for key in receipt.keys:
-            rows = [self._row(part] for part in self._rows.parts.working.at((receipt.carrier, key))]
+            rows = [self._row(part) for part in self._rows.parts.working.at((receipt.carrier, key))]
             rows.sort(key=lambda row: (row.sent_at or 0.0, row.id), reverse=True)
             candidates = [(row.id, self._rows.messages.working.rows[row.id >> 8].to) for row in rows]
             part = fitting(candidates, receipt.number, sure=len(receipt.keys) == 1)
@@ -296,7 +286,7 @@ class MemoryEngine:
         return None
 
     def _finish(self, receipt: Receipt, part: int) -> Moved | None:
-        row = self._row(part]
+        row = self._row(part)
         assert receipt.event is not None
         new = move(row.status, receipt.event)
         if new is None:
@@ -313,7 +303,7 @@ class MemoryEngine:
         moved = []
         for wish in moves:
             row = self._rows.parts.get(wish.part)
-            new = None if row is None else move(row.status, wish.event)
+            new = None if row is None else after_wish(row.status, row.due_at, wish.event)
             if row is None or new is None:
                 continue
             note = line(now, wish.event, None, row.attempt, wish.reason)
@@ -321,10 +311,12 @@ class MemoryEngine:
             moved.append(self._move(row, new, note, **end))
         return moved
 
-    def recover(self, owner: Owner, *, limit: int, now: float, patience_s: Mapping[str, float]) -> list[Moved]:
+    def recover(
+        self, owner: Owner, *, limit: int, now: float, patience_s: Mapping[str, float]
+    ) -> list[Moved]:
         self._now = now
         longest = max(patience_s.values(), default=0.0)
-        rows = [self._row(part] for part in sorted(self._rows.parts.working.at("sending"))]
+        rows = [self._row(part) for part in sorted(self._rows.parts.working.at("sending"))]
         moved = []
         for row in [row for row in rows if row.fence < owner.fence][:limit]:
             patience = patience_s.get(self._rows.queues.working.rows[row.queue].lane, longest)
@@ -334,7 +326,9 @@ class MemoryEngine:
 
     def sweep(self, limit: int, *, before: float) -> int:
         old = sorted((row.at, *ref) for ref, row in self._rows.refs.working.rows.items() if row.at < before)
-        swept = [ref for _, *ref in old if not self._is_live(self._rows.refs.working.rows[ref[0], ref[1]].message)]
+        swept = [
+            ref for _, *ref in old if not self._is_live(self._rows.refs.working.rows[ref[0], ref[1]].message)
+        ]
         for api_key, ref in swept[:limit]:
             self._rows.refs.set((api_key, ref), None)
         return len(swept[:limit])
@@ -345,3 +339,49 @@ class MemoryEngine:
     def probe(self, *, now: float) -> None:
         self._now = now
 
+    # --- reading verbs ---
+
+    def heads(self, wanted: Sequence[Wanted], *, now: float) -> dict[int, list[Part]]:
+        return reads.heads(self._rows, wanted)
+
+    def due(self, limit: int, *, now: float) -> list[Due]:
+        return reads.due(self._rows, limit, now)
+
+    def messages(self, query: MessageQuery) -> list[MessageView]:
+        return reads.messages(self._rows, query)
+
+    def events(self, after: int, limit: int) -> list[EventBatch]:
+        return reads.events(self._rows, after, limit)
+
+    def last_id(self) -> int:
+        return max(self._rows.messages.committed.rows, default=0)
+
+    def ledger(self) -> Ledger:
+        return reads.ledger(self._rows)
+
+    def verify(self) -> Verification:
+        return reads.verify(self._rows)
+
+
+def _new_row(part: Part, send_at: float | None, now: float) -> PartRow:
+    status = Status.ACCEPTED if send_at is None else Status.SCHEDULED
+    return PartRow(
+        id=part.id,
+        queue=part.queue,
+        status=status,
+        deadline=part.deadline,
+        due_at=send_at,
+        history=line(now, status, None, 0, None),
+    )
+
+
+def _claimed(row: PartRow, claim: Claim, owner: Owner, now: float) -> PartRow:
+    return attrs.evolve(
+        row,
+        status=Status.SENDING,
+        due_at=None,
+        attempt=claim.attempt,
+        carrier=claim.carrier,
+        fence=owner.fence,
+        history=row.history + line(now, Event.CLAIMED, claim.carrier, claim.attempt, None),
+    )

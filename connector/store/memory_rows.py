@@ -21,11 +21,11 @@ class PartRow:
     status: Status
     deadline: float
     due_at: float | None
-    attempt: int
-    fence: int
-    carrier: str | None
     history: str
+    attempt: int = 0
     tries: int = 0
+    fence: int = 0
+    carrier: str | None = None
     pinned: str | None = None
     key: str | None = None
     carrier_message_id: str | None = None
@@ -104,11 +104,6 @@ class Table(Generic[K, V]):
         self._touched[key] = None
         self.working.set(key, row)
 
-    def append(self, row: V) -> None:
-        """Write a row under the next number."""
-        number: Any = max(self.working.rows, default=0) + 1  # type: ignore[call-overload]
-        self.set(number, row)
-
     def commit(self) -> None:
         self._copy(self.working, self.committed)
 
@@ -119,6 +114,11 @@ class Table(Generic[K, V]):
         for key in self._touched:
             target.set(key, source.rows.get(key))
         self._touched.clear()
+
+
+def append_row(table: Table[int, V], row: V) -> None:
+    """Write a row under the number after the largest."""
+    table.set(max(table.working.rows, default=0) + 1, row)
 
 
 def _parked_under(receipt: Receipt) -> list[Hashable]:

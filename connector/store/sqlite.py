@@ -237,7 +237,7 @@ def _write_tally(db: sqlite3.Connection, tally: Tally, now: float) -> None:
     if tally.events:
         db.executemany(
             "INSERT INTO event (at, status, parts) VALUES (?, ?, ?)",
-            [(now, str(status), pack_parts(parts)) for status, parts in tally.events.items()],
+            [(now, str(status), pack_parts(parts)) for status, parts in tally.events],
         )
 
 

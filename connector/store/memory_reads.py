@@ -1,0 +1,147 @@
+"""The reading verbs in memory: they see what is committed and change nothing."""
+
+import heapq
+from collections import Counter
+from collections.abc import Sequence
+
+import attrs
+
+from connector.lifecycle import LIVE, message_status
+from connector.model import (
+    Due,
+    EventBatch,
+    Ledger,
+    Message,
+    MessageQuery,
+    MessageView,
+    Part,
+    Verification,
+    Wanted,
+    is_whole,
+)
+from connector.store.conservation import differences, ledger_of, wrong_statuses
+from connector.store.history import entries
+from connector.store.memory_rows import Rows
+
+
+def heads(rows: Rows, wanted: Sequence[Wanted]) -> dict[int, list[Part]]:
+    """Return the next waiting parts of each queue, earliest deadline first."""
+    return {wish.queue: _heads(rows, wish) for wish in wanted}
+
+
+def _heads(rows: Rows, wish: Wanted) -> list[Part]:
+    parts = rows.parts.committed
+    waiting = [parts.rows[part] for part in parts.at(("waiting", wish.queue))]
+    after = wish.after or (-1.0, -1)
+    places = ((row.deadline, row.id) for row in waiting if (row.deadline, row.id) > after)
+    return [_part(rows, part) for _, part in heapq.nsmallest(wish.limit, places)]
+
+
+def _part(rows: Rows, part: int) -> Part:
+    row = rows.parts.committed.rows[part]
+    parts = rows.messages.committed.rows[part >> 8].parts()
+    kept = parts[0] if is_whole(part) else parts[(part & 0xFF) - 1]
+    return attrs.evolve(kept, attempt=row.attempt, tries=row.tries, pinned=row.pinned)
+
+
+def due(rows: Rows, limit: int, now: float) -> list[Due]:
+    """Return parts whose time has come, oldest first."""
+    parts = rows.parts.committed
+    timed = [parts.rows[part] for part in parts.at("due")]
+    times = ((row.due_at, row.id) for row in timed if row.due_at is not None and row.due_at <= now)
+    found = [parts.rows[part] for _, part in heapq.nsmallest(limit, times)]
+    return [Due(row.id, row.status, row.queue) for row in found]
+
+
+def events(rows: Rows, after: int, limit: int) -> list[EventBatch]:
+    """Return the rows of the event log behind this cursor; their numbers have no gaps."""
+    batches = rows.events.committed.rows
+    return [batches[seq] for seq in range(max(after, 0) + 1, min(after + limit, len(batches)) + 1)]
+
+
+# --- messages ---
+
+
+def messages(rows: Rows, query: MessageQuery) -> list[MessageView]:
+    """Return messages, newest first, each with its timeline."""
+    kept = rows.messages.committed.rows
+    found = [kept[message] for message in sorted(kept, reverse=True) if _asked_for(kept[message], query)]
+    views: list[MessageView] = []
+    for message in found:
+        if len(views) == query.limit:
+            break
+        view = _view(rows, message)
+        if query.status in (None, view.status):
+            views.append(view)
+    return views
+
+
+def _asked_for(message: Message, query: MessageQuery) -> bool:
+    """Tell whether a message fits a query, its status aside."""
+    return (
+        query.id in (None, message.id)
+        and query.api_key in (None, message.api_key)
+        and query.to in (None, message.to)
+        and (query.since is None or message.created_at >= query.since)
+        and (query.before is None or message.id < query.before)
+    )
+
+
+def _view(rows: Rows, message: Message) -> MessageView:
+    parts = [rows.parts.committed.rows[part.id] for part in message.parts()]
+    status = message_status(row.status for row in parts)
+    # one for the whole message: what its last part to move says
+    newest = max(parts, key=lambda row: row.finished_at or row.sent_at or 0)
+    timeline = [entry for row in parts for entry in entries(row.id, row.history)]
+    return MessageView(
+        id=message.id,
+        status=status,
+        to=message.to,
+        sender=message.sender,
+        lane=rows.queues.committed.rows[message.queue].lane,
+        api_key=message.api_key,
+        parts=len(parts),
+        created_at=message.created_at,
+        deadline=message.deadline,
+        client_ref=message.client_ref,
+        country=message.country,
+        send_at=message.send_at,
+        metadata=message.metadata,
+        carrier=newest.carrier,
+        carrier_message_id=newest.carrier_message_id,
+        sent_at=newest.sent_at,
+        finished_at=None if status in LIVE else newest.finished_at,
+        reason=newest.reason,
+        part_statuses=tuple(row.status for row in parts),
+        timeline=tuple(sorted(timeline, key=lambda entry: entry.at)),
+    )
+
+
+# --- the conservation law ---
+
+
+def ledger(rows: Rows) -> Ledger:
+    """Return the counters as they stand."""
+    return ledger_of(rows.counters.committed.rows)
+
+
+def verify(rows: Rows) -> Verification:
+    """Recount everything and compare it with the counters."""
+    kept = ledger(rows)
+    split = [(row.id >> 8, row.status) for row in rows.parts.committed.rows.values() if not is_whole(row.id)]
+    wrong = wrong_statuses(rows.statuses.committed.rows, split)
+    return Verification(ledger=kept, problems=(*differences(kept, recount(rows)), *wrong))
+
+
+def recount(rows: Rows) -> Ledger:
+    """Return what the ledger should say, counted from the rows."""
+    parts = rows.parts.committed.rows.values()
+    statuses = Counter(str(row.status) for row in parts if is_whole(row.id))
+    statuses.update(str(status) for status in rows.statuses.committed.rows.values())
+    return Ledger(
+        accepted=len(rows.messages.committed.rows),
+        messages=statuses,
+        parts_accepted=len(parts),
+        parts=Counter(str(row.status) for row in parts),
+        parked=len(rows.parked.committed.rows),
+    )
