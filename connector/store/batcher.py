@@ -240,12 +240,18 @@ class InlineWriter:
         self._faults = faults
         self._batcher = Batcher()
         self._wake = trio.Event()
+        self._stopping = False
 
     def statistics(self) -> BatcherStatistics:
         return self._batcher.statistics()
 
     async def put(self, urgency: Urgency, rows: int, work: Callable[[], T]) -> T:
-        """Run ``work`` in a transaction and return its result once it is committed."""
+        """Run ``work`` in a transaction and return its result once it is committed.
+
+        Cancelling the caller does not undo the commit.  Raises what the work raised, or StoreBroken.
+        """
+        if self._stopping:
+            raise StoreBroken("the store is closed")
         ticket = _Ticket(rows, work)
         self._batcher.add(urgency, ticket)
         self._wake.set()
@@ -262,13 +268,26 @@ class InlineWriter:
     peek = read
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
-        """Run until cancelled."""
+        """Run until cancelled, then finish what waits.  Raises StoreBroken when a transaction did."""
         task_status.started()
-        while True:
-            await self._wake.wait()
-            self._wake = trio.Event()
-            while tickets := self._batcher.take():
-                await self._commit(tickets)
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake = trio.Event()
+                await self._commit_all()
+        except trio.Cancelled:
+            self._stopping = True
+            with trio.CancelScope(shield=True):
+                await self._commit_all()
+            raise
+        finally:
+            # claims and results wait shielded: who still waits after a failure must hear of it, or nothing would end
+            self._stopping = True
+            _finish(self._batcher.fail_all(StoreBroken("the store failed")))
+
+    async def _commit_all(self) -> None:
+        while tickets := self._batcher.take():
+            await self._commit(tickets)
 
     async def _commit(self, tickets: list[_Ticket]) -> None:
         try:

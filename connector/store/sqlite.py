@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import IO
@@ -39,6 +39,9 @@ from connector.store.tally import Tally, pack_parts
 
 SCHEMA_VERSION = 1
 
+_WRITER_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 4000")
+_PRAGMAS = ("cache_size = -65536", "temp_store = MEMORY")
+
 _FULL = sqlite3.SQLITE_FULL
 _BROKEN = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY})
 
@@ -55,6 +58,8 @@ def translated() -> Iterator[None]:
         if code in _BROKEN:
             raise StoreBroken(f"the store cannot be read or written: {error}") from error
         raise StoreError(f"the store refused: {error}") from error
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise StoreError("a value is none that the store can hold") from error
 
 
 class SqliteEngine:
@@ -67,29 +72,29 @@ class SqliteEngine:
 
     def __init__(self, path: str | os.PathLike[str], *, node: str = "one") -> None:
         self.path = Path(path)
-        self._node = node
-        self._lock = _lock(self.path)
-        with translated():
-            self._db = _connect(self.path)
-            _migrate(self._db)
-            fence = _next_fence(self._db)
-            self._dispatch_reader = _connect(self.path, read_only=True)
-            self._door_reader = _connect(self.path, read_only=True)
-        self.owner = Owner(node, fence)
         self._tally = Tally()
-        self._writes = Writes(self._db, self._tally)
-        self._results = Results(self._db, self._tally)
+        # whatever is open is closed again if the file turns out not to be usable
+        with ExitStack() as opened:
+            opened.enter_context(_lock(self.path))
+            with translated():
+                self._db = opened.enter_context(closing(_connect(self.path)))
+                _migrate(self._db)
+                self.owner = Owner(node, _next_fence(self._db))
+                self._dispatch_reader = opened.enter_context(closing(_connect(self.path, read_only=True)))
+                self._door_reader = opened.enter_context(closing(_connect(self.path, read_only=True)))
+                self._writes = Writes(self._db, self._tally)
+                self._results = Results(self._db, self._tally)
+            self._opened = opened.pop_all()
 
     def close(self) -> None:
         """Close the file and let go of the lock."""
-        for connection in (self._dispatch_reader, self._door_reader, self._db):
-            connection.close()
-        self._lock.close()
+        self._opened.close()
 
     # --- transactions ---
 
     def begin(self) -> None:
         self._tally.clear()
+        self._results.used = False
         with translated():
             self._db.execute("BEGIN IMMEDIATE")
 
@@ -102,6 +107,8 @@ class SqliteEngine:
         with translated():
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+            if self._results.used:
+                self._results.forget()
 
     # --- writing verbs ---
 
@@ -175,18 +182,22 @@ def open_read_only(path: str | os.PathLike[str]) -> sqlite3.Connection:
     """Open a store for reading only, whether or not a connector runs on it.  Raises StoreError if there is none."""
     if not Path(path).is_file():
         raise StoreError(f"there is no store at {path}")
-    with translated():
-        connection = _connect(Path(path), read_only=True)
+    with translated(), ExitStack() as opened:
+        connection = opened.enter_context(closing(_connect(Path(path), read_only=True)))
         _check_version(connection)
+        opened.pop_all()
     return connection
 
 
 def _lock(path: Path) -> IO[str]:
     """Hold the lock file beside the store for as long as this process lives: two writers would both claim."""
-    lock = open(f"{path}.lock", "w")  # noqa: SIM115 - held until close()
+    try:
+        lock = open(f"{path}.lock", "w")  # noqa: SIM115 - held until close()
+    except OSError as error:
+        raise StoreError(f"there can be no store at {path}: {error.strerror}") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         lock.close()
         raise StoreInUse(f"another connector is running on {path}: stop it first") from None
     return lock
@@ -195,12 +206,12 @@ def _lock(path: Path) -> IO[str]:
 def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
-    if not read_only:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
-    connection.execute("PRAGMA cache_size = -65536")
-    connection.execute("PRAGMA temp_store = MEMORY")
+    try:
+        for pragma in (*(() if read_only else _WRITER_PRAGMAS), *_PRAGMAS):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

@@ -2,11 +2,10 @@
 
 import json
 import sqlite3
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from connector.lifecycle import LIVE, Status, message_status
+from connector.lifecycle import LIVE, Status
 from connector.model import (
     Due,
     EventBatch,
@@ -17,6 +16,7 @@ from connector.model import (
     Verification,
     Wanted,
 )
+from connector.store.conservation import differences, ledger_of, wrong_statuses
 from connector.store.history import entries
 from connector.store.tally import unpack_parts
 
@@ -96,7 +96,7 @@ def _part(row: Any, queue: int) -> Part:
 def due(db: sqlite3.Connection, limit: int, now: float) -> list[Due]:
     """Return parts whose time has come, oldest first."""
     rows = db.execute(
-        "SELECT id, status, queue FROM part WHERE due_at <= ? ORDER BY due_at LIMIT ?", (now, limit)
+        "SELECT id, status, queue FROM part WHERE due_at <= ? ORDER BY due_at, id LIMIT ?", (now, limit)
     ).fetchall()
     return [Due(part, Status(status), queue) for part, status, queue in rows]
 
@@ -182,14 +182,7 @@ def _view(db: sqlite3.Connection, row: Any) -> MessageView:
 
 def ledger(db: sqlite3.Connection) -> Ledger:
     """Return the counters as they stand."""
-    counters = dict(db.execute("SELECT name, n FROM ledger").fetchall())
-    return Ledger(
-        accepted=counters.get("messages", 0),
-        messages={name[2:]: n for name, n in counters.items() if name.startswith("m:") and n},
-        parts_accepted=counters.get("parts", 0),
-        parts={name[2:]: n for name, n in counters.items() if name.startswith("p:") and n},
-        parked=counters.get("parked", 0),
-    )
+    return ledger_of(dict(db.execute("SELECT name, n FROM ledger").fetchall()))
 
 
 def verify(db: sqlite3.Connection) -> Verification:
@@ -198,7 +191,7 @@ def verify(db: sqlite3.Connection) -> Verification:
     try:
         kept = ledger(db)
         problems = [f"file: {row[0]}" for row in db.execute("PRAGMA quick_check") if row[0] != "ok"]
-        problems += _compare(kept, recount(db))
+        problems += differences(kept, recount(db))
         problems += _messages_against_parts(db)
     finally:
         db.execute("COMMIT")
@@ -222,34 +215,8 @@ def recount(db: sqlite3.Connection) -> Ledger:
     )
 
 
-def _compare(kept: Ledger, counted: Ledger) -> list[str]:
-    problems = []
-    pairs = [
-        ("messages accepted", {"all": kept.accepted}, {"all": counted.accepted}),
-        ("messages", kept.messages, counted.messages),
-        ("parts accepted", {"all": kept.parts_accepted}, {"all": counted.parts_accepted}),
-        ("parts", kept.parts, counted.parts),
-        ("receipts parked", {"all": kept.parked}, {"all": counted.parked}),
-    ]
-    for what, ledger_says, rows_say in pairs:
-        for name in sorted(set(ledger_says) | set(rows_say)):
-            left, right = ledger_says.get(name, 0), rows_say.get(name, 0)
-            if left != right:
-                problems.append(f"{what}, {name}: the ledger says {left}, the rows say {right}")
-    if counted.imbalance:
-        problems.append(f"{counted.imbalance} messages or parts have no status that counts")
-    return problems
-
-
 def _messages_against_parts(db: sqlite3.Connection) -> list[str]:
     """Check that the stored status of every message of several parts is the one its parts give."""
-    found: dict[int, Counter[Status]] = {}
     rows = db.execute("SELECT id >> 8, status FROM part WHERE id & 255 > 0 ORDER BY id")
-    for message, status in rows:
-        found.setdefault(message, Counter())[Status(status)] += 1
     stored = dict(db.execute("SELECT id, status FROM message WHERE status IS NOT NULL").fetchall())
-    return [
-        f"message {message}: status {stored.get(message)}, its parts give {message_status(statuses)}"
-        for message, statuses in found.items()
-        if stored.get(message) != message_status(statuses)
-    ]
+    return wrong_statuses(stored, ((message, Status(status)) for message, status in rows))

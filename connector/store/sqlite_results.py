@@ -5,12 +5,14 @@ answer in the same read always finds its part.  The common case is one `executem
 compare-and-set; only when a row did not move as expected is the kind done again row by row, reading first.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 
 from connector.lifecycle import FINAL, TRANSITIONS, Event, Status, move
 from connector.model import Answer, Inbound, Lost, Moved, NotSent, Owner, Receipt, Result
-from connector.store.history import line
+from connector.store.history import Settled, event_of, receipt_line, settled_line
+from connector.store.rules import fitting, same_number
 from connector.store.tally import Tally
 
 KNOWN_IDS = 100_000
@@ -33,24 +35,31 @@ _FINISH = """
 """
 _NOTE = "UPDATE part SET history = history || ? WHERE id = ?"
 
-_Settled = Answer | Lost | NotSent
-
 
 class Results:
     """The verb `results` on one connection, inside a transaction that the caller opens and closes.
 
-    What it remembers between transactions are hints: they save look-ups and are never trusted without the row.
+    What it remembers between transactions are hints: they save look-ups and never say anything the rows would not.
     """
 
     def __init__(self, db: sqlite3.Connection, tally: Tally) -> None:
         self._db = db
         self._tally = tally
-        self._known: dict[tuple[str, str], tuple[int, str]] = {}
+        self._known: dict[tuple[str, str], tuple[float, int, str]] = {}
+        """(sent at, part, number) of the newest part under an id; a `sent` part's id never changes."""
+        self._parked = self._load_parked()
+        self.used = False
+        """Whether the open transaction may have changed the hints."""
+
+    def forget(self) -> None:
+        """Drop the hints: the transaction they came from was rolled back."""
+        self._known.clear()
         self._parked = self._load_parked()
 
     def apply(self, results: Sequence[Result], *, owner: Owner) -> list[Moved]:
         """Write what these mean; return the parts whose status really changed, answers' first."""
-        settled = [result for result in results if isinstance(result, _Settled)]
+        self.used = True
+        settled = [result for result in results if isinstance(result, Settled)]
         receipts = [result for result in results if isinstance(result, Receipt)]
         moved = self._settle(settled, owner) if settled else []
         receipts = self._unpark(settled) + receipts
@@ -61,8 +70,9 @@ class Results:
 
     # --- answers ---
 
-    def _settle(self, settled: Sequence[_Settled], owner: Owner) -> list[Moved]:
+    def _settle(self, settled: Sequence[Settled], owner: Owner) -> list[Moved]:
         rows = [_settle_row(result, owner) for result in settled]
+        won = settled
         self._db.execute("SAVEPOINT settle")
         if self._db.executemany(_SETTLE, rows).rowcount == len(rows):
             moved = [Moved(row[-3], Status(row[0])) for row in rows]  # type: ignore[arg-type]
@@ -73,20 +83,21 @@ class Results:
                 self._tally.moved(parts, Status.SENDING, status)
         else:
             self._db.execute("ROLLBACK TO settle")
-            moved = [change for result in settled if (change := self._settle_one(result))]
+            changes = [(result, change) for result in settled if (change := self._settle_one(result, owner))]
+            won, moved = [result for result, _ in changes], [change for _, change in changes]
         self._db.execute("RELEASE settle")
-        self._remember(settled)
+        self._remember(won)
         return moved
 
-    def _settle_one(self, result: _Settled) -> Moved | None:
+    def _settle_one(self, result: Settled, owner: Owner) -> Moved | None:
         """Settle where the part may have moved meanwhile: a late answer, or one for an attempt that is over."""
-        row = self._db.execute("SELECT status, attempt FROM part WHERE id = ?", (result.part,)).fetchone()
+        row = self._db.execute("SELECT status, attempt, fence FROM part WHERE id = ?", (result.part,)).fetchone()
         if row is None:
             return None
-        event = _event_of(result)
         old = Status(row[0])
-        new = move(old, event) if row[1] == result.attempt else None
-        note = line(result.at, event, result.carrier, result.attempt, _detail_of(result))
+        ours = row[1] == result.attempt and (old is not Status.SENDING or row[2] == owner.fence)
+        new = move(old, event_of(result)) if ours else None
+        note = settled_line(result)
         if new is None:
             self._db.execute(_NOTE, (note, result.part))
             return None
@@ -110,11 +121,12 @@ class Results:
         self._tally.moved([result.part], old, new)
         return Moved(result.part, new)
 
-    def _remember(self, settled: Iterable[_Settled]) -> None:
+    def _remember(self, settled: Iterable[Settled]) -> None:
         known = self._known
         for result in settled:
-            if isinstance(result, Answer) and result.key is not None:
-                known[result.carrier, result.key] = (result.part, result.to)
+            if isinstance(result, Answer) and result.key is not None and result.event is Event.ACKNOWLEDGED:
+                name, newest = (result.carrier, result.key), (result.at, result.part, result.to)
+                known[name] = max(newest, known.get(name, newest))
         while len(known) > KNOWN_IDS:
             del known[next(iter(known))]
 
@@ -124,7 +136,7 @@ class Results:
         found = [(receipt, self._find(receipt)) for receipt in receipts]
         matched = [(receipt, part) for receipt, part in found if part is not None]
         self._park([receipt for receipt, part in found if part is None])
-        notes = [(_receipt_line(receipt), part) for receipt, part in matched if receipt.event is None]
+        notes = [(receipt_line(receipt), part) for receipt, part in matched if receipt.event is None]
         if notes:
             self._db.executemany(_NOTE, notes)
         final = [(receipt, part) for receipt, part in matched if receipt.event is not None]
@@ -132,7 +144,7 @@ class Results:
 
     def _finish(self, final: Sequence[tuple[Receipt, int]]) -> list[Moved]:
         rows = [
-            (_AFTER_SENT[receipt.event], receipt.at, receipt.detail, _receipt_line(receipt), part)  # type: ignore[index]
+            (_AFTER_SENT[receipt.event], receipt.at, receipt.detail, receipt_line(receipt), part)  # type: ignore[index]
             for receipt, part in final
         ]
         self._db.execute("SAVEPOINT finish")
@@ -156,12 +168,12 @@ class Results:
         new = move(old, receipt.event)
         if new is None:
             if str(old) != _AFTER_SENT[receipt.event]:
-                self._db.execute(_NOTE, (_receipt_line(receipt), part))
+                self._db.execute(_NOTE, (receipt_line(receipt), part))
             return None
         self._db.execute(
             "UPDATE part SET status = ?, due_at = NULL, finished_at = ?, reason = ?, history = history || ?"
             " WHERE id = ?",
-            (new.value, receipt.at, receipt.detail, _receipt_line(receipt), part),
+            (new.value, receipt.at, receipt.detail, receipt_line(receipt), part),
         )
         self._tally.moved([part], old, new)
         return Moved(part, new)
@@ -175,18 +187,16 @@ class Results:
         sure = len(receipt.keys) == 1
         for key in receipt.keys:
             known = self._known.get((receipt.carrier, key))
-            if known is not None and _same_number(known[1], receipt.number):
-                return known[0]
+            if known is not None and same_number(known[2], receipt.number):
+                return known[1]
             rows = self._db.execute(
                 "SELECT part.id, message.to_addr FROM part JOIN message ON message.id = part.id >> 8"
-                " WHERE part.carrier = ? AND part.key = ? ORDER BY part.id DESC",
+                " WHERE part.carrier = ? AND part.key = ? ORDER BY part.sent_at DESC, part.id DESC",
                 (receipt.carrier, key),
             ).fetchall()
-            if len(rows) == 1 and sure:
-                return int(rows[0][0])
-            for part, number in rows:
-                if _same_number(number, receipt.number):
-                    return int(part)
+            part = fitting(rows, receipt.number, sure=sure)
+            if part is not None:
+                return part
         return None
 
     # --- parking ---
@@ -197,9 +207,10 @@ class Results:
 
     def _park(self, receipts: Sequence[Receipt]) -> None:
         for receipt in receipts:
+            event = receipt.event and receipt.event.value
+            row = (receipt.carrier, json.dumps(receipt.keys), receipt.at, event, receipt.number, receipt.detail)
             parked = self._db.execute(
-                "INSERT INTO parked (carrier, at, event, number, detail) VALUES (?, ?, ?, ?, ?)",
-                (receipt.carrier, receipt.at, receipt.event and receipt.event.value, receipt.number, receipt.detail),
+                "INSERT INTO parked (carrier, keys, at, event, number, detail) VALUES (?, ?, ?, ?, ?, ?)", row
             ).lastrowid
             keys = [(receipt.carrier, key, parked) for key in receipt.keys]
             self._db.executemany("INSERT OR IGNORE INTO parked_key VALUES (?, ?, ?)", keys)
@@ -209,7 +220,7 @@ class Results:
         if self._parked is not None and len(self._parked) > PARKED_KEYS:
             self._parked = None
 
-    def _unpark(self, settled: Iterable[_Settled]) -> list[Receipt]:
+    def _unpark(self, settled: Iterable[Settled]) -> list[Receipt]:
         """Return the parked receipts these answers were missing for, taken out of parking."""
         parked = self._parked
         if parked is not None and not parked:
@@ -224,20 +235,22 @@ class Results:
 
     def _take_parked(self, carrier: str, key: str) -> list[Receipt]:
         rows = self._db.execute(
-            "SELECT parked.id, at, event, number, detail FROM parked JOIN parked_key ON parked_key.parked = parked.id"
+            "SELECT id, keys, at, event, number, detail FROM parked JOIN parked_key ON parked_key.parked = parked.id"
             " WHERE parked_key.carrier = ? AND parked_key.key = ? ORDER BY parked.id",
             (carrier, key),
         ).fetchall()
-        for row in rows:
-            self._db.execute("DELETE FROM parked_key WHERE parked = ?", (row[0],))
-            self._db.execute("DELETE FROM parked WHERE id = ?", (row[0],))
+        found = []
+        for parked, spelled, at, event, number, detail in rows:
+            keys = tuple(json.loads(spelled))
+            spellings = [(carrier, name, parked) for name in keys]
+            self._db.executemany("DELETE FROM parked_key WHERE carrier = ? AND key = ? AND parked = ?", spellings)
+            self._db.execute("DELETE FROM parked WHERE id = ?", (parked,))
+            # with every reading of its id: one that was unsure when it came is unsure still
+            found.append(Receipt(carrier, keys, at, Event(event) if event else None, number, detail))
         self._tally.counters["parked"] -= len(rows)
         if self._parked is not None:
             self._parked.discard((carrier, key))
-        return [
-            Receipt(carrier, (key,), at, Event(event) if event else None, number, detail)
-            for _, at, event, number, detail in rows
-        ]
+        return found
 
     # --- inbound ---
 
@@ -249,31 +262,10 @@ class Results:
         )
 
 
-def _same_number(ours: str, theirs: str) -> bool:
-    """Tell whether two spellings end alike: carriers swap formats, so the last eight digits decide."""
-    return not ours or not theirs or ours[-8:] == theirs[-8:]
-
-
-def _event_of(result: _Settled) -> Event:
-    if isinstance(result, Answer):
-        return result.event
-    return Event.LOST if isinstance(result, Lost) else Event.NOT_WRITTEN
-
-
-def _detail_of(result: _Settled) -> str | None:
-    if isinstance(result, Answer):
-        return result.detail or result.carrier_message_id
-    return result.reason
-
-
-def _receipt_line(receipt: Receipt) -> str:
-    return line(receipt.at, receipt.event or "receipt", receipt.carrier, 0, receipt.detail)
-
-
-def _settle_row(result: _Settled, owner: Owner) -> tuple[object, ...]:
-    event = _event_of(result)
+def _settle_row(result: Settled, owner: Owner) -> tuple[object, ...]:
+    event = event_of(result)
     status = _AFTER_SENDING[event]
-    note = line(result.at, event, result.carrier, result.attempt, _detail_of(result))
+    note = settled_line(result)
     tail = (result.at if status in _FINAL_WORDS else None, note, result.part, result.attempt, owner.fence)
     if isinstance(result, Answer):
         sent_at = result.at if event is Event.ACKNOWLEDGED else None

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from connector.lifecycle import FINAL, Event, Status, move
+from connector.lifecycle import FINAL, Event, Status
 from connector.model import (
     Claim,
     Conflict,
@@ -19,6 +19,7 @@ from connector.model import (
     is_whole,
 )
 from connector.store.history import line
+from connector.store.rules import after_wish
 from connector.store.tally import Tally
 
 _INSERT_MESSAGE = "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -30,7 +31,7 @@ _CLAIM = """
     UPDATE part SET status = 'sending', attempt = ?, carrier = ?, fence = ?, due_at = NULL, history = history || ?
     WHERE id = ? AND attempt = ? AND status = 'accepted'
 """
-_PIN = "UPDATE part SET pinned = ? WHERE id BETWEEN ? AND ? AND status = 'accepted' AND pinned IS NULL"
+_PIN = "UPDATE part SET pinned = ? WHERE id BETWEEN ? AND ? AND pinned IS NULL"
 
 
 class Writes:
@@ -71,6 +72,8 @@ class Writes:
         rows = [row for message in kept for row in self._part_rows(message, claimed, owner, now)]
         self._db.executemany(_INSERT_PART, rows)
         self._tally.accepted(len(kept), len(rows))
+        sent = {message.id for message in kept if message.send_at is None}
+        self._pin([claim for claim in claims if claim.part >> 8 in sent])
         return verdicts
 
     def _part_rows(
@@ -79,7 +82,7 @@ class Writes:
         rows: list[tuple[object, ...]] = []
         scheduled = message.send_at is not None
         for part in message.parts():
-            claim = claimed.get(part.id)
+            claim = None if scheduled else claimed.get(part.id)
             status = "scheduled" if scheduled else "accepted" if claim is None else "sending"
             history = line(now, "scheduled" if scheduled else "accepted", None, 0, None)
             fence, carrier, attempt = 0, None, 0
@@ -138,7 +141,11 @@ class Writes:
         return won
 
     def _pin(self, won: Sequence[Claim]) -> None:
-        pins = {claim.part >> 8: claim.carrier for claim in won if not is_whole(claim.part)}
+        """Tie all parts of a message, these too, to the first carrier that claims one."""
+        pins: dict[int, str] = {}
+        for claim in won:
+            if not is_whole(claim.part):
+                pins.setdefault(claim.part >> 8, claim.carrier)
         self._db.executemany(
             _PIN, [(carrier, message << 8 | 1, message << 8 | 255) for message, carrier in pins.items()]
         )
@@ -148,11 +155,11 @@ class Writes:
         self.now = now
         moved = []
         for wish in moves:
-            row = self._db.execute("SELECT status, attempt FROM part WHERE id = ?", (wish.part,)).fetchone()
+            row = self._db.execute("SELECT status, attempt, due_at FROM part WHERE id = ?", (wish.part,)).fetchone()
             if row is None:
                 continue
             old = Status(row[0])
-            new = move(old, wish.event)
+            new = after_wish(old, row[2], wish.event)
             if new is None:
                 continue
             finished = now if new in FINAL else None
@@ -193,7 +200,8 @@ class Writes:
         """Forget references older than ``before`` whose message is not live any more; return how many."""
         rows = self._db.execute(
             "SELECT api_key, ref FROM ref WHERE at < ? AND NOT EXISTS (SELECT 1 FROM part WHERE part.id BETWEEN"
-            " ref.message << 8 AND ref.message << 8 | 255 AND part.finished_at IS NULL) LIMIT ?",
+            " ref.message << 8 AND ref.message << 8 | 255 AND part.finished_at IS NULL)"
+            " ORDER BY at, api_key, ref LIMIT ?",
             (before, limit),
         ).fetchall()
         self._db.executemany("DELETE FROM ref WHERE api_key = ? AND ref = ?", rows)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ listen = "127.0.0.1:0"
 name = "story"
 secret_env = "STORY_KEY"
 country = "GB"
+max_waiting = 2000
 [[carrier]]
 name = "north"
 [[carrier.bind]]
@@ -73,16 +75,11 @@ async def _line_with(process: trio.Process, words: str) -> str:
 async def process(*arguments: str, says: str) -> AsyncIterator[tuple[trio.Process, str]]:
     """Run a command of ours until the block ends; yield it with the line that says it is up."""
     async with trio.open_nursery() as nursery:
-        running: trio.Process = await nursery.start(
-            lambda task_status: trio.run_process(
-                [sys.executable, "-m", "cli", *arguments],
-                stderr=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                env=ENVIRON,
-                check=False,
-                task_status=task_status,
-            )
+        command = [sys.executable, "-m", "cli", *arguments]
+        run = partial(
+            trio.run_process, command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=ENVIRON, check=False
         )
+        running: trio.Process = await nursery.start(run)
         try:
             with trio.fail_after(20):
                 line = await _line_with(running, says)
@@ -122,7 +119,7 @@ async def connector(folder: Path, port: int, *, window: int = 200) -> AsyncItera
 async def until(condition: Any, *, within_s: float = 30.0) -> Any:
     """Ask again and again until the answer is true; return it."""
     with trio.fail_after(within_s):
-        while not (answer := await condition()):
+        while not (answer := await condition()):  # noqa: ASYNC110 - the condition is in another process
             await trio.sleep(0.05)
     return answer
 

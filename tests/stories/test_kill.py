@@ -19,6 +19,7 @@ from tests.stories.processes import CarrierLedger, carrier, connector, kill, mom
 KILLS = int(os.environ.get("CARRIERLINE_KILLS", "20"))
 SEED = int(os.environ.get("CARRIERLINE_SEED", "7"))
 BATCH = 500
+KILLED, TOO_MANY_WAITING = 0, 429
 DELAY = '{ dist = "uniform", min = "0s", max = "500ms" }'
 
 
@@ -31,16 +32,21 @@ class _Caller:
     _next: int = 0
 
     async def call(self, client: Client) -> None:
-        try:
-            while True:
-                texts = [f"message {number}" for number in range(self._next, self._next + BATCH)]
-                self._next += BATCH
+        while True:
+            texts = [f"message {number}" for number in range(self._next, self._next + BATCH)]
+            self._next += BATCH
+            try:
                 verdicts = await client.send([SendRequest(to=_number(text), text=text) for text in texts])
-                for text, verdict in zip(texts, verdicts, strict=True):
-                    assert verdict.id is not None, verdict
-                    self.acknowledged[verdict.id] = text
-        except ApiError as error:
-            assert error.status == 0, error  # killed while we called
+            except ApiError as error:
+                if error.status == KILLED:
+                    return
+                if error.status != TOO_MANY_WAITING:
+                    raise
+                await trio.sleep(0.05)
+                continue
+            for text, verdict in zip(texts, verdicts, strict=True):
+                assert verdict.id is not None, verdict
+                self.acknowledged[verdict.id] = text
 
 
 def _number(text: str) -> str:

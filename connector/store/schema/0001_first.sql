@@ -73,10 +73,12 @@ CREATE TABLE ref (
 ) WITHOUT ROWID;
 CREATE INDEX ref_at ON ref (at);
 
--- Receipts that match nothing yet, and every spelling of an id they may be found by.
+-- Receipts that match nothing yet, with every reading of their id (a JSON list, most trusted first), and the index of
+-- those readings.
 CREATE TABLE parked (
     id      INTEGER PRIMARY KEY,
     carrier TEXT NOT NULL,
+    keys    TEXT NOT NULL,
     at      REAL NOT NULL,
     event   TEXT,
     number  TEXT NOT NULL,
