@@ -205,6 +205,7 @@ class Connector:
         """Take nothing new, wait for what is on the wire, unbind: bounded by the binds' ``drain``."""
         self.intake.draining = True
         self._dispatch.stop()
+        await self._dispatch.settled()
         async with trio.open_nursery() as nursery:
             for carrier in self.carriers.values():
                 nursery.start_soon(carrier.drain)

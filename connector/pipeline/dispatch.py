@@ -6,6 +6,7 @@ import trio
 
 from connector.carrier.carrier import Carrier
 from connector.config import LaneConfig
+from connector.errors import StoreFull
 from connector.lifecycle import Event
 from connector.model import Claim, Move, Part, Reason, Wanted
 from connector.pipeline.lanes import Lanes, Pick
@@ -13,6 +14,7 @@ from connector.store.store import Store
 
 CLAIM_PARTS = 250
 """Parts of one claim: a window or a few, and a transaction that an urgent one never waits long behind."""
+FULL_DISK_PAUSE_S = 1.0
 _PATIENCE_S = 3600.0
 
 
@@ -42,7 +44,10 @@ class Dispatch:
         self._keep_free = max((lane.keep_free for lane in settings.values()), default=0.0)
         self._claiming: dict[bool, dict[str, list[Part]]] = {}
         """Parts being claimed, by carrier: under True the urgent ones, under False the others."""
+        self._fusing = 0
+        """Messages whose append and claim are on their way to disk in one commit."""
         self._wake = trio.Event()
+        self._claimed = trio.Event()
         self._stopped = False
 
     def wake(self) -> None:
@@ -74,7 +79,10 @@ class Dispatch:
         open_lanes = (() if True in self._claiming else self._urgent) + (() if False in self._claiming else self._bulk)
         if open_lanes:
             credit = {name: min(carrier.credit(now), CLAIM_PARTS) for name, carrier in self._carriers.items()}
-            kept = {name: carrier.keep_free(self._keep_free) for name, carrier in self._carriers.items()}
+            kept = {
+                name: credit[name] - min(carrier.credit(now, keep_free=self._keep_free), CLAIM_PARTS)
+                for name, carrier in self._carriers.items()
+            }
             pick = self._lanes.pick(credit, kept, open_lanes, now)
             self._start(pick, nursery, now)
 
@@ -93,14 +101,36 @@ class Dispatch:
 
     async def _claim(self, urgent: bool, chosen: dict[str, list[Part]]) -> None:
         claims = [self._claim_of(part, name) for name, parts in chosen.items() for part in parts]
-        won = {claim.part for claim in await self._store.claim(claims, now=self._clock())}
-        for name, parts in chosen.items():
-            self._hand_over(name, parts, won)
+        try:
+            won = {claim.part for claim in await self._store.claim(claims, now=self._clock())}
+        except StoreFull:
+            await self._hold_back(chosen)
+        else:
+            for name, parts in chosen.items():
+                self._hand_over(name, parts, won)
         del self._claiming[urgent]
+        self._claimed.set()
         self.wake()
+
+    async def _hold_back(self, chosen: Mapping[str, list[Part]]) -> None:
+        """Let parts wait again whose claim found no room on the disk, and do not ask at once again."""
+        for name, parts in chosen.items():
+            self._carriers[name].release(len(parts))
+            for part in parts:
+                part.attempt -= 1
+            self._lanes.put_back(parts)
+        await trio.sleep(FULL_DISK_PAUSE_S)
+
+    async def settled(self) -> None:
+        """Wait until no claim is on its way to disk."""
+        while self._claiming or self._fusing:
+            self._claimed = trio.Event()
+            await self._claimed.wait()
 
     def _claim_of(self, part: Part, carrier: str) -> Claim:
         part.attempt += 1
+        if part.total > 1:
+            part.pinned = carrier  # as the claim does on disk
         return Claim(part.id, part.attempt, carrier)
 
     def _hand_over(self, name: str, parts: Sequence[Part], won: Iterable[int]) -> None:
@@ -126,12 +156,15 @@ class Dispatch:
         for name in self._carriers_of(self._lanes.queue(first.queue).rule):
             if self._carriers[name].credit(now) >= len(parts):
                 self._carriers[name].reserve(len(parts), now)
+                self._fusing += 1
                 return [self._claim_of(part, name) for part in parts]
         return []
 
     def fused(self, parts: Sequence[Part], claims: Sequence[Claim], *, kept: bool) -> None:
         """Submit parts whose claims `fuse` gave, now that they are on disk; or give the places back if they are not."""
         name = claims[0].carrier
+        self._fusing -= 1
+        self._claimed.set()
         if kept:
             self._carriers[name].submit(parts)
         else:

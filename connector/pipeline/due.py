@@ -62,9 +62,10 @@ class Clockwork:
         if not due:
             return False
         moves = [Move(item.part, *_EVENTS[item.status]) for item in due if item.status in _EVENTS]
-        moved = {change.part for change in await self._store.change(moves, now=now) if change.status is Status.ACCEPTED}
-        self._take_note([item for item in due if item.part in moved])
-        return len(due) == PARTS_PER_TURN
+        moved = await self._store.change(moves, now=now)
+        waiting = {change.part for change in moved if change.status is Status.ACCEPTED}
+        self._take_note([item for item in due if item.part in waiting])
+        return len(due) == PARTS_PER_TURN and bool(moved)
 
     def _take_note(self, waiting: list[Due]) -> None:
         for queue, count in Counter(item.queue for item in waiting).items():

@@ -1,6 +1,7 @@
 """From what a caller asked to a message ready to be kept, or to the reason why not.  Pure."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 
 import attrs
@@ -120,15 +121,23 @@ def _text(request: SendRequest) -> str:
             raise _Refused(Reason.BAD_REQUEST, name, f"{name} goes with a template")
     if not request.text:
         raise _Refused(Reason.TEXT_MISSING, "text", "there is no text")
-    try:
-        request.text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise _Refused(Reason.BAD_REQUEST, "text", "the text holds half a surrogate pair") from None
+    _octets(request.text, "text")
     return request.text
+
+
+def _octets(text: str, field: str) -> bytes:
+    """Return the text in UTF-8; half a surrogate pair has no octets, on no disk."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise _Refused(Reason.BAD_REQUEST, field, f"{field} holds half a surrogate pair") from None
 
 
 def _times(request: SendRequest, lane_deadline_s: float, now: float) -> tuple[float | None, float]:
     """Return (send_at, deadline); a time to send that is past means now."""
+    for name in ("send_at", "deadline", "deadline_in_s"):
+        if not math.isfinite(getattr(request, name) or 0.0):
+            raise _Refused(Reason.TIME_INVALID, name.removesuffix("_in_s"), "a time is a finite number of seconds")
     send_at = request.send_at if request.send_at is not None and request.send_at > now else None
     if send_at is not None and send_at > now + MAX_AHEAD_S:
         raise _Refused(Reason.TIME_INVALID, "send_at", "send_at is more than 90 days ahead")
@@ -151,14 +160,18 @@ def _times(request: SendRequest, lane_deadline_s: float, now: float) -> tuple[fl
 def _client_ref(request: SendRequest) -> str | None:
     if request.client_ref is not None and not 0 < len(request.client_ref) <= MAX_REF_LENGTH:
         raise _Refused(Reason.BAD_REQUEST, "client_ref", f"client_ref has 1 to {MAX_REF_LENGTH} characters")
+    _octets(request.client_ref or "", "client_ref")
     return request.client_ref
 
 
 def _metadata(request: SendRequest) -> str | None:
     if request.metadata is None:
         return None
-    text = json.dumps(request.metadata, ensure_ascii=False, separators=(",", ":"))
-    if len(text.encode("utf-8", "surrogatepass")) > MAX_METADATA_BYTES:
+    try:
+        text = json.dumps(request.metadata, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError):
+        raise _Refused(Reason.BAD_REQUEST, "metadata", "metadata is not JSON") from None
+    if len(_octets(text, "metadata")) > MAX_METADATA_BYTES:
         raise _Refused(Reason.METADATA_TOO_LARGE, "metadata", f"metadata is larger than {MAX_METADATA_BYTES} bytes")
     return text
 

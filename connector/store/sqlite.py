@@ -39,8 +39,9 @@ from connector.store.tally import Tally, pack_parts
 
 SCHEMA_VERSION = 1
 
-_WRITER_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 4000")
-_PRAGMAS = ("cache_size = -65536", "temp_store = MEMORY")
+# The writer's cache holds the hot end of the tables and indexes; a reader looks at a few hundred rows at a time.
+_WRITER_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 4000", "cache_size = -32768")
+_READER_PRAGMAS = ("cache_size = -4096",)
 
 _FULL = sqlite3.SQLITE_FULL
 _BROKEN = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY})
@@ -207,7 +208,7 @@ def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
     try:
-        for pragma in (*(() if read_only else _WRITER_PRAGMAS), *_PRAGMAS):
+        for pragma in ("temp_store = MEMORY", *(_READER_PRAGMAS if read_only else _WRITER_PRAGMAS)):
             connection.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:
         connection.close()
