@@ -2,7 +2,6 @@
 
 import importlib
 import sys
-from typing import Any
 
 import click
 
@@ -50,31 +49,68 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="carrierline")
 def cli() -> None:
     """Direct SMPP carrier binds behind a durable queue, and the SMSC simulator that proves them."""
 
 
-def main(*arguments: Any) -> None:
-    """Run the command line; ends the process with 0, 1 (it failed) or 2 (it was called wrongly)."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; ends the process with 0, 1 (it failed), 2 (it was called wrongly) or 130 (Ctrl-C)."""
     from connector.errors import CarrierlineError, ConfigError
 
     try:
-        cli(*arguments)
+        status = cli.main(arguments, prog_name="carrierline", standalone_mode=False)
+    except click.ClickException as error:
+        _show_usage(error)
+        status = error.exit_code
     except ConfigError as error:
         for problem in error.problems:
             click.echo(problem, err=True)
-        sys.exit(2)
+        status = 2
     except (CarrierlineError, OSError) as error:
-        click.echo(f"carrierline: {error}", err=True)
-        sys.exit(1)
-    except ExceptionGroup as group:
-        expected, others = group.split((CarrierlineError, OSError))
-        if others is not None or expected is None:
-            raise
-        click.echo(f"carrierline: {first_error(expected)}", err=True)
-        sys.exit(1)
+        click.echo(f"carrierline: {_sentence(error)}", err=True)
+        status = 1
+    except (click.Abort, KeyboardInterrupt):
+        status = _INTERRUPTED
+    except BaseExceptionGroup as group:
+        status = _show_group(group)
+    sys.exit(status)
+
+
+_INTERRUPTED = 130
+
+
+def _show_usage(error: click.ClickException) -> None:
+    """Print what is wrong in one line, and where to read more; a command called with nothing at all shows its help."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return
+    message = " ".join(error.format_message().split())
+    context = getattr(error, "ctx", None)
+    more = f" ({context.command_path} --help says more)" if context else ""
+    click.echo(f"carrierline: {message}{more}", err=True)
+
+
+def _show_group(group: BaseExceptionGroup[BaseException]) -> int:
+    from connector.errors import CarrierlineError
+
+    expected, others = group.split((CarrierlineError, OSError))
+    if expected is None and group.split(KeyboardInterrupt)[1] is None:
+        return _INTERRUPTED
+    if others is not None or expected is None:
+        raise group
+    click.echo(f"carrierline: {_sentence(first_error(expected))}", err=True)
+    return 1
+
+
+def _sentence(error: BaseException) -> str:
+    """Return what an error says, without the number that the system gives it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def first_error(error: BaseException) -> BaseException:

@@ -14,6 +14,7 @@ from connector.errors import FramingError
 from connector.smpp.codec import decode
 from connector.smpp.describe import describe
 from connector.smpp.receipt import MessageState, parse_receipt
+from connector.smpp.tables import HEADER_OCTETS
 
 
 @click.command("decode")
@@ -44,12 +45,16 @@ def command(what: tuple[str, ...], receipt: bool, hex_: bool, zone: str | None, 
 def _lines(what: tuple[str, ...]) -> Iterator[str]:
     for item in what:
         if item == "-":
-            yield from (line.rstrip("\r\n") for line in sys.stdin if line.strip())
+            yield from _texts(sys.stdin.buffer.read())
         elif _is_file(item):
-            text = Path(item).read_text(encoding="latin-1")
-            yield from (line.rstrip("\r") for line in text.split("\n") if line.strip())
+            yield from _texts(Path(item).read_bytes())
         else:
             yield item
+
+
+def _texts(octets: bytes) -> Iterator[str]:
+    """Yield the lines, one character an octet: receipts are in whatever alphabet the carrier chose."""
+    return (line.rstrip("\r") for line in octets.decode("latin-1").split("\n") if line.strip())
 
 
 def _is_file(item: str) -> bool:
@@ -68,6 +73,8 @@ def _octets(text: str) -> bytes:
 
 def _pdu(text: str) -> dict[str, Any]:
     octets = _octets(text)
+    if len(octets) < HEADER_OCTETS:
+        raise ValueError(f"{len(octets)} octets are no PDU, its header has {HEADER_OCTETS}: {text[:40]}")
     try:
         return describe(decode(octets))
     except FramingError as error:

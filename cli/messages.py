@@ -1,5 +1,6 @@
 """``carrierline messages``: what is kept, from a running connector or straight from its store."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import trio
 from cli import options, output
 from connector.client import Client
 
+MOST = 1_000
 _STORE = click.option(
     "--store", type=click.Path(path_type=Path, dir_okay=False), help="Read this store, not a connector."
 )
@@ -23,7 +25,10 @@ def command() -> None:
 @click.option("--to", help="Only to this number.")
 @click.option("--status", help="Only with this status, such as in_doubt.")
 @click.option("--since", help="Only accepted since this time, such as 2026-01-31T09:00:00Z.")
-@click.option("--limit", type=click.IntRange(1, 1_000), default=100, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, MOST), default=100, show_default=True, help="At most so many."
+)
+@click.option("--before", metavar="ID", help="Only older ones than this message: the next page.")
 @_STORE
 @options.connection
 @options.as_json
@@ -32,6 +37,7 @@ def list_(
     status: str | None,
     since: str | None,
     limit: int,
+    before: str | None,
     store: Path | None,
     url: str,
     key_env: str,
@@ -39,7 +45,7 @@ def list_(
     json_: bool,
 ) -> None:
     """List messages, newest first."""
-    asked = {"to": to, "status": status, "since": since, "limit": str(limit)}
+    asked = {"to": to, "status": status, "since": since, "limit": str(limit), "before": before}
     filters = {name: value for name, value in asked.items() if value is not None}
     if store:
         found = _of_store(store, filters)
@@ -50,6 +56,8 @@ def list_(
         return
     columns = ("id", "status", "to", "lane", "parts", "created_at", "carrier", "reason")
     output.table(columns, [[message[name] or "" for name in columns] for message in found])
+    if len(found) == limit:
+        output.note(f"there may be more: --limit {MOST}, or --before {found[-1]['id']} for the next page")
 
 
 def _of_store(store: Path, filters: dict[str, str]) -> list[dict[str, Any]]:
@@ -69,7 +77,9 @@ async def _of_connector(url: str, key: str, filters: dict[str, str]) -> list[dic
 @_STORE
 @options.connection
 @options.as_json
-def show(message_id: str, store: Path | None, url: str, key_env: str, key_file: Path | None, json_: bool) -> None:
+def show(
+    message_id: str, store: Path | None, url: str, key_env: str, key_file: Path | None, json_: bool
+) -> None:
     """Show the message with this ID and everything that happened to it."""
     if store:
         message = _one_of_store(store, message_id)
@@ -80,7 +90,9 @@ def show(message_id: str, store: Path | None, url: str, key_env: str, key_file: 
         return
     for name, value in message.items():
         if name not in ("events", "part_statuses") and value is not None:
-            output.line(f"{name:<20} {value}")
+            output.line(
+                f"{name:<20} {json.dumps(value, ensure_ascii=False) if name == 'metadata' else value}"
+            )
     columns = ("at", "part", "event", "carrier", "attempt", "detail")
     output.line()
     output.table(columns, [[entry[name] or "" for name in columns] for entry in message["events"]])

@@ -14,6 +14,11 @@ def line(text: str = "") -> None:
     click.echo(text.translate(_CONTROL))
 
 
+def counted(number: int, noun: str) -> str:
+    """Return "1 message" or "2 messages"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def styled(text: str, **style: Any) -> str:
     """Return text with a colour or weight, for a terminal."""
     return click.style(text, **style)

@@ -27,7 +27,8 @@ def command(config: Path, verbose: bool) -> None:
     Carriers that are down do not keep it from taking messages; it keeps trying to bind.
     """
     logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
     for name in ("httpx2", "hypercorn", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -39,15 +40,15 @@ async def run(config: Config) -> None:
     check_secrets(config, os.environ)
     engine, store = app.open_store(config)
     try:
-        listener = _listen(config)
-        with listener:
+        with _listen(config) as listener:
             connector = app.Connector(config, store, clock=app.steady_wall_clock(), random=random.Random())
             async with trio.open_nursery() as nursery:
-                await nursery.start(connector.run)
-                await nursery.start(connector.serve, listener)
-                host, port = listener.getsockname()[:2]
-                note(f"carrierline: listening on http://{host}:{port}, {len(config.carrier)} carriers")
-                await signalled()
+                # heard from here on: a signal that comes while we start must not kill, it is obeyed once we are up
+                with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                    await nursery.start(connector.run)
+                    await nursery.start(connector.serve, listener)
+                    note(f"carrierline: listening on {_address(listener)}, {_carriers(config)}")
+                    await anext(signals)
                 note("carrierline: stopping: no new messages; waiting for answers that are due")
                 await connector.drain()
                 _report(connector)
@@ -56,11 +57,23 @@ async def run(config: Config) -> None:
         engine.close()
 
 
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _carriers(config: Config) -> str:
+    names = [carrier.name for carrier in config.carrier]
+    return f"{len(names)} carriers" if len(names) > 1 else f"carrier {names[0]}"
+
+
 def _listen(config: Config) -> socket.socket:
     try:
         return listen(config.api)
     except OSError as error:
-        raise CarrierlineError(f"api.listen: cannot listen on {config.api.listen}: {error.strerror}") from None
+        raise CarrierlineError(
+            f"api.listen: cannot listen on {config.api.listen}: {error.strerror}"
+        ) from None
 
 
 async def signalled() -> None:
@@ -73,7 +86,9 @@ def _report(connector: app.Connector) -> None:
     statistics = connector.statistics()
     waiting = sum(queue.waiting for queue in statistics.queues)
     doubt = statistics.parts.get("in_doubt", 0)
-    note(f"carrierline: stopped; {waiting} parts wait for the next start, {doubt} fell in doubt in this run")
+    note(
+        f"carrierline: stopped; parts that wait for the next start: {waiting}, that fell in doubt in this run: {doubt}"
+    )
 
 
 def check_secrets(config: Config, environ: Mapping[str, str]) -> None:

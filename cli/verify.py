@@ -11,7 +11,9 @@ from connector.client import Client
 
 
 @click.command("verify")
-@click.option("--store", type=click.Path(path_type=Path, dir_okay=False), help="Read this store, not a connector.")
+@click.option(
+    "--store", type=click.Path(path_type=Path, dir_okay=False), help="Read this store, not a connector."
+)
 @options.connection
 @options.as_json
 def command(store: Path | None, url: str, key_env: str, key_file: Path | None, json_: bool) -> None:
@@ -38,11 +40,15 @@ async def _of_connector(url: str, key: str) -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    output.line(f"accepted {found['accepted']} messages in {found['parts_accepted']} parts")
+    messages, parts = (
+        output.counted(found["accepted"], "message"),
+        output.counted(found["parts_accepted"], "part"),
+    )
+    output.line(f"accepted {messages} in {parts}")
     for status, count in sorted(found["messages"].items(), key=lambda item: -item[1]):
         output.line(f"  {status:<10} {count}")
     if found["parked"]:
-        output.line(f"{found['parked']} receipts match no message yet")
+        output.line(f"{output.counted(found['parked'], 'receipt')} without a message yet")
     for problem in found["problems"]:
         output.line(f"PROBLEM {problem}")
     output.line("the ledger balances" if found["ok"] else "the ledger does NOT balance")

@@ -1,14 +1,16 @@
 """A typed client of the HTTP API: what the command line uses, and anybody's Python may."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 
 import attrs
 import httpx2
 
-from connector.errors import ApiError
+from connector.errors import ApiError, InputError
 from connector.model import SendRequest
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -38,13 +40,21 @@ class Client:
     """A connection to a running connector; use it in ``async with``, under trio or asyncio.
 
     Every call raises ApiError with the status and the connector's own sentence when it answers with an error, and with
-    status 0 when it cannot be reached.
+    status 0 when it cannot be reached or something else answers.  Making one raises InputError for an address or a key
+    that cannot be one.
     """
 
     def __init__(self, url: str = DEFAULT_URL, *, key: str) -> None:
+        if not (key.isascii() and key.isprintable()):
+            raise InputError(
+                "the API key holds signs that no HTTP header can carry"
+            )  # and no word of the key itself
         self._url = url.rstrip("/")
         self._http = httpx2.AsyncClient(
-            base_url=self._url, headers={"Authorization": f"Bearer {key}"}, timeout=TIMEOUT_S, trust_env=False
+            base_url=_checked(self._url),
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=TIMEOUT_S,
+            trust_env=False,
         )
 
     async def __aenter__(self) -> Self:
@@ -56,7 +66,9 @@ class Client:
     ) -> None:
         await self._http.__aexit__(kind, error, trace)
 
-    async def send(self, requests: Sequence[SendRequest], *, idempotency_key: str | None = None) -> list[RowVerdict]:
+    async def send(
+        self, requests: Sequence[SendRequest], *, idempotency_key: str | None = None
+    ) -> list[RowVerdict]:
         """Hand over up to 1,000 messages; return a verdict for each, in order, when the accepted ones are on disk.
 
         Where no row at all was accepted the verdicts are returned all the same.
@@ -64,6 +76,8 @@ class Client:
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         body = [request_body(request) for request in requests]
         answer = await self._ask("POST", "/v1/messages", json=body, headers=headers, allow_verdicts=True)
+        if len(answer.get("verdicts", ())) != len(requests):
+            raise ApiError(0, f"what answers at {self._url} is no connector: it gave no verdict on each row")
         return [
             RowVerdict(
                 id=verdict.get("id"),
@@ -88,27 +102,50 @@ class Client:
 
     async def ready(self) -> dict[str, Any]:
         """Return what ``/ready`` says, ready or not."""
-        answer = await self._request("GET", "/ready")
-        return dict(answer.json())
+        return self._body_of(await self._request("GET", "/ready"))
 
     async def verify(self) -> dict[str, Any]:
         """Return the ledger and what a recount of the store found wrong."""
         return await self._ask("GET", "/v1/verify")
 
-    async def _ask(self, method: str, path: str, *, allow_verdicts: bool = False, **how: Any) -> dict[str, Any]:
+    async def _ask(
+        self, method: str, path: str, *, allow_verdicts: bool = False, **how: Any
+    ) -> dict[str, Any]:
         answer = await self._request(method, path, **how)
-        body: dict[str, Any] = {}
-        if "json" in answer.headers.get("content-type", ""):
-            body = answer.json()
+        body = self._body_of(answer)
         if answer.status_code >= 400 and not (allow_verdicts and "verdicts" in body):
             raise ApiError(answer.status_code, _sentence(answer.status_code, body))
+        return body
+
+    def _body_of(self, answer: httpx2.Response) -> dict[str, Any]:
+        body: object = None
+        if "json" in answer.headers.get("content-type", ""):
+            with suppress(ValueError):  # half an answer is none
+                body = answer.json()
+        if not isinstance(body, dict):
+            status = answer.status_code if answer.status_code >= 400 else 0
+            raise ApiError(
+                status, f"what answers at {self._url} is no connector (status {answer.status_code})"
+            )
         return body
 
     async def _request(self, method: str, path: str, **how: Any) -> httpx2.Response:
         try:
             return await self._http.request(method, path, **how)
         except httpx2.TransportError as error:
-            raise ApiError(0, f"no connector answers at {self._url}: {str(error) or type(error).__name__}") from error
+            raise ApiError(
+                0, f"no connector answers at {self._url}: {str(error) or type(error).__name__}"
+            ) from error
+
+
+def _checked(url: str) -> httpx2.URL:
+    try:
+        parsed = httpx2.URL(url)
+    except httpx2.InvalidURL as error:
+        raise InputError(f"{url!r} is no address of a connector: {error}") from None
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise InputError(f"{url!r} is no address of a connector such as {DEFAULT_URL}")
+    return parsed
 
 
 def _sentence(status: int, body: Mapping[str, Any]) -> str:
@@ -118,7 +155,7 @@ def _sentence(status: int, body: Mapping[str, Any]) -> str:
 
 def request_body(request: SendRequest) -> dict[str, Any]:
     """Return a request as the API wants it, without what is not set."""
-    deadline = f"{request.deadline_in_s:g}s" if request.deadline_in_s is not None else _moment(request.deadline)
+    deadline = _duration(request.deadline_in_s) or _moment(request.deadline)
     body: dict[str, Any] = {
         "to": request.to,
         "text": request.text,
@@ -136,6 +173,12 @@ def request_body(request: SendRequest) -> dict[str, Any]:
     }
     body = {name: value for name, value in body.items() if value is not None}
     return body if request.receipt else {**body, "receipt": False}
+
+
+def _duration(seconds: float | None) -> str | None:
+    return (
+        None if seconds is None else f"{Decimal(repr(float(seconds))):f}s"
+    )  # every digit, and never an exponent
 
 
 def _moment(at: float | None) -> str | None:

@@ -1,6 +1,6 @@
 """Our numbers in Prometheus' words.  The one importer of prometheus_client; nothing below knows of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -15,20 +15,24 @@ _Rows = Sequence[tuple[tuple[str, ...], float]]
 
 
 class _Numbers(Collector):
-    def __init__(self, statistics: Statistics, ledger: Ledger) -> None:
+    def __init__(self, statistics: Statistics, ledger: Ledger, statuses: Iterable[str]) -> None:
         self._statistics = statistics
         self._ledger = ledger
+        self._statuses = dict.fromkeys(statuses, 0)
 
     def collect(self) -> Iterator[Metric]:
-        yield from _of_ledger(self._ledger)
-        yield from _of_pipeline(self._statistics)
+        yield from _of_ledger(self._ledger, self._statuses)
+        yield from _of_pipeline(self._statistics, self._statuses)
         yield from _of_carriers(self._statistics)
 
 
-def render(statistics: Statistics, ledger: Ledger) -> bytes:
-    """Return the numbers of this moment in Prometheus' text format."""
+def render(statistics: Statistics, ledger: Ledger, statuses: Iterable[str] = ()) -> bytes:
+    """Return the numbers of this moment in Prometheus' text format.
+
+    ``statuses``: the names that have a line even at zero, so that rates and alarms on them work from the first one on.
+    """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Numbers(statistics, ledger))
+    registry.register(_Numbers(statistics, ledger, statuses))
     return generate_latest(registry)
 
 
@@ -46,24 +50,28 @@ def _counter(name: str, text: str, rows: _Rows, labels: tuple[str, ...] = ()) ->
     return metric
 
 
-def _of_ledger(ledger: Ledger) -> Iterator[Metric]:
+def _of_ledger(ledger: Ledger, statuses: Mapping[str, int]) -> Iterator[Metric]:
     yield _counter("messages_kept", "Messages ever kept.", [((), ledger.accepted)])
-    by_status = [((status,), float(n)) for status, n in sorted(ledger.messages.items())]
+    by_status = [((status,), float(n)) for status, n in sorted({**statuses, **ledger.messages}.items())]
     yield _gauge("messages", "Messages by status.", by_status, ("status",))
     yield _gauge("receipts_parked", "Receipts that match no attempt yet.", [((), ledger.parked)])
-    yield _gauge("ledger_imbalance", "Messages unaccounted for: anything but 0 is a defect.", [((), ledger.imbalance)])
+    yield _gauge(
+        "ledger_imbalance", "Messages unaccounted for: anything but 0 is a defect.", [((), ledger.imbalance)]
+    )
 
 
-def _of_pipeline(statistics: Statistics) -> Iterator[Metric]:
+def _of_pipeline(statistics: Statistics, statuses: Mapping[str, int]) -> Iterator[Metric]:
     waiting = [((queue.lane,), float(queue.waiting)) for queue in statistics.queues]
     yield _gauge("waiting_parts", "Parts that wait, by lane.", waiting, ("lane",))
     rows = [((verdict,), float(n)) for verdict, n in sorted(statistics.rows.items())]
     yield _counter("rows", "Rows of requests by verdict, since the start.", rows, ("verdict",))
-    parts = [((status,), float(n)) for status, n in sorted(statistics.parts.items())]
+    parts = [((status,), float(n)) for status, n in sorted({**statuses, **statistics.parts}.items())]
     yield _counter("parts", "Parts by the status they came to, since the start.", parts, ("status",))
     store = statistics.store
     yield _counter("store_commits", "Transactions committed.", [((), store.commits)])
-    yield _gauge("store_last_commit_seconds", "Duration of the newest transaction.", [((), store.last_commit_s)])
+    yield _gauge(
+        "store_last_commit_seconds", "Duration of the newest transaction.", [((), store.last_commit_s)]
+    )
     yield _gauge("store_waiting", "Pieces of work that wait for the writer.", [((), store.waiting)])
     yield _gauge("draining", "1 while the connector is about to stop.", [((), float(statistics.draining))])
 

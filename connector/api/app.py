@@ -21,8 +21,10 @@ from connector.api.auth import Keys
 from connector.api.problems import TITLES, Problem
 from connector.api.routes import Routes
 from connector.config import ApiConfig, KeyConfig
+from connector.errors import StoreError
 from connector.pipeline.door import Door
 
+log = logging.getLogger("carrierline.api")
 server_log = logging.getLogger("carrierline.api.server")
 server_log.setLevel(logging.WARNING)  # its "press CTRL + C" is not ours to say
 
@@ -37,15 +39,19 @@ def build(door: Door, settings: ApiConfig, keys: Iterable[tuple[KeyConfig, str]]
     routes = Routes(door, Keys(keys), settings.max_body_kb * 1_000)
     app = Starlette(
         routes=[
-            Route("/v1/messages", routes.post_messages, methods=["POST"]),
-            Route("/v1/messages", routes.get_messages, methods=["GET"]),
+            Route("/v1/messages", routes.messages, methods=["GET", "POST"]),
             Route("/v1/messages/{id}", routes.get_message, methods=["GET"]),
             Route("/v1/verify", routes.verify),
             Route("/health", routes.health),
             Route("/ready", routes.ready),
             Route("/metrics", routes.metrics),
         ],
-        exception_handlers={Problem: _show_problem, HTTPException: _show_http_exception, Exception: _show_mistake},
+        exception_handlers={
+            Problem: _show_problem,
+            HTTPException: _show_http_exception,
+            StoreError: _show_store_error,
+            Exception: _show_mistake,
+        },
     )
     return _Limited(app, settings.max_concurrent)
 
@@ -58,13 +64,31 @@ async def _show_problem(request: Request, problem: Exception) -> Response:
 async def _show_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = error.status_code if error.status_code in TITLES else 400
-    detail = {404: "there is nothing at this address", 405: f"{request.method} is not for this address"}
-    return Problem(status, detail.get(status, str(error.detail)), reason="not_found").response()
+    details = {
+        404: ("there is nothing at this address", "not_found"),
+        405: (f"{request.method} is not for this address", "method_not_allowed"),
+    }
+    detail, reason = details.get(status, (str(error.detail), "bad_request"))
+    response = Problem(status, detail, reason=reason).response()
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _show_store_error(request: Request, error: Exception) -> Response:
+    """Answer for a transaction that failed: nothing of it was done, and the caller may come again."""
+    log.error("the store could not answer a request: %s", error)
+    return Problem(503, "the store cannot do this now", reason="store_failed", retry_after_s=5).response()
 
 
 async def _show_mistake(request: Request, error: Exception) -> Response:
     """Answer for what should not happen; Starlette raises it again, and the server logs it whole."""
-    return Problem(500, "this is our mistake; the log of the connector says more", reason="our_mistake").response()
+    return Problem(
+        500, "this is our mistake; the log of the connector says more", reason="our_mistake"
+    ).response()
+
+
+_NEVER_WAITS = frozenset({"/health", "/ready", "/metrics"})
+"""Who watches must get an answer above all when the door is full."""
 
 
 class _Limited:
@@ -75,7 +99,7 @@ class _Limited:
         self._limiter = trio.CapacityLimiter(at_once)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in _NEVER_WAITS:
             await self._app(scope, receive, send)
             return
         async with self._limiter:
@@ -109,7 +133,9 @@ async def run(
 ) -> None:
     """Serve until ``shutdown`` returns or the scope is cancelled; answers under way have a few seconds to end."""
     settings = Hypercorn()
-    settings.bind = [f"fd://{os.dup(listener.fileno())}"]  # Hypercorn closes what it is given; ours stays ours
+    settings.bind = [
+        f"fd://{os.dup(listener.fileno())}"
+    ]  # Hypercorn closes what it is given; ours stays ours
     settings.accesslog = None
     settings.errorlog = server_log
     settings.h11_max_incomplete_size = MAX_HEADER_BYTES
@@ -119,7 +145,13 @@ async def run(
     settings.include_server_header = False
 
     async def started(*, task_status: "trio.TaskStatus[list[str]]") -> None:
-        await serve(cast(ASGIFramework, app), settings, shutdown_trigger=shutdown, task_status=task_status, mode="asgi")
+        await serve(
+            cast(ASGIFramework, app),
+            settings,
+            shutdown_trigger=shutdown,
+            task_status=task_status,
+            mode="asgi",
+        )
 
     async with trio.open_nursery() as nursery:
         await nursery.start(started)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from connector.api.schemas import parse_moment
 from connector.lifecycle import Status
 from connector.model import MessageQuery, parse_id
+from connector.policy import numbers
+from connector.settings import nearest
 
 MAX_LISTED = 1_000
 LISTED = 100
@@ -19,14 +21,19 @@ class BadFilter(Exception):
         self.field = field
 
 
-def message_query(given: Mapping[str, str], api_key: str | None) -> MessageQuery:
-    """Return the query these filters make; ``api_key`` None sees the messages of all keys.  Raises BadFilter."""
+def message_query(
+    given: Mapping[str, str], api_key: str | None, *, country: str | None = None
+) -> MessageQuery:
+    """Return the query these filters make; ``api_key`` None sees the messages of all keys.
+
+    ``country``: ISO 3166 code that a national spelling of ``to`` is read by.  Raises BadFilter.
+    """
     for name in given:
         if name not in FILTERS:
-            raise BadFilter(name, f"there is no filter {name}; there are {', '.join(FILTERS)}")
+            raise BadFilter(name, f"there is no filter {name!r}; there are {', '.join(FILTERS)}")
     return MessageQuery(
         api_key=api_key,
-        to=_digits(given.get("to")),
+        to=_to(given.get("to"), country),
         status=_status(given.get("status")),
         since=_since(given.get("since")),
         limit=_limit(given.get("limit")),
@@ -34,15 +41,26 @@ def message_query(given: Mapping[str, str], api_key: str | None) -> MessageQuery
     )
 
 
-def _digits(text: str | None) -> str | None:
-    return None if text is None else "".join(c for c in text if c.isdecimal()).removeprefix("00")
+def _to(text: str | None, country: str | None) -> str | None:
+    """Return the digits messages to this number are kept under; what is no number is refused."""
+    if text is None:
+        return None
+    spelling = f"+{text[1:]}" if text.startswith(" ") else text  # an unescaped plus in a query is a blank
+    number = numbers.normalise(spelling, country)
+    if isinstance(number, numbers.Number):
+        return number.e164
+    digits = "".join(c for c in spelling if c.isdecimal()).removeprefix("00")
+    if digits != spelling.removeprefix("+").removeprefix("00") or not digits or digits.startswith("0"):
+        raise BadFilter("to", number.text)
+    return digits  # international, if not valid today: what is kept may be older than the numbering plan
 
 
 def _status(text: str | None) -> Status | None:
     if text is None:
         return None
     if text not in set(Status):
-        raise BadFilter("status", f"there is no status {text}; there are {', '.join(Status)}")
+        near = nearest(text, list(Status))
+        raise BadFilter("status", f"there is no status {text!r}{near}; there are {', '.join(Status)}")
     return Status(text)
 
 
@@ -58,7 +76,7 @@ def _since(text: str | None) -> float | None:
 def _limit(text: str | None) -> int:
     if text is None:
         return LISTED
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MAX_LISTED):
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and 1 <= int(text) <= MAX_LISTED):
         raise BadFilter("limit", f"limit is 1 to {MAX_LISTED}")
     return int(text)
 

@@ -1,6 +1,7 @@
 """The routes of the HTTP door: each decodes, asks a station, and shows what it said."""
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Any
 
 import attrs
@@ -23,11 +24,13 @@ from connector.api.schemas import (
 )
 from connector.config import KeyConfig
 from connector.errors import IntakeRefused, KeyReused
+from connector.lifecycle import Status
 from connector.metrics import render
 from connector.model import Reason, SendRequest, Verdict, format_id, parse_id
 from connector.pipeline.door import Door
 
 MAX_IDEMPOTENCY_KEY = 255
+MAX_LENGTH_DIGITS = 12
 ROWS_DECODED_AT_ONCE = 250
 """At some 4 µs a row: the event loop is never held longer than a millisecond."""
 
@@ -58,6 +61,10 @@ class Routes:
 
     # --- messages ---
 
+    async def messages(self, request: Request) -> Response:
+        """Take messages or list them, by the method; one route, so that 405 names both."""
+        return await (self.post_messages(request) if request.method == "POST" else self.get_messages(request))
+
     async def post_messages(self, request: Request) -> Response:
         """Accept one message or a list of them; answered when what was accepted is on disk."""
         key = self._key(request)
@@ -79,23 +86,28 @@ class Routes:
         except BadBody as error:
             raise Problem(400, str(error), reason=Reason.BAD_REQUEST) from None
         if isinstance(rows, list) and len(rows) > MAX_ROWS:
-            raise Problem(413, f"{len(rows)} messages in one request, the limit is {MAX_ROWS}", reason="too_many_rows")
+            raise Problem(
+                413, f"{len(rows)} messages in one request, the limit is {MAX_ROWS}", reason="too_many_rows"
+            )
         if isinstance(rows, list) and not rows:
             raise Problem(400, "the list holds no message", reason=Reason.BAD_REQUEST)
         return rows
 
     async def _body(self, request: Request) -> bytes:
         limit = self._max_body_bytes
+        too_large = Problem(413, f"the body is larger than {limit // 1000} kB", reason="too_large")
         told = request.headers.get("content-length", "0")
-        if told.isdecimal() and int(told) > limit:
-            raise Problem(413, f"the body is larger than {limit // 1000} kB", reason="too_large")
+        # no int() of more digits than Python reads
+        if told.isdecimal() and (len(told) > MAX_LENGTH_DIGITS or int(told) > limit):
+            raise too_large
         chunks, size = [], 0
         try:
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > limit:
-                    raise Problem(413, f"the body is larger than {limit // 1000} kB", reason="too_large")
-                chunks.append(chunk)
+            async with aclosing(request.stream()) as stream:
+                async for chunk in stream:
+                    size += len(chunk)
+                    if size > limit:
+                        raise too_large
+                    chunks.append(chunk)
         except ClientDisconnect:
             raise Problem(400, "the body ended early", reason=Reason.BAD_REQUEST) from None
         return b"".join(chunks)
@@ -109,7 +121,9 @@ class Routes:
             verdicts = iter(await self._door.intake.accept(key, requests, idempotency_key=idempotency_key))
         except IntakeRefused as refused:
             status = _REFUSED_STATUS[Reason(refused.reason)]
-            raise Problem(status, str(refused), reason=refused.reason, retry_after_s=refused.retry_after_s) from None
+            raise Problem(
+                status, str(refused), reason=refused.reason, retry_after_s=refused.retry_after_s
+            ) from None
         except KeyReused as reused:
             raise Problem(422, str(reused), reason=Reason.KEY_REUSED, field="Idempotency-Key") from None
         return [next(verdicts) if isinstance(row, SendRequest) else row for row in rows]
@@ -128,8 +142,12 @@ class Routes:
     async def get_messages(self, request: Request) -> Response:
         """List messages, newest first."""
         key = self._key(request)
+        given = request.query_params
+        for name in given:
+            if len(given.getlist(name)) > 1:
+                raise Problem(400, f"{name} is given twice", reason=Reason.BAD_REQUEST, field=name)
         try:
-            query = message_query(request.query_params, key.name)
+            query = message_query(given, key.name, country=key.country)
         except BadFilter as error:
             raise Problem(400, str(error), reason=Reason.BAD_REQUEST, field=error.field) from None
         views = await self._door.queries.messages(query)
@@ -160,7 +178,7 @@ class Routes:
 
     async def metrics(self, request: Request) -> Response:
         """Show the numbers for Prometheus."""
-        text = render(self._door.statistics(), await self._door.queries.ledger())
+        text = render(self._door.statistics(), await self._door.queries.ledger(), tuple(Status))
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

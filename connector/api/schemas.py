@@ -1,6 +1,7 @@
 """What the HTTP door takes and gives, as msgspec structures: one definition decodes, refuses and documents."""
 
 import difflib
+import json
 import re
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,17 @@ _FIELD = re.compile(r"`([^`]*)`")
 _PATH = re.compile(r" - at `\$\.?(.*?)`$")
 _UNKNOWN = "Object contains unknown field"
 _MISSING = "Object missing required field"
+_EXPECTED = re.compile(r"Expected `([^`]*)`, got `([^`]*)`")
+_JSON_WORDS = {
+    "str": "a string",
+    "int": "a whole number",
+    "float": "a number with a fraction",
+    "bool": "true or false",
+    "object": "an object",
+    "array": "a list",
+}
+MAX_DEPTH = 32
+"""Lists and objects within each other; 1 kB of metadata could nest deeper than any reader of it can follow."""
 
 
 class MessageIn(msgspec.Struct, forbid_unknown_fields=True, rename={"sender": "from"}):
@@ -43,6 +55,7 @@ class MessageIn(msgspec.Struct, forbid_unknown_fields=True, rename={"sender": "f
 FIELDS = tuple(field.encode_name for field in msgspec.structs.fields(MessageIn))
 _decoder = msgspec.json.Decoder(MessageIn)
 _rows_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+_fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class BadBody(Exception):
@@ -57,6 +70,8 @@ def split_rows(body: bytes) -> list[msgspec.Raw] | msgspec.Raw:
         msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadBody(f"the body is not valid JSON: {error}") from None
+    except RecursionError:
+        raise BadBody("the body is nested too deeply") from None
     return msgspec.Raw(body)
 
 
@@ -64,12 +79,15 @@ def decode_row(raw: msgspec.Raw) -> SendRequest | Verdict:
     """Return the request in one row, or a verdict that names the field and what is wrong with it."""
     try:
         given = _decoder.decode(raw)
+        _check_fields(raw, given)
         send_at, _ = _moment(given.send_at, "send_at", duration=False)
         deadline, deadline_in_s = _moment(given.deadline, "deadline", duration=True)
     except msgspec.DecodeError as error:
         return bad_row(str(error))
-    except _BadTime as error:
-        return Verdict(reason=Reason.TIME_INVALID, field=error.field, text=str(error))
+    except _BadField as error:
+        return Verdict(reason=error.reason, field=error.field, text=str(error))
+    except RecursionError:
+        return Verdict(reason=Reason.BAD_REQUEST, text="the row is nested too deeply")
     except UnicodeDecodeError:
         return Verdict(reason=Reason.BAD_REQUEST, text="the row is not valid UTF-8")
     return SendRequest(
@@ -102,13 +120,56 @@ def bad_row(error: str) -> Verdict:
     if error.startswith(_MISSING) and named:
         return Verdict(reason=Reason.BAD_REQUEST, field=named[1], text=f"{named[1]} is missing")
     field = path[1] if path and path[1] else None
-    return Verdict(reason=Reason.BAD_REQUEST, field=field, text=_PATH.sub("", error).replace("`", ""))
+    wrong = _EXPECTED.search(error)
+    if wrong:
+        text = f"{field or 'a message'} must be {_json_words(wrong[1])}, not {_json_words(wrong[2])}"
+    else:
+        text = _PATH.sub("", error).replace("`", "")
+    return Verdict(reason=Reason.BAD_REQUEST, field=field, text=text)
 
 
-class _BadTime(Exception):
-    def __init__(self, field: str, text: str) -> None:
+def _json_words(types: str) -> str:
+    """Return the decoder's names of types in the words of JSON; null is never what a field needs."""
+    names = [name for name in types.split(" | ") if name != "null"] or ["null"]
+    return " or ".join(_JSON_WORDS.get(name, name) for name in names)
+
+
+class _BadField(Exception):
+    def __init__(self, field: str, text: str, reason: Reason = Reason.BAD_REQUEST) -> None:
         super().__init__(text)
         self.field = field
+        self.reason = reason
+
+
+def _check_fields(raw: msgspec.Raw, given: MessageIn) -> None:
+    """Refuse what the decoder passes over: a field given twice (it takes the last), and bottomless metadata."""
+    octets = bytes(raw)
+    # a colon for each field, unless there are more of them: in a text, in metadata, or because a name came twice
+    if octets.count(b":") != len(_fields_decoder.decode(octets)):
+        json.loads(octets, object_pairs_hook=_once)
+    if given.metadata is not None and _deeper_than(MAX_DEPTH, given.metadata):
+        raise _BadField("metadata", f"metadata is nested more than {MAX_DEPTH} deep")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise _BadField(name, f"{name} is given twice")
+        fields[name] = value
+    return fields
+
+
+def _deeper_than(depth: int, value: object) -> bool:
+    level: list[Any] = [value]
+    for _ in range(depth):
+        level = [item for holder in level for item in _held(holder)]
+    return bool(level)
+
+
+def _held(value: object) -> list[Any]:
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [item for item in items if isinstance(item, dict | list)]
 
 
 def _moment(text: str | None, field: str, *, duration: bool) -> tuple[float | None, float | None]:
@@ -123,7 +184,8 @@ def _moment(text: str | None, field: str, *, duration: bool) -> tuple[float | No
     moment = parse_moment(text)
     if moment is None:
         also = ' or a duration such as "90s"' if duration else ""
-        raise _BadTime(field, f"{field} must be a time with its offset such as 2026-01-31T09:00:00Z{also}")
+        text = f"{field} must be a time with its offset such as 2026-01-31T09:00:00Z{also}"
+        raise _BadField(field, text, Reason.TIME_INVALID)
     return moment, None
 
 

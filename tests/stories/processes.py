@@ -77,7 +77,12 @@ async def process(*arguments: str, says: str) -> AsyncIterator[tuple[trio.Proces
     async with trio.open_nursery() as nursery:
         command = [sys.executable, "-m", "cli", *arguments]
         run = partial(
-            trio.run_process, command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=ENVIRON, check=False
+            trio.run_process,
+            command,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            env=ENVIRON,
+            check=False,
         )
         running: trio.Process = await nursery.start(run)
         try:
@@ -95,6 +100,21 @@ async def _drain(running: trio.Process) -> None:
         sys.stderr.buffer.write(chunk)  # pytest shows it when a test fails
 
 
+async def command(
+    *arguments: str, stdin: bytes = b"", **environ: str
+) -> "subprocess.CompletedProcess[bytes]":
+    """Run a command of ours to its end; return what it printed and its exit status."""
+    with trio.fail_after(60):
+        return await trio.run_process(
+            [sys.executable, "-m", "cli", *arguments],
+            stdin=stdin,
+            capture_stdout=True,
+            capture_stderr=True,
+            check=False,
+            env={**ENVIRON, **environ},
+        )
+
+
 @asynccontextmanager
 async def carrier(folder: Path, *, seed: int, delay: str, record: Path) -> AsyncIterator[int]:
     """Run the simulator with a ledger on disk; yield its port."""
@@ -106,7 +126,9 @@ async def carrier(folder: Path, *, seed: int, delay: str, record: Path) -> Async
 
 
 @asynccontextmanager
-async def connector(folder: Path, port: int, *, window: int = 200) -> AsyncIterator[tuple[trio.Process, Client]]:
+async def connector(
+    folder: Path, port: int, *, window: int = 200
+) -> AsyncIterator[tuple[trio.Process, Client]]:
     """Run the connector; yield it with a client."""
     config = folder / "config.toml"
     config.write_text(CONFIG.format(folder=folder, port=port, window=window))

@@ -1,0 +1,105 @@
+"""The numbers for Prometheus: names that do not change, labels that cannot grow, and a ledger that balances."""
+
+from collections.abc import Iterator
+
+import attrs
+from prometheus_client.parser import text_string_to_metric_families
+
+from connector.lifecycle import Status
+from connector.metrics import render
+from connector.model import Ledger
+from connector.pipeline.door import QueueStatistics, Statistics
+from tests.api.conftest import door as door
+from tests.api.world import NUMBER, World
+
+NAMES = {
+    "carrierline_messages_kept_total",
+    "carrierline_messages",
+    "carrierline_receipts_parked",
+    "carrierline_ledger_imbalance",
+    "carrierline_waiting_parts",
+    "carrierline_rows_total",
+    "carrierline_parts_total",
+    "carrierline_store_commits_total",
+    "carrierline_store_last_commit_seconds",
+    "carrierline_store_waiting",
+    "carrierline_draining",
+    "carrierline_bind_up",
+    "carrierline_window_used",
+    "carrierline_window_size",
+    "carrierline_response_time_seconds",
+    "carrierline_bind_attempts_total",
+    "carrierline_throttled_total",
+}
+LABELS = {"status", "lane", "verdict", "carrier", "bind"}
+LEDGER = Ledger(
+    accepted=5, messages={"sent": 2, "delivered": 3}, parts_accepted=5, parts={"sent": 5}, parked=4
+)
+
+Sample = tuple[str, dict[str, str], float]
+
+
+def samples(text: bytes) -> Iterator[Sample]:
+    for family in text_string_to_metric_families(text.decode()):
+        for sample in family.samples:
+            yield sample.name, sample.labels, sample.value
+
+
+def value(text: bytes, name: str, **labels: str) -> float:
+    (found,) = [number for other, given, number in samples(text) if other == name and given == labels]
+    return found
+
+
+async def test_names_and_labels_are_a_fixed_set(door: World) -> None:
+    statistics = attrs.evolve(door.connector.statistics(), parts={"sent": 1})
+    shown = list(samples(render(statistics, LEDGER)))
+    assert {name for name, _, _ in shown} == NAMES
+    assert {label for _, labels, _ in shown for label in labels} == LABELS
+
+
+async def test_no_label_holds_what_callers_make_up(door: World) -> None:
+    before = {
+        (name, *labels.values()) for name, labels, _ in samples(render(door.connector.statistics(), LEDGER))
+    }
+    for number in range(20):
+        await door.post({"to": NUMBER, "text": "x", "lane": f"lane-{number}", "client_ref": str(number)})
+    after = {
+        (name, *labels.values()) for name, labels, _ in samples(render(door.connector.statistics(), LEDGER))
+    }
+    assert after == before
+
+
+async def test_the_ledger_is_told_as_it_stands(door: World) -> None:
+    text = render(door.connector.statistics(), LEDGER)
+    assert value(text, "carrierline_messages_kept_total") == 5
+    assert value(text, "carrierline_messages", status="delivered") == 3
+    assert value(text, "carrierline_receipts_parked") == 4
+    assert value(text, "carrierline_ledger_imbalance") == 0
+    short = attrs.evolve(LEDGER, accepted=7)
+    assert value(render(door.connector.statistics(), short), "carrierline_ledger_imbalance") == 2
+
+
+async def test_every_status_has_its_line_so_that_an_alarm_on_it_can_be_written(door: World) -> None:
+    text = (await door.get("/metrics")).content
+    for metric in ("carrierline_messages", "carrierline_parts_total"):
+        assert {
+            labels["status"]: number for name, labels, number in samples(text) if name == metric
+        } == dict.fromkeys(Status, 0)
+
+
+async def test_what_waits_and_what_was_said_at_the_door_is_counted(door: World) -> None:
+    await door.post([{"to": NUMBER, "text": "x"}] * 3 + [{"to": "1"}])
+    text = render(door.connector.statistics(), await door.connector.queries.ledger())
+    assert value(text, "carrierline_waiting_parts", lane="transactional") == 3
+    assert value(text, "carrierline_waiting_parts", lane="otp") == 0
+    assert value(text, "carrierline_rows_total", verdict="accepted") == 3
+    assert value(text, "carrierline_rows_total", verdict="refused") == 1
+    assert value(text, "carrierline_bind_up", carrier="north", bind="north/1") == 0
+    assert value(text, "carrierline_draining") == 0
+
+
+async def test_a_lane_with_a_strange_name_is_escaped(door: World) -> None:
+    statistics: Statistics = attrs.evolve(
+        door.connector.statistics(), queues=(QueueStatistics('a"b\n\\c', 1),)
+    )
+    assert value(render(statistics, LEDGER), "carrierline_waiting_parts", lane='a"b\n\\c') == 1
