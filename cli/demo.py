@@ -353,7 +353,7 @@ async def _serve(stage: _Stage) -> None:
     output.note(f"SMSC       127.0.0.1:{stage.smsc.port}")
     output.note(f"Store      {stage.store}")
     output.note(f"\n  export CARRIERLINE_URL={stage.url} CARRIERLINE_KEY={stage.key}")
-    output.note("  carrierline send --to +447911123456 --text 'Hello'")
+    output.note("  carrierline send --to +447400123456 --text 'Hello'")
     output.note("  carrierline messages list --limit 5")
     output.note("\nCtrl-C ends both.")
     await signalled()

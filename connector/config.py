@@ -54,8 +54,8 @@ def _countries(_instance: object, _field: object, values: tuple[str, ...] | None
 
 
 def _name(_instance: object, _field: object, value: str) -> None:
-    if not value.strip() or not value.isprintable():
-        raise ValueError(f"must be a name of printable characters, not {shown(value)}")
+    if not value.strip() or not value.isprintable() or "|" in value:
+        raise ValueError(f'must be a name of printable characters without "|", not {shown(value)}')
 
 
 def _field_text(limit: int) -> Validator:
