@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from importlib import resources
 from itertools import count
 from pathlib import Path
@@ -76,11 +76,11 @@ def command(messages: int | None, file: Path | None, one_per_number: bool, serve
 
 async def _demo(messages: int | None, file: Path | None, one_per_number: bool, serve: bool, json_: bool) -> bool:
     with tempfile.TemporaryDirectory(prefix="carrierline-demo-") as folder:
-        async with _running(Path(folder)) as stage:
+        async with running(Path(folder)) as stage:
             began = trio.current_time()
-            sent = await _send(stage, _rounds(file, one_per_number), messages, quiet=json_)
-            await _wait_for_the_end(stage, sent, quiet=json_)
-            outcome = await _outcome(stage, sent, trio.current_time() - began)
+            sent = await send(stage, rounds(file, one_per_number), messages, quiet=json_)
+            await wait_for_the_end(stage, sent, quiet=json_)
+            outcome = await outcome_of(stage, sent, trio.current_time() - began)
             output.as_json(outcome.figures) if json_ else _show(outcome, sent)
             if serve:
                 await _serve(stage)
@@ -101,26 +101,27 @@ class _Stage:
 
 
 @asynccontextmanager
-async def _running(folder: Path) -> AsyncIterator[_Stage]:
+async def running(folder: Path) -> AsyncIterator[_Stage]:
+    """Run a simulated carrier, and a connector with its store in ``folder``; drain it at the end of the block."""
     key, password = secrets.token_urlsafe(16), secrets.token_hex(4)
     smsc = Smsc(attrs.evolve(SCENARIO, account=(AccountRules(system_id="demo", password=password),)))
-    async with trio.open_nursery() as nursery:
-        await nursery.start(smsc.run)
-        config = _config(folder, smsc.port)
-        environ = {KEY_VARIABLE: key, PASSWORD_VARIABLE: password}
-        engine, store = app.open_store(config)
-        with listen(config.api) as listener:
+    with ExitStack() as closed_last:  # the store closes when nothing runs any more that writes to it
+        async with trio.open_nursery() as nursery:
+            await nursery.start(smsc.run)
+            config = _config(folder, smsc.port)
+            environ = {KEY_VARIABLE: key, PASSWORD_VARIABLE: password}
+            engine, store = app.open_store(config)
+            closed_last.callback(engine.close)
+            listener = closed_last.enter_context(listen(config.api))
             connector = app.Connector(
                 config, store, clock=app.steady_wall_clock(), random=random.Random(), environ=environ
             )
-            scope: trio.CancelScope = await nursery.start(_run, connector, listener, environ)
+            await nursery.start(_run, connector, listener, environ)
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             async with Client(url, key=key) as client:
                 yield _Stage(connector, smsc, client, url, key, Path(config.store.path))
             await connector.drain()
-            scope.cancel()
-        engine.close()
-        nursery.cancel_scope.cancel()
+            nursery.cancel_scope.cancel()
 
 
 async def _run(
@@ -128,12 +129,12 @@ async def _run(
     listener: socket.socket,
     environ: dict[str, str],
     *,
-    task_status: "trio.TaskStatus[trio.CancelScope]",
+    task_status: "trio.TaskStatus[None]",
 ) -> None:
     async with trio.open_nursery() as nursery:
         await nursery.start(connector.run)
         await nursery.start(lambda task_status: connector.serve(listener, environ=environ, task_status=task_status))
-        task_status.started(nursery.cancel_scope)
+        task_status.started()
 
 
 def _config(folder: Path, port: int) -> Config:
@@ -150,7 +151,7 @@ def _config(folder: Path, port: int) -> Config:
 # --- what goes in ---
 
 
-def _rounds(file: Path | None, one_per_number: bool) -> Iterator[Row | Repeated | Unreadable]:
+def rounds(file: Path | None, one_per_number: bool) -> Iterator[Row | Repeated | Unreadable]:
     """Yield the records of the list; of the sample list again and again, with other texts, until enough are sent."""
     if file is not None:
         yield from read(file, country=COUNTRY, one_per_number=one_per_number)
@@ -168,7 +169,7 @@ def _again(row: Row, number: int) -> Row:
     return attrs.evolve(row, request=attrs.evolve(request, text=text, client_ref=ref))
 
 
-async def _send(
+async def send(
     stage: _Stage, entries: Iterator[Row | Repeated | Unreadable], messages: int | None, *, quiet: bool
 ) -> Sent:
     """Hand rows over until ``messages`` are accepted, or the list ends."""
@@ -205,7 +206,7 @@ def _next_rows(entries: Iterator[Row | Repeated | Unreadable], sent: Sent, most:
 # --- what comes out ---
 
 
-async def _wait_for_the_end(stage: _Stage, sent: Sent, *, quiet: bool) -> None:
+async def wait_for_the_end(stage: _Stage, sent: Sent, *, quiet: bool) -> None:
     """Wait until every message has its final status."""
     with _bar(sent.accepted, "final word   ", quiet) as bar, trio.move_on_after(LONGEST_S):
         done = 0
@@ -234,7 +235,7 @@ class _Outcome:
         return bool(self.figures["ledger_balanced"]) and not self.figures["live"] and not self.disagreements
 
 
-async def _outcome(stage: _Stage, sent: Sent, seconds: float) -> _Outcome:
+async def outcome_of(stage: _Stage, sent: Sent, seconds: float) -> _Outcome:
     verification = await stage.connector.queries.verify()
     ledger = verification.ledger
     counts = {str(status): ledger.messages.get(status, 0) for status in Status}

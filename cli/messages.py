@@ -25,9 +25,7 @@ def command() -> None:
 @click.option("--to", help="Only to this number.")
 @click.option("--status", help="Only with this status, such as in_doubt.")
 @click.option("--since", help="Only accepted since this time, such as 2026-01-31T09:00:00Z.")
-@click.option(
-    "--limit", type=click.IntRange(1, MOST), default=100, show_default=True, help="At most so many."
-)
+@click.option("--limit", type=click.IntRange(1, MOST), default=100, show_default=True, help="At most so many.")
 @click.option("--before", metavar="ID", help="Only older ones than this message: the next page.")
 @_STORE
 @options.connection
@@ -77,9 +75,7 @@ async def _of_connector(url: str, key: str, filters: dict[str, str]) -> list[dic
 @_STORE
 @options.connection
 @options.as_json
-def show(
-    message_id: str, store: Path | None, url: str, key_env: str, key_file: Path | None, json_: bool
-) -> None:
+def show(message_id: str, store: Path | None, url: str, key_env: str, key_file: Path | None, json_: bool) -> None:
     """Show the message with this ID and everything that happened to it."""
     if store:
         message = _one_of_store(store, message_id)
@@ -90,9 +86,7 @@ def show(
         return
     for name, value in message.items():
         if name not in ("events", "part_statuses") and value is not None:
-            output.line(
-                f"{name:<20} {json.dumps(value, ensure_ascii=False) if name == 'metadata' else value}"
-            )
+            output.line(f"{name:<20} {json.dumps(value, ensure_ascii=False) if name == 'metadata' else value}")
     columns = ("at", "part", "event", "carrier", "attempt", "detail")
     output.line()
     output.table(columns, [[entry[name] or "" for name in columns] for entry in message["events"]])

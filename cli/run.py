@@ -71,9 +71,7 @@ def _listen(config: Config) -> socket.socket:
     try:
         return listen(config.api)
     except OSError as error:
-        raise CarrierlineError(
-            f"api.listen: cannot listen on {config.api.listen}: {error.strerror}"
-        ) from None
+        raise CarrierlineError(f"api.listen: cannot listen on {config.api.listen}: {error.strerror}") from None
 
 
 async def signalled() -> None:

@@ -53,18 +53,10 @@ class Sent:
 @click.option("--from", "sender", help="Source address.")
 @click.option("--lane", help="Lane; without it the API key's first.")
 @click.option("--country", help="ISO 3166 code that national spellings are read by.")
-@click.option(
-    "--ref", "client_ref", help="Your own name for the message: a second one with it is no second message."
-)
-@click.option(
-    "--csv", "file", type=click.Path(path_type=Path, dir_okay=False), help="Send the rows of this list."
-)
-@click.option(
-    "--one-per-number", is_flag=True, help="With --csv: a number's second row is skipped whatever its text."
-)
-@click.option(
-    "--report", type=click.Path(path_type=Path, dir_okay=False), help="With --csv: write what was not sent."
-)
+@click.option("--ref", "client_ref", help="Your own name for the message: a second one with it is no second message.")
+@click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), help="Send the rows of this list.")
+@click.option("--one-per-number", is_flag=True, help="With --csv: a number's second row is skipped whatever its text.")
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="With --csv: write what was not sent.")
 @options.connection
 @options.as_json
 def command(
@@ -87,9 +79,7 @@ def command(
         raise click.UsageError("give either --to with --text, or --csv FILE")
     key = options.read_key(key_env, key_file)
     if file is None:
-        request = SendRequest(
-            to=to or "", text=text, sender=sender, lane=lane, country=country, client_ref=client_ref
-        )
+        request = SendRequest(to=to or "", text=text, sender=sender, lane=lane, country=country, client_ref=client_ref)
         verdict = trio.run(_send_one, url, key, request)
         _show_one(verdict, json_)
         return

@@ -17,12 +17,8 @@ from simulator.smsc import Smsc
 @click.command("simulate")
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--smpp", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
-@click.option(
-    "--record", type=click.Path(path_type=Path, dir_okay=False), help="Write the ledger here as JSON lines."
-)
-@click.option(
-    "--keep", type=click.IntRange(min=0), default=100_000, show_default=True, help="Messages held in memory."
-)
+@click.option("--record", type=click.Path(path_type=Path, dir_okay=False), help="Write the ledger here as JSON lines.")
+@click.option("--keep", type=click.IntRange(min=0), default=100_000, show_default=True, help="Messages held in memory.")
 @click.option("--for", "for_s", type=click.FloatRange(min=0), help="Stop by itself after so many seconds.")
 @options.as_json
 def command(
@@ -69,6 +65,4 @@ def _show(smsc: Smsc, json_: bool) -> None:
     if json_:
         output.as_json(numbers)
     else:
-        output.table(
-            ("what", "count"), [(name.replace("_", " "), value) for name, value in numbers.items() if value]
-        )
+        output.table(("what", "count"), [(name.replace("_", " "), value) for name, value in numbers.items() if value])

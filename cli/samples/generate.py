@@ -80,9 +80,7 @@ INTERNATIONAL: Final[tuple[Callable[[Person], str], ...]] = (
     lambda p: f"00{p.plan.calling_code}{p.number}",
     lambda p: f"00 {p.plan.calling_code} {_grouped(p.number, ' ', 4)}",
     lambda p: f"(+{p.plan.calling_code}) {_grouped(p.number, ' ')}",
-    lambda p: (
-        f"+{p.plan.calling_code} ({p.plan.trunk}){p.number}" if p.plan.trunk == "0" else p.international
-    ),
+    lambda p: f"+{p.plan.calling_code} ({p.plan.trunk}){p.number}" if p.plan.trunk == "0" else p.international,
     lambda p: f"'{p.international}",
     lambda p: f"\xa0+{p.plan.calling_code}\xa0{_grouped(p.number, chr(0xA0))} ",
 )
@@ -137,9 +135,7 @@ class Maker:
         self._recipe = recipe
         self._draw = draw
         self._tails = {plan.country: draw.sample(plan.tails, len(plan.tails)) for plan in recipe.plans}
-        self._landlines = {
-            plan.country: [f"{tail:02}" for tail in range(99, -1, -1)] for plan in recipe.plans
-        }
+        self._landlines = {plan.country: [f"{tail:02}" for tail in range(99, -1, -1)] for plan in recipe.plans}
         self._references = 0
 
     # people
@@ -162,9 +158,7 @@ class Maker:
     def spelled(self, person: Person, *, national: bool) -> tuple[str, str]:
         """Return (number, country) in one of the ways people write them."""
         if national:
-            country = self._draw.choice(
-                (person.plan.country, person.plan.country, person.plan.country.lower())
-            )
+            country = self._draw.choice((person.plan.country, person.plan.country, person.plan.country.lower()))
             return self._draw.choice(NATIONAL)(person), "uk" if country == "gb" else country
         country = self._draw.choice(("", "", person.plan.country, f" {person.plan.country} "))
         return self._draw.choice(self._recipe.spellings)(person), country
@@ -240,9 +234,7 @@ class Maker:
             if turn % 11 < 9:
                 again = Made(REPEATED, self.cells(person, text=first.cells[3]))
             else:
-                again = Made(
-                    GOOD, self.cells(person, text=self.filled(TEXTS[person.language][0], person) + " (2)")
-                )
+                again = Made(GOOD, self.cells(person, text=self.filled(TEXTS[person.language][0], person) + " (2)"))
             yield first, again
 
     def reused(self) -> Iterator[tuple[Made, Made]]:
@@ -257,9 +249,7 @@ class Maker:
             for meant, to, country in self._bad_numbers():
                 yield Made(meant, self.cells(self.person(), to=to, country=country))
             for _ in range(2):
-                yield Made(
-                    "country_unknown", self.cells(self.person(national=True), country="", national=True)
-                )
+                yield Made("country_unknown", self.cells(self.person(national=True), country="", national=True))
             for text in ("", "\n"):
                 yield Made("text_missing", self.cells(self.person(), text=text))
         for sentence, times in (("All seats are taken but one. ", 60), ("Größe ändern… ", 60)):
@@ -305,9 +295,7 @@ def records(recipe: Recipe) -> list[Made]:
     draw = random.Random(f"{SEED} {recipe.prefix}")
     maker = Maker(recipe, draw)
     placed = [
-        (draw.random(), made)
-        for kind in (maker.good, maker.refused, maker.unreadable, maker.blank)
-        for made in kind()
+        (draw.random(), made) for kind in (maker.good, maker.refused, maker.unreadable, maker.blank) for made in kind()
     ]
     for first, again in (*maker.repeated(), *maker.reused()):
         place = draw.random()
@@ -358,9 +346,7 @@ def _written(made: Made, delimiter: str) -> Iterator[str]:
 
 
 @click.command()
-@click.option(
-    "--check", is_flag=True, help="Write nothing; exit status 1 if a file is not what would be written."
-)
+@click.option("--check", is_flag=True, help="Write nothing; exit status 1 if a file is not what would be written.")
 def main(check: bool) -> None:
     """Write the sample lists next to this file."""
     stale = False

@@ -13,9 +13,7 @@ def test_the_example_is_a_configuration_that_checks(carrierline: Caller, tmp_pat
     assert (ended.status, ended.out) == (0, f"{file}: good, 1 carrier, 1 API key\n")
 
 
-def test_the_effective_configuration_is_one_again_and_holds_no_secret(
-    carrierline: Caller, tmp_path: Path
-) -> None:
+def test_the_effective_configuration_is_one_again_and_holds_no_secret(carrierline: Caller, tmp_path: Path) -> None:
     file, whole = tmp_path / "example.toml", tmp_path / "whole.toml"
     file.write_text(carrierline("config", "example").out)
     ended = carrierline("config", "check", "--effective", str(file))

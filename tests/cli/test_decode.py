@@ -67,9 +67,7 @@ def test_a_receipt_text_is_read(carrierline: Caller) -> None:
 
 
 def test_a_receipt_in_hexadecimal_and_a_zone(carrierline: Caller) -> None:
-    ended = carrierline(
-        "decode", "--receipt", "--hex", "--zone", "Europe/Berlin", "--json", RECEIPT.encode().hex()
-    )
+    ended = carrierline("decode", "--receipt", "--hex", "--zone", "Europe/Berlin", "--json", RECEIPT.encode().hex())
     assert json.loads(ended.out)["done_date"] == "2026-01-31T09:01:00+01:00"
 
 

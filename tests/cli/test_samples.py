@@ -59,9 +59,7 @@ def made(path: Path) -> list[Made]:
 
 def good_rows(path: Path) -> list[Row]:
     first_with: dict[str, SendRequest] = {}
-    return [
-        entry for entry in contacts.read(path) if isinstance(entry, Row) and judged(entry, first_with) == GOOD
-    ]
+    return [entry for entry in contacts.read(path) if isinstance(entry, Row) and judged(entry, first_with) == GOOD]
 
 
 def test_the_sample_lists_are_what_the_generator_writes() -> None:
