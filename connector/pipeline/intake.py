@@ -11,8 +11,19 @@ import attrs
 import trio
 
 from connector.config import Config, KeyConfig
-from connector.errors import IntakeRefused, KeyReused, StoreFull
-from connector.model import Claim, Conflict, Duplicate, Kept, Message, Part, Reason, SendRequest, Verdict
+from connector.errors import InputError, IntakeRefused, KeyReused, StoreFull
+from connector.model import (
+    Claim,
+    Conflict,
+    Duplicate,
+    Kept,
+    Message,
+    MessageQuery,
+    Part,
+    Reason,
+    SendRequest,
+    Verdict,
+)
 from connector.pipeline.dispatch import Dispatch
 from connector.pipeline.lanes import Lanes
 from connector.pipeline.normalise import Normaliser
@@ -22,6 +33,8 @@ SLICE = 50
 """Rows normalised without a pause: no stretch of the event loop may hold an OTP for more than two milliseconds."""
 ROWS_PER_COMMIT = 250
 REFERENCES_HELD = 10_000
+SEPARATOR = "\x1f"
+"""Between an Idempotency-Key and a row's number: no header can hold it, so no key is mistaken for another's row."""
 
 
 class References:
@@ -81,13 +94,26 @@ class Intake:
         with self._only_once(key, idempotency_key):
             guard = None
             if idempotency_key is not None:
-                guard = f"key:{idempotency_key}", _fingerprint(requests)
-            verdicts: list[Verdict] = []
-            for start in range(0, len(requests), ROWS_PER_COMMIT):
-                rows = requests[start : start + ROWS_PER_COMMIT]
-                verdicts += await self._accept(key, rows, guard, start)
+                guard = f"key:{idempotency_key}{SEPARATOR}", _fingerprint(requests)
+            verdicts = await self._accept_all(key, requests, guard)
         for verdict in verdicts:
             self.counts["replayed" if verdict.replayed else "accepted" if verdict.accepted else "refused"] += 1
+        return verdicts
+
+    async def _accept_all(
+        self, key: KeyConfig, requests: Sequence[SendRequest], guard: tuple[str, bytes] | None
+    ) -> list[Verdict]:
+        """Accept in handfuls; when the disk fills up on the way, the rest is refused row by row."""
+        verdicts: list[Verdict] = []
+        for start in range(0, len(requests), ROWS_PER_COMMIT):
+            rows = requests[start : start + ROWS_PER_COMMIT]
+            try:
+                verdicts += await self._accept(key, rows, guard, start)
+            except IntakeRefused as refused:
+                if not start:
+                    raise
+                verdicts += [Verdict(reason=refused.reason, text=str(refused))] * (len(requests) - start)
+                break
         return verdicts
 
     def _check_room(self, key: KeyConfig, requests: Sequence[SendRequest]) -> None:
@@ -107,6 +133,8 @@ class Intake:
         if idempotency_key is None:
             yield
             return
+        if SEPARATOR in idempotency_key:
+            raise InputError("an Idempotency-Key is made of printable characters")
         running = (key.name, idempotency_key)
         if running in self._running:
             raise IntakeRefused(Reason.STILL_RUNNING, "a request with this Idempotency-Key is still running", 1)
@@ -123,25 +151,27 @@ class Intake:
         rows: list[Message | Verdict] = []
         for number, request in enumerate(requests):
             row = self._normaliser.normalise(request, key, now)
-            rows.append(self._marked(row, request, guard, offset + number))
+            refs = _refs(request, guard, offset + number)
+            if isinstance(row, Verdict):
+                row = await self._known(key, row, refs)
+            elif refs:
+                row = attrs.evolve(row, refs=refs, guard=guard)
+            rows.append(row)
             if number % SLICE == SLICE - 1:
                 await trio.lowlevel.checkpoint()
         messages = [row for row in rows if isinstance(row, Message)]
         kept = iter(await self._keep(messages, now))
         return [row if isinstance(row, Verdict) else _verdict(row, next(kept)) for row in rows]
 
-    def _marked(
-        self, row: Message | Verdict, request: SendRequest, guard: tuple[str, bytes] | None, number: int
-    ) -> Message | Verdict:
-        """Put on a message what must not be accepted twice."""
-        if isinstance(row, Verdict) or (guard is None and request.client_ref is None):
-            return row
-        refs: list[tuple[str, bytes]] = []
-        if guard is not None:
-            refs.append((f"{guard[0]}#{number}", guard[1]))
-        if request.client_ref is not None:
-            refs.append((f"ref:{request.client_ref}", _fingerprint([request])))
-        return attrs.evolve(row, refs=tuple(refs), guard=guard)
+    async def _known(self, key: KeyConfig, refusal: Verdict, refs: tuple[tuple[str, bytes], ...]) -> Verdict:
+        """Return the message a refused row was kept as before its deadline passed or a rule changed; or the refusal."""
+        if not refs:
+            return refusal
+        for message in await self._store.known(key.name, refs):
+            if message:
+                found = await self._store.messages(MessageQuery(id=message, limit=1))
+                return Verdict(message=message, replayed=True, to=found[0].to, parts=found[0].parts)
+        return refusal
 
     async def _keep(self, messages: list[Message], now: float) -> list[Kept | Duplicate | Conflict]:
         """Commit these and hand their parts on: shielded, for a commit nobody follows up would leave parts behind."""
@@ -189,6 +219,16 @@ def _verdict(message: Message, kept: Kept | Duplicate | Conflict) -> Verdict:
         text = "this client_ref was used before for another message"
         return Verdict(reason=Reason.CLIENT_REF_REUSED, field="client_ref", text=text, to=message.to)
     return Verdict(message=kept.message, replayed=isinstance(kept, Duplicate), to=message.to, parts=len(message.bounds))
+
+
+def _refs(request: SendRequest, guard: tuple[str, bytes] | None, number: int) -> tuple[tuple[str, bytes], ...]:
+    """Return what must not be accepted twice: this row of a keyed request, and the caller's own name for it."""
+    refs: list[tuple[str, bytes]] = []
+    if guard is not None:
+        refs.append((f"{guard[0]}{number}", guard[1]))
+    if request.client_ref is not None:
+        refs.append((f"ref:{request.client_ref}", _fingerprint([request])))
+    return tuple(refs)
 
 
 def _fingerprint(requests: Sequence[SendRequest]) -> bytes:

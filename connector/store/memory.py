@@ -40,7 +40,7 @@ from connector.model import (
 from connector.store import memory_reads as reads
 from connector.store.history import Settled, event_of, line, receipt_line, settled_line
 from connector.store.memory_rows import PartRow, RefRow, Rows, append_row
-from connector.store.rules import after_wish, fitting
+from connector.store.rules import after_wish, fitting, kin_of
 from connector.store.tally import Tally
 
 
@@ -229,9 +229,7 @@ class MemoryEngine:
         row = self._rows.parts.get(result.part)
         if row is None:
             return None
-        ours = row.attempt == result.attempt and (
-            row.status is not Status.SENDING or row.fence == owner.fence
-        )
+        ours = row.attempt == result.attempt and (row.status is not Status.SENDING or row.fence == owner.fence)
         new = move(row.status, event_of(result)) if ours else None
         note = settled_line(result)
         if new is None:
@@ -245,7 +243,7 @@ class MemoryEngine:
             key=answer.key if answer else None,
             carrier_message_id=answer.carrier_message_id if answer else None,
             sent_at=result.at if new is Status.SENT else row.sent_at,
-            due_at=None if isinstance(result, NotSent) else result.due_at,
+            due_at=None if isinstance(result, NotSent) or new in FINAL else result.due_at,
             tries=row.tries + (answer.burned if answer else 0),
             reason=None if isinstance(result, NotSent) else result.reason,
             finished_at=result.at if new in FINAL else None,
@@ -270,9 +268,7 @@ class MemoryEngine:
         for receipt, part in matched:
             if part is not None and receipt.event is None:
                 self._note(self._row(part), receipt_line(receipt))
-        words = [
-            (receipt, part) for receipt, part in matched if part is not None and receipt.event is not None
-        ]
+        words = [(receipt, part) for receipt, part in matched if part is not None and receipt.event is not None]
         return [change for receipt, part in words if (change := self._finish(receipt, part))]
 
     def _find(self, receipt: Receipt) -> int | None:
@@ -311,9 +307,7 @@ class MemoryEngine:
             moved.append(self._move(row, new, note, **end))
         return moved
 
-    def recover(
-        self, owner: Owner, *, limit: int, now: float, patience_s: Mapping[str, float]
-    ) -> list[Moved]:
+    def recover(self, owner: Owner, *, limit: int, now: float, patience_s: Mapping[str, float]) -> list[Moved]:
         self._now = now
         longest = max(patience_s.values(), default=0.0)
         rows = [self._row(part) for part in sorted(self._rows.parts.working.at("sending"))]
@@ -326,9 +320,12 @@ class MemoryEngine:
 
     def sweep(self, limit: int, *, before: float) -> int:
         old = sorted((row.at, *ref) for ref, row in self._rows.refs.working.rows.items() if row.at < before)
-        swept = [
-            ref for _, *ref in old if not self._is_live(self._rows.refs.working.rows[ref[0], ref[1]].message)
-        ]
+        live = {
+            (api_key, kin_of(ref))
+            for (api_key, ref), row in self._rows.refs.working.rows.items()
+            if self._is_live(row.message)
+        }
+        swept = [ref for _, *ref in old if (ref[0], kin_of(ref[1])) not in live]
         for api_key, ref in swept[:limit]:
             self._rows.refs.set((api_key, ref), None)
         return len(swept[:limit])
@@ -352,6 +349,10 @@ class MemoryEngine:
 
     def events(self, after: int, limit: int) -> list[EventBatch]:
         return reads.events(self._rows, after, limit)
+
+    def known(self, api_key: str, refs: Sequence[tuple[str, bytes]]) -> list[int | None]:
+        rows = [(self._rows.refs.committed.rows.get((api_key, ref)), fingerprint) for ref, fingerprint in refs]
+        return [row.message if row and row.fingerprint == fingerprint else None for row, fingerprint in rows]
 
     def last_id(self) -> int:
         return max(self._rows.messages.committed.rows, default=0)

@@ -18,6 +18,15 @@ _FROM_OUTSIDE = {
 }
 
 
+def kin_of(ref: str) -> str:
+    """Return what the references of one keyed request have in common: all up to the unit separator.
+
+    They are remembered and forgotten together: half a memory would take half of a replay for new.
+    """
+    head, separator, _ = ref.partition("\x1f")
+    return head + separator
+
+
 def after_wish(status: Status, due_at: float | None, event: Event) -> Status | None:
     """Return where a change from outside the carrier's word leads, or None where it may not or need not be."""
     if event not in _FROM_OUTSIDE.get(status, frozenset()) or (event is Event.DUE and due_at is None):

@@ -162,6 +162,10 @@ class SqliteEngine:
         with translated():
             return reads.messages(self._door_reader, query)
 
+    def known(self, api_key: str, refs: Sequence[tuple[str, bytes]]) -> list[int | None]:
+        with translated():
+            return reads.known(self._door_reader, api_key, refs)
+
     def events(self, after: int, limit: int) -> list[EventBatch]:
         with translated():
             return reads.events(self._door_reader, after, limit)

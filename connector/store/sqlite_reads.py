@@ -101,6 +101,17 @@ def due(db: sqlite3.Connection, limit: int, now: float) -> list[Due]:
     return [Due(part, Status(status), queue) for part, status, queue in rows]
 
 
+def known(db: sqlite3.Connection, api_key: str, refs: Sequence[tuple[str, bytes]]) -> list[int | None]:
+    """Return the message each reference stands for, or None where it is new or was used for something else."""
+    found: list[int | None] = []
+    for ref, fingerprint in refs:
+        row = db.execute(
+            "SELECT message FROM ref WHERE api_key = ? AND ref = ? AND fingerprint = ?", (api_key, ref, fingerprint)
+        ).fetchone()
+        found.append(row[0] if row else None)
+    return found
+
+
 def events(db: sqlite3.Connection, after: int, limit: int) -> list[EventBatch]:
     """Return the rows of the event log behind this cursor."""
     rows = db.execute("SELECT seq, at, status, parts FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
@@ -186,16 +197,26 @@ def ledger(db: sqlite3.Connection) -> Ledger:
 
 
 def verify(db: sqlite3.Connection) -> Verification:
-    """Recount everything and compare it with the counters; check the file itself."""
+    """Recount everything and compare it with the counters; where the file itself is damaged, only say so."""
     db.execute("BEGIN")  # one snapshot for all the counts
     try:
         kept = ledger(db)
-        problems = [f"file: {row[0]}" for row in db.execute("PRAGMA quick_check") if row[0] != "ok"]
-        problems += differences(kept, recount(db))
-        problems += _messages_against_parts(db)
+        problems = _damages(db)
+        if not problems:
+            problems = differences(kept, recount(db)) + _messages_against_parts(db)
     finally:
-        db.execute("COMMIT")
+        db.rollback()
     return Verification(ledger=kept, problems=tuple(problems))
+
+
+def _damages(db: sqlite3.Connection) -> list[str]:
+    """Return what is wrong with the file; the check itself may trip over it."""
+    try:
+        return [f"file: {row[0]}" for row in db.execute("PRAGMA quick_check").fetchall() if row[0] != "ok"]
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise
+        return [f"file: {error}"]
 
 
 def recount(db: sqlite3.Connection) -> Ledger:

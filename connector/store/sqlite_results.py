@@ -110,7 +110,7 @@ class Results:
                 answer and answer.key,
                 answer and answer.carrier_message_id,
                 result.at if new is Status.SENT else None,
-                None if isinstance(result, NotSent) else result.due_at,
+                None if isinstance(result, NotSent) or new in FINAL else result.due_at,
                 answer.burned if answer else 0,
                 None if isinstance(result, NotSent) else result.reason,
                 result.at if new in FINAL else None,
@@ -269,7 +269,8 @@ def _settle_row(result: Settled, owner: Owner) -> tuple[object, ...]:
     tail = (result.at if status in _FINAL_WORDS else None, note, result.part, result.attempt, owner.fence)
     if isinstance(result, Answer):
         sent_at = result.at if event is Event.ACKNOWLEDGED else None
-        middle = (sent_at, result.due_at, result.burned, result.reason)
+        due_at = None if status in _FINAL_WORDS else result.due_at
+        middle = (sent_at, due_at, result.burned, result.reason)
         return (status, result.key, result.carrier_message_id, *middle, *tail)
     if isinstance(result, Lost):
         return (status, None, None, None, result.due_at, 0, result.reason, *tail)

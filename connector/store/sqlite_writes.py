@@ -31,6 +31,18 @@ _CLAIM = """
     UPDATE part SET status = 'sending', attempt = ?, carrier = ?, fence = ?, due_at = NULL, history = history || ?
     WHERE id = ? AND attempt = ? AND status = 'accepted'
 """
+# kin: the references of one keyed request, which begin alike up to the unit separator (see rules.kin_of)
+_SWEPT = """
+    WITH old AS (
+        SELECT at, api_key, ref, instr(ref, char(31)) AS keyed, substr(ref, 1, instr(ref, char(31))) AS kin
+        FROM ref WHERE at < ?
+    )
+    SELECT api_key, ref FROM old WHERE NOT EXISTS (
+        SELECT 1 FROM ref JOIN part ON part.id BETWEEN ref.message << 8 AND ref.message << 8 | 255
+        WHERE ref.api_key = old.api_key AND part.finished_at IS NULL
+            AND ref.ref BETWEEN iif(keyed, kin, old.ref) AND iif(keyed, kin || ':', old.ref)
+    ) ORDER BY at, api_key, ref LIMIT ?
+"""
 _PIN = "UPDATE part SET pinned = ? WHERE id BETWEEN ? AND ? AND pinned IS NULL"
 
 
@@ -197,13 +209,11 @@ class Writes:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('probed_at', ?)", (int(now),))
 
     def sweep(self, limit: int, *, before: float) -> int:
-        """Forget references older than ``before`` whose message is not live any more; return how many."""
-        rows = self._db.execute(
-            "SELECT api_key, ref FROM ref WHERE at < ? AND NOT EXISTS (SELECT 1 FROM part WHERE part.id BETWEEN"
-            " ref.message << 8 AND ref.message << 8 | 255 AND part.finished_at IS NULL)"
-            " ORDER BY at, api_key, ref LIMIT ?",
-            (before, limit),
-        ).fetchall()
+        """Forget references older than ``before`` of which no message is live any more; return how many.
+
+        The references of one keyed request go together: half a memory would take half of a replay for new.
+        """
+        rows = self._db.execute(_SWEPT, (before, limit)).fetchall()
         self._db.executemany("DELETE FROM ref WHERE api_key = ? AND ref = ?", rows)
         return len(rows)
 

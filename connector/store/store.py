@@ -53,6 +53,7 @@ class Engine(Protocol):
     def heads(self, wanted: Sequence[Wanted], *, now: float) -> dict[int, list[Part]]: ...
     def due(self, limit: int, *, now: float) -> list[Due]: ...
     def messages(self, query: MessageQuery) -> list[MessageView]: ...
+    def known(self, api_key: str, refs: Sequence[tuple[str, bytes]]) -> list[int | None]: ...
     def events(self, after: int, limit: int) -> list[EventBatch]: ...
     def last_id(self) -> int: ...
     def ledger(self) -> Ledger: ...
@@ -87,7 +88,7 @@ class Store:
     ) -> list[Kept | Duplicate | Conflict]:
         """Keep messages with their parts; parts named in ``claims`` are claimed in the same commit.
 
-        Of a message that is a Duplicate or a Conflict nothing is written.
+        Of a Conflict nothing is written; of a Duplicate only references it has that the first one had not.
         """
         urgency = Urgency.URGENT_APPEND if urgent else Urgency.APPEND
         return await self._writer.put(
@@ -141,6 +142,10 @@ class Store:
     async def messages(self, query: MessageQuery) -> list[MessageView]:
         """Return messages with their timelines, newest first."""
         return await self._writer.read(lambda: self._engine.messages(query))
+
+    async def known(self, api_key: str, refs: Sequence[tuple[str, bytes]]) -> list[int | None]:
+        """Return the message each (reference, fingerprint) was kept as; None where it is new or differs."""
+        return await self._writer.read(lambda: self._engine.known(api_key, refs))
 
     async def events(self, after: int, limit: int) -> list[EventBatch]:
         """Return the event log behind a cursor."""

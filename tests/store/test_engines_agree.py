@@ -1,0 +1,291 @@
+"""Two engines written apart, one history: whatever is done to both, they answer alike and their books balance."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from connector.lifecycle import Event, Status
+from connector.model import (
+    Answer,
+    Claim,
+    Conflict,
+    Duplicate,
+    Inbound,
+    Kept,
+    Lost,
+    MessageQuery,
+    Move,
+    NotSent,
+    Receipt,
+    Result,
+    Wanted,
+    part_id,
+)
+from connector.store.memory import MemoryEngine
+from connector.store.sqlite import SqliteEngine
+from tests.store.world import NAMES, NUMBER, OTHER_NUMBER, PATIENCE_S, message
+
+ANSWERS = [Event.ACKNOWLEDGED, Event.DEFERRED, Event.REFUSED, Event.EXHAUSTED]
+WORDS = [Event.DELIVERED, Event.UNDELIVERED, Event.EXPIRED, Event.REJECTED, None]
+
+# few values of everything, so that they meet
+CARRIERS = st.sampled_from(["north", "south"])
+KEYS = st.sampled_from(["1", "2", "3"])
+NUMBERS = st.sampled_from([NUMBER, OTHER_NUMBER])
+PARTS = st.builds(part_id, st.integers(1, 12), st.sampled_from([0, 0, 0, 1, 2]))
+ATTEMPTS = st.integers(1, 3)
+DETAILS = st.sampled_from([None, "DELIVRD", "a|b\nc"])
+AFTER = st.none() | st.integers(1, 30)
+MARKS = st.tuples(st.sampled_from(["ref:a", "ref:b", "key:k#0"]), st.sampled_from([b"x", b"y"]))
+REFS = st.lists(MARKS, max_size=2, unique_by=lambda mark: mark[0])
+
+
+def claim_of(part: int, attempt: int) -> Claim:
+    """An attempt belongs to one carrier, whoever answers for it."""
+    return Claim(part, attempt, "north" if ((part >> 8) + attempt) % 2 else "south")
+
+
+CLAIMS = st.lists(st.builds(claim_of, PARTS, ATTEMPTS), max_size=6)
+RECEIPTS = st.tuples(
+    CARRIERS, st.lists(KEYS, max_size=2, unique=True), st.sampled_from(WORDS), NUMBERS | st.just(""), DETAILS
+)
+OUTCOMES = st.tuples(
+    st.sampled_from([*ANSWERS, *ANSWERS, "lost", "not sent"]), PARTS, ATTEMPTS, KEYS, AFTER, DETAILS
+)
+
+
+class TwoEngines(RuleBasedStateMachine):
+    """Every verb on both engines; the parts named are mostly there, sometimes not, and in any status."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.engines: list[Any] = [SqliteEngine(self.folder / "store.db"), MemoryEngine()]
+        self.now = 1_000.0
+        self.kept = 0
+        self.numbers: dict[int, str] = {}
+        self.open = False
+
+    def teardown(self) -> None:
+        for engine in self.engines:
+            engine.close()
+        shutil.rmtree(self.folder)
+
+    def same(self, work: Callable[[Any], Any]) -> Any:
+        ours, judges = [work(engine) for engine in self.engines]
+        assert ours == judges
+        return ours
+
+    def write(self, work: Callable[[Any], Any]) -> Any:
+        """Do this on both, in the transaction that is open or in one of its own."""
+        alone = not self.open
+        if alone:
+            self.begin()
+        answer = self.same(work)
+        if alone:
+            self.commit()
+        return answer
+
+    @initialize()
+    def queues_are_opened(self) -> None:
+        self.write(lambda engine: engine.queues(NAMES))
+
+    # --- transactions and lives ---
+
+    @rule()
+    def begin(self) -> None:
+        if not self.open:
+            self.same(lambda engine: engine.begin())
+            self.open = True
+
+    @rule()
+    def commit(self) -> None:
+        if self.open:
+            self.same(lambda engine: engine.commit())
+            self.open = False
+
+    @rule()
+    def roll_back(self) -> None:
+        if self.open:
+            self.same(lambda engine: engine.rollback())
+            self.open = False
+            self.kept = self.same(lambda engine: engine.last_id())
+
+    @rule()
+    def crash(self) -> None:
+        disk, memory = self.engines
+        disk.close()
+        self.engines = [SqliteEngine(disk.path), MemoryEngine.restored(memory.snapshot())]
+        self.open = False
+        self.kept = self.same(lambda engine: engine.last_id())
+
+    @rule(seconds=st.integers(0, 20))
+    def time_passes(self, seconds: int) -> None:
+        self.now += seconds
+
+    # --- verbs ---
+
+    @rule(
+        shapes=st.lists(
+            st.tuples(st.integers(1, 2), st.booleans(), NUMBERS, REFS, st.integers(1, 2)),
+            min_size=1,
+            max_size=3,
+        ),
+        fused=st.booleans(),
+    )
+    def append(self, shapes: list[Any], fused: bool) -> None:
+        messages = []
+        for parts, later, to, refs, queue in shapes:
+            self.kept += 1
+            self.numbers[self.kept] = to
+            guard = ("key:k", refs[0][1]) if refs and refs[0][0] == "key:k#0" else None
+            messages.append(
+                message(
+                    self.kept,
+                    parts,
+                    to=to,
+                    queue=queue,
+                    lane=NAMES[queue - 1].lane,
+                    refs=tuple(refs),
+                    guard=guard,
+                    send_at=self.now + 15 if later else None,
+                    created_at=self.now,
+                    deadline=self.now + 40 * queue,
+                )
+            )
+        claims = [claim_of(part.id, 1) for part in messages[0].parts()] if fused else []
+        verdicts = self.write(
+            lambda engine: engine.append(messages, claims, owner=engine.owner, now=self.now)
+        )
+        for one, verdict in zip(messages, verdicts, strict=True):
+            assert verdict == Kept(one.id) or isinstance(verdict, Duplicate | Conflict)
+
+    @rule(claims=CLAIMS)
+    def claim(self, claims: list[Claim]) -> None:
+        won = self.write(lambda engine: engine.claim(claims, owner=engine.owner, now=self.now))
+        assert len({claim.part for claim in won}) == len(won)
+
+    @rule(limit=st.integers(1, 8), queue=st.integers(1, 2))
+    def claim_the_next(self, limit: int, queue: int) -> None:
+        heads = self.same(lambda engine: engine.heads([Wanted(queue, None, limit)], now=self.now))
+        claims = [claim_of(head.id, head.attempt + 1) for head in heads[queue]]
+        was_open = self.open
+        won = self.write(lambda engine: engine.claim(claims, owner=engine.owner, now=self.now))
+        assert was_open or won == claims
+
+    @rule(outcomes=st.lists(OUTCOMES, max_size=5), receipts=st.lists(RECEIPTS, max_size=3))
+    def results(self, outcomes: list[Any], receipts: list[Any]) -> None:
+        found: list[Result] = [self._outcome(*outcome) for outcome in outcomes]
+        found += [
+            Receipt(carrier, tuple(keys), self.now, event, number, detail)
+            for carrier, keys, event, number, detail in receipts
+        ]
+        found.append(Inbound("north", self.now, NUMBER, "60300", "STOP", b"STOP", 0, 0))
+        self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now))
+
+    @rule(
+        limit=st.integers(1, 6), keys=st.lists(KEYS, min_size=6, max_size=6), event=st.sampled_from(ANSWERS)
+    )
+    def answer_the_sending(self, limit: int, keys: list[str], event: Event) -> None:
+        if self.open:
+            return
+        query = MessageQuery(status=Status.SENDING, limit=limit)
+        views = self.same(lambda engine: engine.messages(query))
+        entries = [entry for view in views for entry in view.timeline if entry.event == "claimed"]
+        found = [
+            self._outcome(event, entry.part, entry.attempt, key, None, None)
+            for entry, key in zip(entries, keys, strict=False)
+        ]
+        self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now))
+
+    def _outcome(
+        self, kind: Any, part: int, attempt: int, key: str, after: int | None, detail: str | None
+    ) -> Result:
+        carrier = claim_of(part, attempt).carrier
+        if kind == "lost":
+            return Lost(part, attempt, self.now, carrier, "link_lost", self.now + 20)
+        if kind == "not sent":
+            return NotSent(part, attempt, self.now, carrier, "no_bind")
+        due_at = None if after is None else self.now + after
+        if kind is not Event.ACKNOWLEDGED:
+            return Answer(
+                part,
+                attempt,
+                kind,
+                self.now,
+                carrier,
+                due_at=due_at,
+                burned=1,
+                reason="temporary",
+                detail=detail,
+            )
+        to = self.numbers.get(part >> 8, "")
+        return Answer(part, attempt, kind, self.now, carrier, key, key, to, due_at, detail=detail)
+
+    @rule(moves=st.lists(st.builds(Move, PARTS, st.sampled_from(list(Event)), DETAILS), max_size=5))
+    def change(self, moves: list[Move]) -> None:
+        self.write(lambda engine: engine.change(moves, now=self.now))
+
+    @rule(limit=st.integers(1, 4))
+    def what_is_due_is_moved(self, limit: int) -> None:
+        due = self.same(lambda engine: engine.due(limit, now=self.now))
+        events = {Status.SENT: Event.SILENCE, Status.IN_DOUBT: Event.SILENCE}
+        moves = [Move(item.part, events.get(item.status, Event.DUE)) for item in due]
+        was_open = self.open
+        moved = self.write(lambda engine: engine.change(moves, now=self.now))
+        assert was_open or len(moved) == len(due)
+
+    @rule(limit=st.integers(1, 4))
+    def recover(self, limit: int) -> None:
+        self.write(
+            lambda engine: engine.recover(engine.owner, limit=limit, now=self.now, patience_s=PATIENCE_S)
+        )
+
+    @rule(limit=st.integers(1, 3), age=st.integers(0, 40))
+    def sweep(self, limit: int, age: int) -> None:
+        self.write(lambda engine: engine.sweep(limit, before=self.now - age))
+
+    # --- what both must say at any time ---
+
+    @invariant()
+    def they_show_the_same(self) -> None:
+        self.same(lambda engine: engine.owner)
+        self.same(lambda engine: engine.messages(MessageQuery(limit=1_000)))
+        self.same(lambda engine: engine.heads([Wanted(1, None, 100), Wanted(2, None, 3)], now=self.now))
+        self.same(lambda engine: engine.due(100, now=self.now))
+        self.same(lambda engine: engine.events(0, 10_000))
+        self.same(lambda engine: engine.ledger())
+
+    @invariant()
+    def their_books_balance(self) -> None:
+        for engine in self.engines:
+            verification = engine.verify()
+            assert verification.ok, verification.problems
+            assert verification.ledger.imbalance == 0
+
+    @invariant()
+    def the_log_ends_where_the_parts_stand(self) -> None:
+        """Whoever follows the event log knows the status of every part."""
+        judge = self.engines[1]
+        told = {part: batch.status for batch in judge.events(0, 10_000) for part in batch.parts}
+        views = judge.messages(MessageQuery(limit=1_000))
+        stand = {entry.part: None for view in views for entry in view.timeline}
+        assert told.keys() == stand.keys()
+        for view in views:
+            ids = sorted({entry.part for entry in view.timeline})
+            assert [told[part] for part in ids] == list(view.part_statuses)
+
+
+TestTwoEngines = TwoEngines.TestCase
+TestTwoEngines.settings = settings(
+    max_examples=60,
+    stateful_step_count=50,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
