@@ -46,9 +46,7 @@ class Client:
 
     def __init__(self, url: str = DEFAULT_URL, *, key: str) -> None:
         if not (key.isascii() and key.isprintable()):
-            raise InputError(
-                "the API key holds signs that no HTTP header can carry"
-            )  # and no word of the key itself
+            raise InputError("the API key holds signs that no HTTP header can carry")  # and no word of the key itself
         self._url = url.rstrip("/")
         self._http = httpx2.AsyncClient(
             base_url=_checked(self._url),
@@ -66,9 +64,7 @@ class Client:
     ) -> None:
         await self._http.__aexit__(kind, error, trace)
 
-    async def send(
-        self, requests: Sequence[SendRequest], *, idempotency_key: str | None = None
-    ) -> list[RowVerdict]:
+    async def send(self, requests: Sequence[SendRequest], *, idempotency_key: str | None = None) -> list[RowVerdict]:
         """Hand over up to 1,000 messages; return a verdict for each, in order, when the accepted ones are on disk.
 
         Where no row at all was accepted the verdicts are returned all the same.
@@ -108,9 +104,7 @@ class Client:
         """Return the ledger and what a recount of the store found wrong."""
         return await self._ask("GET", "/v1/verify")
 
-    async def _ask(
-        self, method: str, path: str, *, allow_verdicts: bool = False, **how: Any
-    ) -> dict[str, Any]:
+    async def _ask(self, method: str, path: str, *, allow_verdicts: bool = False, **how: Any) -> dict[str, Any]:
         answer = await self._request(method, path, **how)
         body = self._body_of(answer)
         if answer.status_code >= 400 and not (allow_verdicts and "verdicts" in body):
@@ -124,18 +118,14 @@ class Client:
                 body = answer.json()
         if not isinstance(body, dict):
             status = answer.status_code if answer.status_code >= 400 else 0
-            raise ApiError(
-                status, f"what answers at {self._url} is no connector (status {answer.status_code})"
-            )
+            raise ApiError(status, f"what answers at {self._url} is no connector (status {answer.status_code})")
         return body
 
     async def _request(self, method: str, path: str, **how: Any) -> httpx2.Response:
         try:
             return await self._http.request(method, path, **how)
         except httpx2.TransportError as error:
-            raise ApiError(
-                0, f"no connector answers at {self._url}: {str(error) or type(error).__name__}"
-            ) from error
+            raise ApiError(0, f"no connector answers at {self._url}: {str(error) or type(error).__name__}") from error
 
 
 def _checked(url: str) -> httpx2.URL:
@@ -176,9 +166,7 @@ def request_body(request: SendRequest) -> dict[str, Any]:
 
 
 def _duration(seconds: float | None) -> str | None:
-    return (
-        None if seconds is None else f"{Decimal(repr(float(seconds))):f}s"
-    )  # every digit, and never an exponent
+    return None if seconds is None else f"{Decimal(repr(float(seconds))):f}s"  # every digit, and never an exponent
 
 
 def _moment(at: float | None) -> str | None:

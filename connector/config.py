@@ -42,9 +42,7 @@ def _address(_instance: object, _field: object, value: str) -> None:
 
 
 def _country(_instance: object, _field: object, value: str | None) -> None:
-    if value is not None and not (
-        len(value) == 2 and value.isascii() and value.isalpha() and value.isupper()
-    ):
+    if value is not None and not (len(value) == 2 and value.isascii() and value.isalpha() and value.isupper()):
         raise ValueError(f'must be an ISO 3166 code of two capitals such as "GB", not {shown(value)}')
 
 
@@ -386,14 +384,10 @@ def effective(config: Config) -> str:
     return as_toml(config)
 
 
-def _named_routes(
-    routes: tuple[RouteConfig, ...], carriers: tuple[CarrierConfig, ...]
-) -> tuple[RouteConfig, ...]:
+def _named_routes(routes: tuple[RouteConfig, ...], carriers: tuple[CarrierConfig, ...]) -> tuple[RouteConfig, ...]:
     if not routes:
         return (RouteConfig(name="default", carriers=tuple(carrier.name for carrier in carriers)),)
-    return tuple(
-        attrs.evolve(route, name=route.name or f"route-{number}") for number, route in enumerate(routes, 1)
-    )
+    return tuple(attrs.evolve(route, name=route.name or f"route-{number}") for number, route in enumerate(routes, 1))
 
 
 def _repeated(names: Iterable[str], what: str) -> Problems:

@@ -106,9 +106,7 @@ def _without_accents(name: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
 
 
-_FIELDS: Final = {
-    _squash(name): field for field, names in ALIASES.items() for name in (field, *names.split(","))
-}
+_FIELDS: Final = {_squash(name): field for field, names in ALIASES.items() for name in (field, *names.split(","))}
 
 # --- values ---------------------------------------------------------------------------------------------------------
 
@@ -158,9 +156,7 @@ def _time(cell: str) -> float | None:
     except ValueError:
         raise _Wrong(Reason.TIME_INVALID, "a time is written like 2026-03-01T18:30:00+01:00") from None
     if time.tzinfo is None:
-        raise _Wrong(
-            Reason.TIME_INVALID, "the time lacks its offset from UTC, as in 2026-03-01T18:30:00+01:00"
-        )
+        raise _Wrong(Reason.TIME_INVALID, "the time lacks its offset from UTC, as in 2026-03-01T18:30:00+01:00")
     return time.timestamp()
 
 
@@ -231,14 +227,10 @@ def _columns(header: Sequence[str]) -> tuple[_Column, ...]:
             continue
         if name in found:
             first = header[found[name]].strip(BLANKS)
-            raise InputError(
-                f'columns "{first}" and "{title.strip(BLANKS)}" both hold {name}: rename or remove one'
-            )
+            raise InputError(f'columns "{first}" and "{title.strip(BLANKS)}" both hold {name}: rename or remove one')
         found[name] = index
     if "to" not in found:
-        raise InputError(
-            f"no column holds the phone number: name one of them {NUMBER_NAMES} in the first line"
-        )
+        raise InputError(f"no column holds the phone number: name one of them {NUMBER_NAMES} in the first line")
     return tuple(_column(index, name) for name, index in found.items())
 
 
@@ -295,9 +287,7 @@ class ContactList:
         sign = NOT_TEXT.search(value)
         if sign is None:
             return None
-        return (
-            f"the value is not {self.encoding} text" if sign[0] > "\0" else "the value holds a NUL character"
-        )
+        return f"the value is not {self.encoding} text" if sign[0] > "\0" else "the value holds a NUL character"
 
     def _name_of(self, index: int) -> str | None:
         return next((column.name for column in self._plan if column.index == index), None)

@@ -55,9 +55,7 @@ def _of_ledger(ledger: Ledger, statuses: Mapping[str, int]) -> Iterator[Metric]:
     by_status = [((status,), float(n)) for status, n in sorted({**statuses, **ledger.messages}.items())]
     yield _gauge("messages", "Messages by status.", by_status, ("status",))
     yield _gauge("receipts_parked", "Receipts that match no attempt yet.", [((), ledger.parked)])
-    yield _gauge(
-        "ledger_imbalance", "Messages unaccounted for: anything but 0 is a defect.", [((), ledger.imbalance)]
-    )
+    yield _gauge("ledger_imbalance", "Messages unaccounted for: anything but 0 is a defect.", [((), ledger.imbalance)])
 
 
 def _of_pipeline(statistics: Statistics, statuses: Mapping[str, int]) -> Iterator[Metric]:
@@ -69,9 +67,7 @@ def _of_pipeline(statistics: Statistics, statuses: Mapping[str, int]) -> Iterato
     yield _counter("parts", "Parts by the status they came to, since the start.", parts, ("status",))
     store = statistics.store
     yield _counter("store_commits", "Transactions committed.", [((), store.commits)])
-    yield _gauge(
-        "store_last_commit_seconds", "Duration of the newest transaction.", [((), store.last_commit_s)]
-    )
+    yield _gauge("store_last_commit_seconds", "Duration of the newest transaction.", [((), store.last_commit_s)])
     yield _gauge("store_waiting", "Pieces of work that wait for the writer.", [((), store.waiting)])
     yield _gauge("draining", "1 while the connector is about to stop.", [((), float(statistics.draining))])
 

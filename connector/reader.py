@@ -30,9 +30,7 @@ class Reader:
         except BadFilter as error:
             raise InputError(str(error)) from None
         with translated():
-            return [
-                _plain(show_message(view, events=False)) for view in sqlite_reads.messages(self._db, query)
-            ]
+            return [_plain(show_message(view, events=False)) for view in sqlite_reads.messages(self._db, query)]
 
     def message(self, message_id: str) -> dict[str, Any]:
         """Return one message with its timeline.  Raises InputError if there is none."""

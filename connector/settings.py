@@ -299,10 +299,7 @@ class _Reader:
         if not isinstance(raw, dict):
             return self.problem(path, f"must be a table, not {shown(raw)}")
         known = metadata.get("named", {})
-        read = {
-            name: self.value(hint, item, (*path, name), metadata, known.get(name))
-            for name, item in raw.items()
-        }
+        read = {name: self.value(hint, item, (*path, name), metadata, known.get(name)) for name, item in raw.items()}
         return {**known, **{name: value for name, value in read.items() if value is not BROKEN}}
 
     def table(self, cls: Any, raw: Any, path: KeyPath, base: object) -> Any:

@@ -82,9 +82,7 @@ async def _show_store_error(request: Request, error: Exception) -> Response:
 
 async def _show_mistake(request: Request, error: Exception) -> Response:
     """Answer for what should not happen; Starlette raises it again, and the server logs it whole."""
-    return Problem(
-        500, "this is our mistake; the log of the connector says more", reason="our_mistake"
-    ).response()
+    return Problem(500, "this is our mistake; the log of the connector says more", reason="our_mistake").response()
 
 
 _NEVER_WAITS = frozenset({"/health", "/ready", "/metrics"})
@@ -133,9 +131,7 @@ async def run(
 ) -> None:
     """Serve until ``shutdown`` returns or the scope is cancelled; answers under way have a few seconds to end."""
     settings = Hypercorn()
-    settings.bind = [
-        f"fd://{os.dup(listener.fileno())}"
-    ]  # Hypercorn closes what it is given; ours stays ours
+    settings.bind = [f"fd://{os.dup(listener.fileno())}"]  # Hypercorn closes what it is given; ours stays ours
     settings.accesslog = None
     settings.errorlog = server_log
     settings.h11_max_incomplete_size = MAX_HEADER_BYTES

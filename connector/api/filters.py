@@ -21,9 +21,7 @@ class BadFilter(Exception):
         self.field = field
 
 
-def message_query(
-    given: Mapping[str, str], api_key: str | None, *, country: str | None = None
-) -> MessageQuery:
+def message_query(given: Mapping[str, str], api_key: str | None, *, country: str | None = None) -> MessageQuery:
     """Return the query these filters make; ``api_key`` None sees the messages of all keys.
 
     ``country``: ISO 3166 code that a national spelling of ``to`` is read by.  Raises BadFilter.

@@ -86,9 +86,7 @@ class Routes:
         except BadBody as error:
             raise Problem(400, str(error), reason=Reason.BAD_REQUEST) from None
         if isinstance(rows, list) and len(rows) > MAX_ROWS:
-            raise Problem(
-                413, f"{len(rows)} messages in one request, the limit is {MAX_ROWS}", reason="too_many_rows"
-            )
+            raise Problem(413, f"{len(rows)} messages in one request, the limit is {MAX_ROWS}", reason="too_many_rows")
         if isinstance(rows, list) and not rows:
             raise Problem(400, "the list holds no message", reason=Reason.BAD_REQUEST)
         return rows
@@ -121,9 +119,7 @@ class Routes:
             verdicts = iter(await self._door.intake.accept(key, requests, idempotency_key=idempotency_key))
         except IntakeRefused as refused:
             status = _REFUSED_STATUS[Reason(refused.reason)]
-            raise Problem(
-                status, str(refused), reason=refused.reason, retry_after_s=refused.retry_after_s
-            ) from None
+            raise Problem(status, str(refused), reason=refused.reason, retry_after_s=refused.retry_after_s) from None
         except KeyReused as reused:
             raise Problem(422, str(reused), reason=Reason.KEY_REUSED, field="Idempotency-Key") from None
         return [next(verdicts) if isinstance(row, SendRequest) else row for row in rows]
