@@ -208,7 +208,8 @@ class ThreadWriter:
                     return
         except BaseException as failure:  # noqa: BLE001 - the edge of a thread: nobody above would hear of it
             for ticket in tickets:
-                ticket.result = ticket.result or outcome.Error(failure)
+                # an error of its own for each waiter: one shared by many would gather all their tracebacks
+                ticket.result = ticket.result or outcome.Error(StoreBroken(f"the store failed: {failure}"))
             token.run_sync_soon(self._fall, failure, tickets)
 
     def _fall(self, failure: BaseException, tickets: list[_Ticket]) -> None:
