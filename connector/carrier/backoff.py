@@ -8,6 +8,9 @@ import attrs
 STEADY_S = 60.0
 """A bind that lasted so long starts counting from the first pause again."""
 
+MAX_TRIES = 32
+"""Counted no further: every pause is at its longest, and 2 to the power of a weekend's tries fits no float."""
+
 
 class Ended(StrEnum):
     """Why a link is no more."""
@@ -39,11 +42,11 @@ class Backoff:
     tries: int = 0
     """Tries since the last steady bind."""
 
-    def after(self, ended: Ended, lasted_s: float, random: random.Random) -> float:
-        """Return the pause before the next try, given why and after how long a bind ended."""
-        if lasted_s >= STEADY_S:
+    def after(self, ended: Ended, bound_s: float, random: random.Random) -> float:
+        """Return the pause before the next try, given why a bind ended and how long it had been up."""
+        if bound_s >= STEADY_S:
             self.tries = 0
-        self.tries += 1
+        self.tries = min(self.tries + 1, MAX_TRIES)
         if ended is Ended.NETWORK:
             ceiling = min(self.max_s, self.min_s * 2 ** (self.tries - 1))
             return random.uniform(min(0.1, self.min_s), ceiling)

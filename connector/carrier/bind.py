@@ -9,8 +9,8 @@ import attrs
 import trio
 
 from connector.carrier.backoff import Backoff, Ended
-from connector.carrier.link import Connect
-from connector.carrier.serving import Inbox, Serving, Terms, plain
+from connector.carrier.link import Connect, plain
+from connector.carrier.serving import Inbox, Serving, Terms
 from connector.carrier.translate import Translator
 from connector.config import BindConfig
 from connector.model import Part
@@ -76,7 +76,8 @@ class Bind:
         self._serving: Serving | None = None
         self._gone = trio.Event()
         self._draining = trio.Event()
-        self._bound_at = 0.0
+        self._bound_at: float | None = None
+        """When the present link was bound."""
         self._attempts = 0
         self._reason = "not started"
         self.state = BindState.DOWN
@@ -102,6 +103,7 @@ class Bind:
     def statistics(self) -> BindStatistics:
         """Return the numbers of this moment."""
         serving, bound = self._serving, self.state is BindState.BOUND
+        since = self._bound_at
         return BindStatistics(
             name=self.name,
             state=self.state,
@@ -111,7 +113,7 @@ class Bind:
             unanswered=serving.unanswered if serving else 0,
             response_time_s=serving.response_time_s if serving else 0.0,
             attempts=self._attempts,
-            bound_for_s=self._clock() - self._bound_at if bound else 0.0,
+            bound_for_s=self._clock() - since if bound and since is not None else 0.0,
             reason="" if bound else self._reason,
         )
 
@@ -133,11 +135,11 @@ class Bind:
         """Keep the bind up until cancelled or drained."""
         task_status.started()
         while not self._draining.is_set():
-            began = self._clock()
             ended, reason = await self._once()
             if self._draining.is_set():
                 break
-            pause = self._backoff.after(ended, self._clock() - began, self._random)
+            bound_s = 0.0 if self._bound_at is None else self._clock() - self._bound_at
+            pause = self._backoff.after(ended, bound_s, self._random)
             self._tell(reason, pause)
             with trio.move_on_after(pause):
                 await self._draining.wait()
@@ -159,6 +161,7 @@ class Bind:
         """Connect, bind and serve one link; return why it ended."""
         config = self._config
         self.state = BindState.CONNECTING
+        self._bound_at = None
         self._attempts += 1
         try:
             with trio.fail_after(config.connect_timeout_s):
@@ -176,6 +179,8 @@ class Bind:
         self._gone = trio.Event()
         try:
             async with stream:
+                if self._draining.is_set():
+                    return Ended.UNBOUND, "drained"
                 return await serving.run()
         finally:
             self._serving = None

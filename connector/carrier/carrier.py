@@ -82,11 +82,17 @@ class Carrier:
 
     # --- credit ---
 
-    def credit(self, now: float) -> int:
-        """Return how many parts may be claimed for this carrier now."""
+    def credit(self, now: float, keep_free: float = 0.0) -> int:
+        """Return how many parts may be claimed for this carrier now, by who must leave a share of all windows free.
+
+        The share is of places only, rounded down: of what the pace allows nothing is held back, or at a low rate
+        nothing at all would be left.
+        """
         if self._draining:
             return 0
         places = sum(bind.free for bind in self.binds) - self._reserved
+        if keep_free:
+            places -= int(keep_free * sum(bind.window_size for bind in self.binds))
         allowed = self._throttle.available(now)
         return max(0, places if allowed is None else min(places, allowed))
 
@@ -95,10 +101,6 @@ class Carrier:
         if self._draining or sum(bind.free for bind in self.binds) <= self._reserved:
             return None
         return self._throttle.next_at(now)
-
-    def keep_free(self, share: float) -> int:
-        """Return how many places a share of all its windows is, rounded down."""
-        return int(share * sum(bind.window_size for bind in self.binds))
 
     def reserve(self, count: int, now: float) -> None:
         """Take credit for parts about to be claimed."""

@@ -1,7 +1,6 @@
 """One link of a bind, from the first octet to the last: a task that reads, one that writes, one that keeps time."""
 
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -9,6 +8,7 @@ import attrs
 import trio
 
 from connector.carrier.backoff import Ended
+from connector.carrier.link import plain
 from connector.carrier.translate import Translator, outcome_for
 from connector.config import BindConfig
 from connector.errors import EncodeError
@@ -48,6 +48,8 @@ log = logging.getLogger("carrierline.bind")
 READ_BYTES = 262_144
 """One read takes whole windows of answers and receipts."""
 LONGEST_NAP_S = 1.0
+LONGEST_WRITE_S = 30.0
+"""A carrier that takes no octets for so long does not read any more, whatever it still says itself."""
 LAST_WORDS_S = 1.0
 SMOOTHING = 0.01
 """Weight of one answer in the response time: a window or two of answers make the figure."""
@@ -136,6 +138,10 @@ class Serving:
         self._wake = trio.Event()
         self._quiet = trio.Event()
         self._end: tuple[Ended, str] | None = None
+        self._leaving: tuple[Ended, str] | None = None
+        """Why the link ends as soon as the answers due are here."""
+        self._unbinding = False
+        self._writing_since: float | None = None
         self._nursery: trio.Nursery | None = None
         self.response_time_s = 0.0
 
@@ -144,7 +150,9 @@ class Serving:
     @property
     def free(self) -> int:
         """Places that parts may be submitted for now."""
-        return self._session.window.free - len(self._queue) if self._end is None else 0
+        if self._end is not None or self._leaving is not None:
+            return 0
+        return self._session.window.free - len(self._queue)
 
     @property
     def window_used(self) -> int:
@@ -175,12 +183,16 @@ class Serving:
     async def settled(self) -> None:
         """Wait until nothing is under way any more."""
         while self._queue or self._session.window.used or self._unanswered or self._to_write:
-            self._quiet = trio.Event()
+            if self._quiet.is_set():
+                self._quiet = trio.Event()
             await self._quiet.wait()
 
     def unbind(self) -> None:
-        """Take leave; `run` returns when the carrier has answered or its time is over."""
-        if self._session.state in tables.BOUND_STATES:
+        """Take leave; `run` returns when the carrier has answered or its time is over, at once if nothing is bound."""
+        if self._session.state not in tables.BOUND_STATES:
+            self._finish(Ended.UNBOUND, "unbound")
+        elif not self._unbinding:
+            self._unbinding = True
             self._to_write.append(self._session.request(Unbind(), self._terms.clock()))
             self._wake.set()
 
@@ -215,10 +227,14 @@ class Serving:
         assert self._end is not None
         return self._end
 
+    def _over(self, ended: Ended, reason: str) -> None:
+        """Note why the link is over: the first reason counts, and the one it was leaving for before any."""
+        self._end = self._end or self._leaving or (ended, reason)
+
     def _finish(self, ended: Ended, reason: str) -> None:
-        self._end = self._end or (ended, reason)
-        assert self._nursery is not None
-        self._nursery.cancel_scope.cancel()
+        self._over(ended, reason)
+        if self._nursery is not None:
+            self._nursery.cancel_scope.cancel()
 
     # --- reading ---
 
@@ -244,6 +260,8 @@ class Serving:
             self._to_write.insert(0, octets)
             self._wake.set()
         self._quiet.set()
+        if self._leaving is not None and not self._session.window.used:
+            self.unbind()
         if self._end is not None:
             await self._last_words()
             self._finish(*self._end)
@@ -279,7 +297,12 @@ class Serving:
         if outcome is Outcome.SLOW_DOWN:
             self._terms.slow_down()
         elif outcome is Outcome.BIND_SICK:
-            self._end = Ended.REFUSED, f"the carrier answered {status_name(command_status)} to a submit_sm"
+            self._leave(Ended.REFUSED, f"the carrier answered {status_name(command_status)} to a submit_sm")
+
+    def _leave(self, ended: Ended, reason: str) -> None:
+        """Submit nothing more; what is in flight is still answered, and not in doubt, before the link ends."""
+        self._leaving = self._leaving or (ended, reason)
+        self._wake.set()
 
     def _on_unanswered(self, event: Unanswered, batch: Batch, now: float) -> None:
         if isinstance(event.token, Part):
@@ -307,18 +330,18 @@ class Serving:
         config = self._terms.config
         if event.command_status in _CREDENTIALS:
             reason = f"{config.host}:{config.port} refused system_id {config.system_id} or its password ({status})"
-            self._end = Ended.CREDENTIALS, reason
+            self._over(Ended.CREDENTIALS, reason)
         else:
-            self._end = Ended.REFUSED, f"{config.host}:{config.port} refused the bind ({status})"
+            self._over(Ended.REFUSED, f"{config.host}:{config.port} refused the bind ({status})")
 
     def _on_unbind(self, event: UnbindReceived, batch: Batch, now: float) -> None:
-        self._end = Ended.UNBOUND, "the carrier said unbind"
+        self._over(Ended.UNBOUND, "the carrier said unbind")
 
     def _on_unbound(self, event: Unbound, batch: Batch, now: float) -> None:
-        self._end = Ended.UNBOUND, "unbound"
+        self._over(Ended.UNBOUND, "unbound")
 
     def _on_dead(self, event: LinkDead, batch: Batch, now: float) -> None:
-        self._end = Ended.NETWORK, event.reason
+        self._over(Ended.NETWORK, event.reason)
 
     def _on_strange(self, event: Event, batch: Batch, now: float) -> None:
         text = event.text if isinstance(event, Strange) else type(event).__name__
@@ -333,18 +356,31 @@ class Serving:
             self._wake = trio.Event()
             octets = self._gather()
             if octets:
+                self._writing_since = self._terms.clock()
                 try:
                     await self._stream.send_all(octets)
                 except _BROKEN as error:
                     self._finish(Ended.NETWORK, f"the link broke: {plain(error)}")
                     return
+                self._writing_since = None
                 self._quiet.set()
 
     def _gather(self) -> bytes:
+        if self._end is not None:
+            return b""  # whoever ended it has the last word
         owed, self._to_write = self._to_write, []
-        if self._queue and self._session.state in tables.BOUND_STATES:
+        if self._leaving is not None:
+            self._give_back(Reason.BIND_SICK)
+        elif self._queue and self._session.state in tables.BOUND_STATES and not self._unbinding:
             owed.append(self._submit())
         return b"".join(owed)
+
+    def _give_back(self, reason: Reason) -> None:
+        parts, self._queue = self._queue, []
+        batch = Batch(self.respond)
+        for part in parts:
+            self._not_sent(part, reason, batch, self._terms.clock())
+        self._deliver(batch)
 
     def _submit(self) -> bytes:
         """Return the octets of the parts that wait here, after a last look at their deadlines."""
@@ -390,6 +426,8 @@ class Serving:
             nap = LONGEST_NAP_S if due_at is None else due_at - clock()
             await trio.sleep(min(LONGEST_NAP_S, max(0.01, nap)))
             now = clock()
+            if self._writing_since is not None and now - self._writing_since >= LONGEST_WRITE_S:
+                self._finish(Ended.NETWORK, f"the carrier has taken no octets for {LONGEST_WRITE_S:g} s")
             await self._handle(session.tick(now), now)
 
 
@@ -405,14 +443,3 @@ _HANDLERS: Mapping[type, Callable[[Serving, Any, Batch, float], None]] = {
     Notified: Serving._on_strange,
     Strange: Serving._on_strange,
 }
-
-
-def plain(error: BaseException) -> str:
-    """Return the words of an error, of the innermost one where it is wrapped in others."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error.__cause__, OSError | ExceptionGroup):
-        return plain(error.__cause__)
-    if isinstance(error, OSError) and error.errno and error.errno > 0:
-        return os.strerror(error.errno)  # trio writes the address in front of it, which our sentence has already
-    return str(error) or type(error).__name__

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import attrs
+
 from connector.config import CarrierConfig
 from connector.errors import EncodeError
 from connector.smpp.alphabet import Alphabet
@@ -12,6 +14,8 @@ _ALPHABETS = {
     "latin1": (Alphabet.LATIN1, Alphabet.UCS2),
     "ascii": (Alphabet.ASCII, Alphabet.UCS2),
 }
+_TWO_SEPTETS_OR_NONE = frozenset("[]{}\\^~|`")
+"""What is one octet in ASCII, and in the GSM alphabet an escape sequence or nothing."""
 # The room a header leaves: whoever needs the most decides, so that every carrier of the rule can take the parts.
 _NEEDIEST = (Concatenation.UDH16, Concatenation.UDH8, Concatenation.SAR, Concatenation.PAYLOAD)
 
@@ -33,10 +37,15 @@ class Cutter:
 
     def __init__(self, carriers: Sequence[CarrierConfig]) -> None:
         self._profile = profile_of(carriers)
+        alphabets = {carrier.dialect.default_alphabet for carrier in carriers}
+        self._differ = "gsm" in alphabets and len(alphabets) > 1
+        self._wide = attrs.evolve(self._profile, alphabets=(Alphabet.UCS2,))
 
     def cut(self, text: str) -> Cut | str:
         """Return the text's alphabet and parts, or what is wrong with it."""
+        # in no alphabet but UCS-2 do these take the same room with all of the carriers
+        wide = self._differ and not _TWO_SEPTETS_OR_NONE.isdisjoint(text)
         try:
-            return cut(text, self._profile)
+            return cut(text, self._wide if wide else self._profile)
         except EncodeError as error:
             return error.problem
