@@ -112,11 +112,7 @@ class Carrier:
 
     def _speaks(self, interface_version: int) -> bool:
         """Say whether a version may bind: below 0x34 all is 3.3, and what lies between 3.4 and 5.0 is 3.4."""
-        known = [
-            name
-            for name, number in VERSION_NUMBERS.items()
-            if number <= max(interface_version, tables.SMPP_33)
-        ]
+        known = [name for name, number in VERSION_NUMBERS.items() if number <= max(interface_version, tables.SMPP_33)]
         return known[-1] in self.scenario.carrier.versions
 
     def _bind_response(self, pdu: BindRequest) -> Pdu:

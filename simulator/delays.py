@@ -41,9 +41,7 @@ def _lognormal(delay: Delay, draw: Callable[[int], float]) -> Sampler:
 
 
 def _mix(delay: Delay, seed: int, purpose: str) -> Sampler:
-    members = {
-        str(number): sampler(member, seed, f"{purpose}/{number}") for number, member in enumerate(delay.of)
-    }
+    members = {str(number): sampler(member, seed, f"{purpose}/{number}") for number, member in enumerate(delay.of)}
     weights = {str(number): member.weight for number, member in enumerate(delay.of)}
     pick = choice(weights, stream(seed, f"{purpose}/which"))
     return lambda ordinal: members[pick(ordinal)](ordinal)

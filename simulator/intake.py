@@ -58,9 +58,7 @@ def refusal(pdu: Pdu, command_status: int) -> Pdu:
 class Intake:
     """Takes messages for all binds of the carrier."""
 
-    def __init__(
-        self, scenario: Scenario, ledger: Ledger, counts: Counts, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, scenario: Scenario, ledger: Ledger, counts: Counts, clock: Callable[[], float]) -> None:
         limits = scenario.limits
         self._ledger = ledger
         self._counts = counts
@@ -97,9 +95,7 @@ class Intake:
             self._refuse(peer, [pdu], pdu.fault)
         return [pdu for pdu in pdus if not (pdu.oddities and pdu.fault)]
 
-    def _first(
-        self, peer: Submitter, pdus: Sequence[Submit], count: int, command_status: int
-    ) -> Sequence[Submit]:
+    def _first(self, peer: Submitter, pdus: Sequence[Submit], count: int, command_status: int) -> Sequence[Submit]:
         if len(pdus) > count:
             self._refuse(peer, pdus[count:], command_status)
         return pdus[:count]
@@ -129,9 +125,7 @@ class Intake:
         answered_at = self._answer(peer, responses, first, now)
         self._note(peer, pdus, responses, answered_at, first, now)
 
-    def _answer(
-        self, peer: Submitter, responses: Sequence[Pdu], first: int, now: float
-    ) -> Sequence[float] | None:
+    def _answer(self, peer: Submitter, responses: Sequence[Pdu], first: int, now: float) -> Sequence[float] | None:
         """Answer now, or at the times returned; what is never answered keeps its place in the window."""
         if self._at_once:
             peer.answer(responses)

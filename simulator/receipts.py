@@ -124,9 +124,7 @@ class Writer:
         self._spell: Speller | None = speller(rules.id) if rules.id is not None and rules.id != form else None
         self._tlvs = rules.tlv
         self._states = {word: tlv("message_state", row.message_state) for word, row in STATES.items()}
-        self._errors = {
-            word: tlv("network_error_code", bytes((GSM_ERROR, 0, row.err))) for word, row in STATES.items()
-        }
+        self._errors = {word: tlv("network_error_code", bytes((GSM_ERROR, 0, row.err))) for word, row in STATES.items()}
         self._id_tag = tables.TLV_BY_NAME["receipted_message_id"].tag
 
     def pdu(self, delivery: Delivery, done_at: float, interface_version: int) -> DeliverSm:

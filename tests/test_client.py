@@ -115,9 +115,7 @@ async def test_everything_of_a_request_goes_over_as_the_door_reads_it(client: Cl
 def test_what_is_not_set_is_not_sent() -> None:
     assert request_body(HELLO) == {"to": NUMBER, "text": "Hello"}
     assert request_body(attrs.evolve(HELLO, receipt=False))["receipt"] is False
-    assert (
-        request_body(attrs.evolve(HELLO, deadline=1_770_000_000.0))["deadline"] == "2026-02-02T02:40:00+00:00"
-    )
+    assert request_body(attrs.evolve(HELLO, deadline=1_770_000_000.0))["deadline"] == "2026-02-02T02:40:00+00:00"
 
 
 @pytest.mark.parametrize("seconds", [0.001, 0.00004, 90.0, 1_234_567.5, 86_400.0])

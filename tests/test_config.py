@@ -106,9 +106,7 @@ WRONG = [
     ),
     (
         KEY + CARRIER.replace('"s"', '"sixteen_letters_"'),
-        [
-            'c.toml:8: carrier[0].bind[0].system_id: must be at most 15 ASCII characters, not "sixteen_letters_"'
-        ],
+        ['c.toml:8: carrier[0].bind[0].system_id: must be at most 15 ASCII characters, not "sixteen_letters_"'],
     ),
     (KEY + CARRIER + CARRIER, ['c.toml:10: carrier[1].name: "n" is the name of another carrier']),
     (CARRIER + KEY + KEY, ['c.toml:10: api.key[1].name: "k" is the name of another key']),
@@ -129,9 +127,7 @@ WRONG = [
     ),
     (
         '[api]\nlisten = "0.0.0.0:80"\n' + KEY + CARRIER,
-        [
-            "c.toml:2: api.listen: 0.0.0.0:80 is reached from other machines: set allow_plaintext = true if meant"
-        ],
+        ["c.toml:2: api.listen: 0.0.0.0:80 is reached from other machines: set allow_plaintext = true if meant"],
     ),
     (
         '[api]\nlisten = "8080"\n' + KEY + CARRIER,
@@ -172,9 +168,7 @@ def test_loopback_addresses_need_no_permission(listen: str) -> None:
 
 
 def test_plaintext_to_the_world_needs_a_word() -> None:
-    assert (
-        read('[api]\nlisten = "0.0.0.0:80"\nallow_plaintext = true\n' + KEY + CARRIER).api.host == "0.0.0.0"
-    )
+    assert read('[api]\nlisten = "0.0.0.0:80"\nallow_plaintext = true\n' + KEY + CARRIER).api.host == "0.0.0.0"
 
 
 # --- secrets ----------------------------------------------------------------------------------------------------------
@@ -189,13 +183,9 @@ def test_secrets_come_from_the_environment() -> None:
 @pytest.mark.parametrize("environ", [{}, {"NORTH_PASSWORD": "", "CARRIERLINE_KEY_SHOP": ""}])
 def test_a_variable_that_is_missing_or_empty_is_named(environ: dict[str, str]) -> None:
     config = read(EXAMPLE)
-    with pytest.raises(
-        ConfigError, match=r'api\.key "shop": environment variable CARRIERLINE_KEY_SHOP is not set'
-    ):
+    with pytest.raises(ConfigError, match=r'api\.key "shop": environment variable CARRIERLINE_KEY_SHOP is not set'):
         config.api.key[0].read_secret(environ)
-    with pytest.raises(
-        ConfigError, match=r"acme@smpp\.north\.example:2775: environment variable NORTH_PASSWORD"
-    ):
+    with pytest.raises(ConfigError, match=r"acme@smpp\.north\.example:2775: environment variable NORTH_PASSWORD"):
         config.carrier[0].bind[0].read_password(environ)
 
 
@@ -203,9 +193,7 @@ def test_a_variable_that_is_missing_or_empty_is_named(environ: dict[str, str]) -
     ("content", "password"),
     [(b"pw", "pw"), (b"pw\n", "pw"), (b"pw\r\n", "pw"), (b"pw\n\n", "pw\n"), (b" pw ", " pw ")],
 )
-def test_one_closing_newline_of_a_secret_file_is_not_part_of_it(
-    tmp_path: Path, content: bytes, password: str
-) -> None:
+def test_one_closing_newline_of_a_secret_file_is_not_part_of_it(tmp_path: Path, content: bytes, password: str) -> None:
     (tmp_path / "pw").write_bytes(content)
     bind = read(KEY + CARRIER + f'password_file = "{tmp_path / "pw"}"\n').carrier[0].bind[0]
     assert bind.read_password({}) == password

@@ -197,9 +197,7 @@ def test_a_country_is_left_as_it_is_unless_it_is_a_code(cell: str, country: str)
 
 
 @pytest.mark.parametrize("column", ["send_at", "deadline"])
-@pytest.mark.parametrize(
-    "cell", ["2026-03-01T18:30:00", "2026-03-01", "1772386200", "tomorrow", "1.3.2026 18:30"]
-)
+@pytest.mark.parametrize("cell", ["2026-03-01T18:30:00", "2026-03-01", "1772386200", "tomorrow", "1.3.2026 18:30"])
 def test_a_time_without_an_offset_is_not_guessed_at(column: str, cell: str) -> None:
     found = problem(f"phone,{column}", f"{A},{cell}")
     assert (found.line, found.field, found.reason) == (2, column, "time_invalid")
@@ -285,9 +283,7 @@ def test_an_octet_that_windows_1252_leaves_undefined_costs_its_record() -> None:
 
 
 def test_an_octet_that_breaks_the_encoding_told_costs_its_record() -> None:
-    first, second = read(
-        None, b"phone,text\n" + A.encode() + b",\xff\n" + B.encode() + b",ok\n", encoding="utf-8"
-    )
+    first, second = read(None, b"phone,text\n" + A.encode() + b",\xff\n" + B.encode() + b",ok\n", encoding="utf-8")
     assert isinstance(first, Unreadable)
     assert isinstance(second, Row)
 

@@ -28,10 +28,7 @@ TABLES = st.lists(st.lists(VALUES, min_size=1, max_size=5), max_size=8)
 def read(text: str, delimiter: str = ",") -> list[tuple[int, list[str] | None]]:
     """Return (line, values or None if broken) of all records."""
     lines = Lines(io.StringIO(text, newline=""))
-    return [
-        (line.number, None if isinstance(values, Broken) else values)
-        for line, values in records(lines, delimiter)
-    ]
+    return [(line.number, None if isinstance(values, Broken) else values) for line, values in records(lines, delimiter)]
 
 
 def titles(text: str, *known: str, delimiter: str | None = None) -> tuple[tuple[str, ...], str, int]:

@@ -32,9 +32,7 @@ NAMES = {
     "carrierline_throttled_total",
 }
 LABELS = {"status", "lane", "verdict", "carrier", "bind"}
-LEDGER = Ledger(
-    accepted=5, messages={"sent": 2, "delivered": 3}, parts_accepted=5, parts={"sent": 5}, parked=4
-)
+LEDGER = Ledger(accepted=5, messages={"sent": 2, "delivered": 3}, parts_accepted=5, parts={"sent": 5}, parked=4)
 
 Sample = tuple[str, dict[str, str], float]
 
@@ -58,14 +56,10 @@ async def test_names_and_labels_are_a_fixed_set(door: World) -> None:
 
 
 async def test_no_label_holds_what_callers_make_up(door: World) -> None:
-    before = {
-        (name, *labels.values()) for name, labels, _ in samples(render(door.connector.statistics(), LEDGER))
-    }
+    before = {(name, *labels.values()) for name, labels, _ in samples(render(door.connector.statistics(), LEDGER))}
     for number in range(20):
         await door.post({"to": NUMBER, "text": "x", "lane": f"lane-{number}", "client_ref": str(number)})
-    after = {
-        (name, *labels.values()) for name, labels, _ in samples(render(door.connector.statistics(), LEDGER))
-    }
+    after = {(name, *labels.values()) for name, labels, _ in samples(render(door.connector.statistics(), LEDGER))}
     assert after == before
 
 
@@ -82,9 +76,9 @@ async def test_the_ledger_is_told_as_it_stands(door: World) -> None:
 async def test_every_status_has_its_line_so_that_an_alarm_on_it_can_be_written(door: World) -> None:
     text = (await door.get("/metrics")).content
     for metric in ("carrierline_messages", "carrierline_parts_total"):
-        assert {
-            labels["status"]: number for name, labels, number in samples(text) if name == metric
-        } == dict.fromkeys(Status, 0)
+        assert {labels["status"]: number for name, labels, number in samples(text) if name == metric} == dict.fromkeys(
+            Status, 0
+        )
 
 
 async def test_what_waits_and_what_was_said_at_the_door_is_counted(door: World) -> None:
@@ -99,7 +93,5 @@ async def test_what_waits_and_what_was_said_at_the_door_is_counted(door: World) 
 
 
 async def test_a_lane_with_a_strange_name_is_escaped(door: World) -> None:
-    statistics: Statistics = attrs.evolve(
-        door.connector.statistics(), queues=(QueueStatistics('a"b\n\\c', 1),)
-    )
+    statistics: Statistics = attrs.evolve(door.connector.statistics(), queues=(QueueStatistics('a"b\n\\c', 1),))
     assert value(render(statistics, LEDGER), "carrierline_waiting_parts", lane='a"b\n\\c') == 1

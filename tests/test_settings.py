@@ -289,9 +289,9 @@ CARTS = st.builds(
         min_size=1,
         max_size=3,
     ).map(tuple),
-    wheel=st.dictionaries(
-        st.sampled_from(["x", "a b", 'q"']), st.builds(Wheel, size=st.integers(1, 100))
-    ).map(lambda extra: {**STOCK, **extra}),
+    wheel=st.dictionaries(st.sampled_from(["x", "a b", 'q"']), st.builds(Wheel, size=st.integers(1, 100))).map(
+        lambda extra: {**STOCK, **extra}
+    ),
     tags=st.lists(st.text(st.characters(exclude_categories=["Cs"]))).map(tuple),
     rest_s=st.floats(min_value=0, max_value=1e6),
     speed_per_s=st.none() | st.floats(min_value=0.001, max_value=1e9),

@@ -11,7 +11,7 @@ from connector.smpp.receipt import MessageState
 
 def _same(text: str) -> str:
     bare = text.strip(" \0").casefold()
-    return bare.lstrip("0") or bare
+    return bare.lstrip("0") or bare[:1]
 
 
 def _as_number(base: int) -> Callable[[str], str]:

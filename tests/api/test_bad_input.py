@@ -171,9 +171,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
-TIMES = st.sampled_from(
-    ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-02-01T09:00Z", "1e9d", "1s"]
-)
+TIMES = st.sampled_from(["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-02-01T09:00Z", "1e9d", "1s"])
 NEAR = st.fixed_dictionaries(
     {"to": st.just(NUMBER) | JSON, "text": st.just("Hello") | JSON},
     optional={name: TIMES | JSON for name in FIELDS if name not in ("to", "text")}

@@ -17,12 +17,8 @@ HELLO = {"to": NUMBER, "text": "Hello"}
 @pytest.mark.parametrize(
     "shown", [None, "", "Bearer", "Bearer ", "Bearer wrong", "Basic c2hvcDp4", "shop-secret-4711", "Bearer é"]
 )
-@pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/v1/messages"), ("GET", "/v1/messages"), ("GET", "/v1/verify")]
-)
-async def test_without_a_good_key_nothing_is_told(
-    door: World, shown: str | None, method: str, path: str
-) -> None:
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/messages"), ("GET", "/v1/messages"), ("GET", "/v1/verify")])
+async def test_without_a_good_key_nothing_is_told(door: World, shown: str | None, method: str, path: str) -> None:
     async with door.caller(None) as caller:
         headers = {} if shown is None else {"Authorization": shown.encode("latin-1")}
         answer = await caller.request(method, path, headers=headers)  # type: ignore[arg-type]
@@ -55,9 +51,7 @@ async def test_a_method_that_does_not_fit_is_405_and_says_which_do(
     assert set(answer.headers["allow"].split(", ")) == allowed
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v2/messages", "/v1/message", "/v1/messages/a/b", "/%00", "/../etc"]
-)
+@pytest.mark.parametrize("path", ["/", "/v1", "/v2/messages", "/v1/message", "/v1/messages/a/b", "/%00", "/../etc"])
 async def test_where_there_is_nothing_it_is_404(door: World, path: str) -> None:
     answer = await door.get(path)
     assert (answer.status_code, answer.json()["reason"]) == (404, "not_found")
@@ -101,9 +95,7 @@ async def test_verify_recounts_the_store(door: World) -> None:
     assert found["messages"] == {"accepted": 1}
 
 
-async def test_a_full_door_still_answers_those_who_watch(
-    door: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_full_door_still_answers_those_who_watch(door: World, monkeypatch: pytest.MonkeyPatch) -> None:
     gate, waiting = trio.Event(), []
     append = door.store.append
 

@@ -78,9 +78,7 @@ async def test_the_same_key_with_another_body_is_422(door: World) -> None:
 
 async def test_equality_is_of_the_decoded_request_not_of_its_spelling(door: World) -> None:
     first = await door.post({**HELLO, "metadata": {"a": 1, "b": 2}}, key="k1")
-    spelling = (
-        f'{{"receipt": true, "metadata": {{"b": 2, "a": 1}}, "text": "H\\u0065llo",  "to": "{NUMBER}"}}'
-    )
+    spelling = f'{{"receipt": true, "metadata": {{"b": 2, "a": 1}}, "text": "H\\u0065llo",  "to": "{NUMBER}"}}'
     async with door.caller() as caller:
         again = await caller.post("/v1/messages", content=spelling, headers={"Idempotency-Key": "k1"})
     assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])

@@ -59,9 +59,7 @@ async def test_no_answer_comes_before_the_commit(door: World, monkeypatch: pytes
 
 
 async def test_a_list_gets_a_verdict_for_each_row_in_order(door: World) -> None:
-    answer = await door.post(
-        [HELLO, {"to": "12"}, {"text": "no number"}, "a string", {**HELLO, "text": "Bye"}]
-    )
+    answer = await door.post([HELLO, {"to": "12"}, {"text": "no number"}, "a string", {**HELLO, "text": "Bye"}])
     assert answer.status_code == 202
     body = answer.json()
     assert (body["accepted"], body["replayed"], body["refused"]) == (2, 0, 3)

@@ -55,9 +55,7 @@ class World:
         transport = httpx2.ASGITransport(self.asgi, raise_app_exceptions=False)
         return httpx2.AsyncClient(transport=transport, base_url="http://door", headers=headers)
 
-    async def post(
-        self, content: Any, *, key: str | None = None, secret: str = SECRETS["SHOP"]
-    ) -> httpx2.Response:
+    async def post(self, content: Any, *, key: str | None = None, secret: str = SECRETS["SHOP"]) -> httpx2.Response:
         """Post a JSON value, with an Idempotency-Key if there is one."""
         async with self.caller(secret) as caller:
             return await caller.post(

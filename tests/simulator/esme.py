@@ -26,17 +26,13 @@ BINDS = {"transceiver": BindTransceiver, "transmitter": BindTransmitter, "receiv
 
 
 def submit_sm(text: str = "hello", **fields: Any) -> SubmitSm:
-    return SubmitSm(
-        source_addr="60777", destination_addr="447911123456", short_message=text.encode("ascii"), **fields
-    )
+    return SubmitSm(source_addr="60777", destination_addr="447911123456", short_message=text.encode("ascii"), **fields)
 
 
 class Esme:
     """Reads only when it is asked for something; answers deliver_sm with ``status_of`` unless that says None."""
 
-    def __init__(
-        self, stream: trio.abc.Stream, *, interface_version: int = 0x34, window_size: int = 1_000
-    ) -> None:
+    def __init__(self, stream: trio.abc.Stream, *, interface_version: int = 0x34, window_size: int = 1_000) -> None:
         self.stream = stream
         self.session = Session(
             Role.ESME, interface_version=interface_version, window_size=window_size, now=trio.current_time()
@@ -48,9 +44,7 @@ class Esme:
         self.status_of: Callable[[DeliverSm], int | None] = lambda _pdu: 0
 
     async def bind(self, mode: str = "transceiver", system_id: str = "acme", password: str = "secret") -> int:
-        request = BINDS[mode](
-            system_id=system_id, password=password, interface_version=self.session.interface_version
-        )
+        request = BINDS[mode](system_id=system_id, password=password, interface_version=self.session.interface_version)
         await self.stream.send_all(self.session.request(request, trio.current_time()))
         await self.read_until(lambda: any(pdu.command.startswith("bind_") for _, pdu in self.pdus))
         return self.pdus[-1][1].command_status

@@ -69,9 +69,7 @@ def test_a_full_scenario_is_read(tmp_path: Path) -> None:
     assert scenario.response.delay == Delay(dist="lognormal", median_s=0.025, p99_s=0.12)
     assert scenario.receipt.delay.of[1].never
     assert scenario.receipt.duplicate == Duplicate(rate=0.03)
-    assert scenario.mo == (
-        MoRules(from_="447700900{n:03}", to="60777", text="STOP", rate=MoRate(per_minute=1.0)),
-    )
+    assert scenario.mo == (MoRules(from_="447700900{n:03}", to="60777", text="STOP", rate=MoRate(per_minute=1.0)),)
 
 
 def test_an_empty_file_is_the_plain_carrier() -> None:

@@ -189,9 +189,7 @@ async def test_data_sm_is_a_message_like_submit_sm(autojump_clock: MockClock) ->
         (MessageId(width=0, start=9), ["9", "10"]),
     ],
 )
-async def test_ids_are_spelled_as_the_scenario_says(
-    form: MessageId, ids: list[str], autojump_clock: MockClock
-) -> None:
+async def test_ids_are_spelled_as_the_scenario_says(form: MessageId, ids: list[str], autojump_clock: MockClock) -> None:
     async with bound(smsc_of(response=Response(message_id=form))) as esme:
         assert [answer.message_id for answer in await esme.submitted(submit_sm(), submit_sm())] == ids
 
@@ -249,9 +247,7 @@ async def test_what_is_over_the_window_is_refused_and_the_rest_is_not(autojump_c
     limits = Limits(window=10, over_window="ESME_RMSGQFUL")
     async with bound(smsc_of(limits=limits, response=Response(delay=seconds(1.0)))) as esme:
         answers = await esme.submitted(*[submit_sm() for _ in range(15)])
-        assert [answer.command_status for answer in answers] == [0] * 10 + [
-            STATUS_BY_NAME["ESME_RMSGQFUL"]
-        ] * 5
+        assert [answer.command_status for answer in answers] == [0] * 10 + [STATUS_BY_NAME["ESME_RMSGQFUL"]] * 5
         (again,) = await esme.submitted(submit_sm())
         assert again.command_status == 0
 
@@ -350,9 +346,7 @@ async def test_a_submit_in_the_wrong_state_is_refused(mode: str | None, autojump
         await esme.stream.send_all(encode(submit_sm(), 5))
         await esme.read()
         assert smsc.statistics().submits == {}
-        assert smsc.statistics().strange == {
-            f"submit_sm in state {'open' if mode is None else 'bound_rx'}": 1
-        }
+        assert smsc.statistics().strange == {f"submit_sm in state {'open' if mode is None else 'bound_rx'}": 1}
 
 
 async def test_submits_before_garbage_are_not_accepted_for_they_cannot_be_answered(
@@ -450,9 +444,7 @@ async def test_registered_delivery_is_honoured_bit_by_bit(
 async def test_a_datagram_gets_no_receipt(autojump_clock: MockClock) -> None:
     smsc = smsc_of()
     async with bound(smsc) as esme:
-        await esme.submitted(
-            submit_sm(registered_delivery=1, esm_class=0x01), submit_sm(registered_delivery=1)
-        )
+        await esme.submitted(submit_sm(registered_delivery=1, esm_class=0x01), submit_sm(registered_delivery=1))
         await esme.delivered(1)
     assert smsc.statistics().receipts_sent == 1
 
@@ -622,9 +614,7 @@ async def test_a_late_answer_settles_a_receipt_that_waits_to_be_sent_again(autoj
         first = (await esme.delivered(1))[0]
         await trio.sleep(10.5)  # the first one is overdue, the second one has its place in the window
         esme.status_of = lambda _pdu: 0
-        await esme.stream.send_all(
-            bytes.fromhex(f"00000011 80000005 00000000 {first.sequence_number:08x} 00")
-        )
+        await esme.stream.send_all(bytes.fromhex(f"00000011 80000005 00000000 {first.sequence_number:08x} 00"))
         await smsc.wait_until(lambda numbers: numbers.receipts_acknowledged == 1)
         await esme.delivered(2)
         await smsc.wait_until(lambda numbers: numbers.receipts_acknowledged == 2)

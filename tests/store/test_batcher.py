@@ -51,9 +51,7 @@ class Diary:
             raise self.fails[line]
 
 
-async def _put(
-    writer: Any, diary: Diary, into: dict[str, Any], name: str, urgency: Urgency, rows: int = 1
-) -> None:
+async def _put(writer: Any, diary: Diary, into: dict[str, Any], name: str, urgency: Urgency, rows: int = 1) -> None:
     try:
         into[name] = await writer.put(urgency, rows, diary.work(name))
     except StoreError as error:

@@ -73,9 +73,7 @@ def test_messages_are_listed_newest_first(world: World) -> None:
         ({"status": Status.IN_DOUBT, "api_key": "shop"}, []),
     ],
 )
-def test_messages_are_found_by_what_is_asked(
-    world: World, asked: dict[str, object], found: list[int]
-) -> None:
+def test_messages_are_found_by_what_is_asked(world: World, asked: dict[str, object], found: list[int]) -> None:
     _some(world)
     assert _listed(world, **asked) == found
 

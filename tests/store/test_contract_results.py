@@ -384,9 +384,7 @@ def test_a_whole_window_is_settled_at_once(world: World) -> None:
         receipt(str(n), event=Event.EXPIRED if n % 10 == 0 else Event.DELIVERED) for n in numbers
     ]
     moved = world.results(*receipts)
-    assert [change.status for change in moved] == [
-        Status.EXPIRED if n % 10 == 0 else Status.DELIVERED for n in numbers
-    ]
+    assert [change.status for change in moved] == [Status.EXPIRED if n % 10 == 0 else Status.DELIVERED for n in numbers]
     assert world.engine.ledger().messages == {"delivered": 45, "expired": 5}
 
 
@@ -432,7 +430,5 @@ def test_one_part_in_doubt_puts_the_message_in_doubt(world: World) -> None:
 
 def test_all_parts_delivered_is_delivered(world: World) -> None:
     world.sending(message(5, parts=2))
-    world.results(
-        acknowledged(part(5, 1), "51"), acknowledged(part(5, 2), "52"), receipt("51"), receipt("52")
-    )
+    world.results(acknowledged(part(5, 1), "51"), acknowledged(part(5, 2), "52"), receipt("51"), receipt("52"))
     assert world.status(5) is Status.DELIVERED

@@ -55,9 +55,7 @@ CLAIMS = st.lists(st.builds(claim_of, PARTS, ATTEMPTS), max_size=6)
 RECEIPTS = st.tuples(
     CARRIERS, st.lists(KEYS, max_size=2, unique=True), st.sampled_from(WORDS), NUMBERS | st.just(""), DETAILS
 )
-OUTCOMES = st.tuples(
-    st.sampled_from([*ANSWERS, *ANSWERS, "lost", "not sent"]), PARTS, ATTEMPTS, KEYS, AFTER, DETAILS
-)
+OUTCOMES = st.tuples(st.sampled_from([*ANSWERS, *ANSWERS, "lost", "not sent"]), PARTS, ATTEMPTS, KEYS, AFTER, DETAILS)
 
 
 class TwoEngines(RuleBasedStateMachine):
@@ -160,9 +158,7 @@ class TwoEngines(RuleBasedStateMachine):
                 )
             )
         claims = [claim_of(part.id, 1) for part in messages[0].parts()] if fused else []
-        verdicts = self.write(
-            lambda engine: engine.append(messages, claims, owner=engine.owner, now=self.now)
-        )
+        verdicts = self.write(lambda engine: engine.append(messages, claims, owner=engine.owner, now=self.now))
         for one, verdict in zip(messages, verdicts, strict=True):
             assert verdict == Kept(one.id) or isinstance(verdict, Duplicate | Conflict)
 
@@ -189,9 +185,7 @@ class TwoEngines(RuleBasedStateMachine):
         found.append(Inbound("north", self.now, NUMBER, "60300", "STOP", b"STOP", 0, 0))
         self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now))
 
-    @rule(
-        limit=st.integers(1, 6), keys=st.lists(KEYS, min_size=6, max_size=6), event=st.sampled_from(ANSWERS)
-    )
+    @rule(limit=st.integers(1, 6), keys=st.lists(KEYS, min_size=6, max_size=6), event=st.sampled_from(ANSWERS))
     def answer_the_sending(self, limit: int, keys: list[str], event: Event) -> None:
         if self.open:
             return
@@ -204,9 +198,7 @@ class TwoEngines(RuleBasedStateMachine):
         ]
         self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now))
 
-    def _outcome(
-        self, kind: Any, part: int, attempt: int, key: str, after: int | None, detail: str | None
-    ) -> Result:
+    def _outcome(self, kind: Any, part: int, attempt: int, key: str, after: int | None, detail: str | None) -> Result:
         carrier = claim_of(part, attempt).carrier
         if kind == "lost":
             return Lost(part, attempt, self.now, carrier, "link_lost", self.now + 20)
@@ -243,9 +235,7 @@ class TwoEngines(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 4))
     def recover(self, limit: int) -> None:
-        self.write(
-            lambda engine: engine.recover(engine.owner, limit=limit, now=self.now, patience_s=PATIENCE_S)
-        )
+        self.write(lambda engine: engine.recover(engine.owner, limit=limit, now=self.now, patience_s=PATIENCE_S))
 
     @rule(limit=st.integers(1, 3), age=st.integers(0, 40))
     def sweep(self, limit: int, age: int) -> None:

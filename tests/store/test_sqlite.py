@@ -207,9 +207,7 @@ def test_books_that_were_tampered_with_do_not_balance(path: Path) -> None:
 # --- what is held in memory is only a hint ---
 
 
-def test_receipts_are_matched_without_the_memory_of_recent_ids(
-    disk: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_receipts_are_matched_without_the_memory_of_recent_ids(disk: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connector.store.sqlite_results.KNOWN_IDS", 2)
     disk.sending(*(message(n) for n in range(5, 15)))
     disk.results(*(acknowledged(part(n), str(n)) for n in range(5, 15)))
@@ -217,9 +215,7 @@ def test_receipts_are_matched_without_the_memory_of_recent_ids(
     assert moved == [Moved(part(n), Status.DELIVERED) for n in range(5, 15)]
 
 
-def test_parked_receipts_are_joined_however_many_there_are(
-    disk: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parked_receipts_are_joined_however_many_there_are(disk: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connector.store.sqlite_results.PARKED_KEYS", 2)
     disk.results(*(receipt(str(n)) for n in range(5, 15)))
     disk.sending(message(5), message(6))

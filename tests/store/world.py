@@ -187,9 +187,7 @@ class World:
     def history(self, number: int) -> list[str]:
         return [entry.event for entry in self.view(number).timeline]
 
-    def heads(
-        self, queue: int = QUEUE, limit: int = 100, after: tuple[float, int] | None = None
-    ) -> list[Part]:
+    def heads(self, queue: int = QUEUE, limit: int = 100, after: tuple[float, int] | None = None) -> list[Part]:
         return self.engine.heads([Wanted(queue, after, limit)], now=self.now)[queue]
 
     def waiting_parts(self, queue: int = QUEUE) -> list[int]:

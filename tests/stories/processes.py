@@ -100,9 +100,7 @@ async def _drain(running: trio.Process) -> None:
         sys.stderr.buffer.write(chunk)  # pytest shows it when a test fails
 
 
-async def command(
-    *arguments: str, stdin: bytes = b"", **environ: str
-) -> "subprocess.CompletedProcess[bytes]":
+async def command(*arguments: str, stdin: bytes = b"", **environ: str) -> "subprocess.CompletedProcess[bytes]":
     """Run a command of ours to its end; return what it printed and its exit status."""
     with trio.fail_after(60):
         return await trio.run_process(
@@ -126,9 +124,7 @@ async def carrier(folder: Path, *, seed: int, delay: str, record: Path) -> Async
 
 
 @asynccontextmanager
-async def connector(
-    folder: Path, port: int, *, window: int = 200
-) -> AsyncIterator[tuple[trio.Process, Client]]:
+async def connector(folder: Path, port: int, *, window: int = 200) -> AsyncIterator[tuple[trio.Process, Client]]:
     """Run the connector; yield it with a client."""
     config = folder / "config.toml"
     config.write_text(CONFIG.format(folder=folder, port=port, window=window))
