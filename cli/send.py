@@ -3,7 +3,6 @@
 import csv
 import secrets
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ ROWS_PER_REQUEST = 500
 TRIES = 5
 PAUSE_S = 1.0
 _AGAIN = frozenset({0, 409, 429, 503})
-SHOWN_REFUSALS = 10
+SHOWN_PROBLEMS, SHOWN_LINES, SHOWN_REPEATS = 10, 8, 4
 
 
 @attrs.define
@@ -204,24 +203,32 @@ def summary(sent: Sent, contacts: ContactList) -> dict[str, Any]:
 
 
 def show_refusals(sent: Sent) -> None:
-    """Print the reasons by how often they came, and the first rows of each."""
-    by_reason = Counter(refused.reason for refused in sent.refused)
-    for reason, count in by_reason.most_common():
-        rows = [refused for refused in sent.refused if refused.reason == reason]
-        lines = ", ".join(str(refused.line) for refused in rows[:SHOWN_REFUSALS])
-        more = " …" if count > SHOWN_REFUSALS else ""
-        output.line(f"  {count:>5} {reason}: {rows[0].text}; line{'s'[: count > 1]} {lines}{more}")
+    """Print what was wrong, most frequent first, with the first lines of each."""
+    by_problem: dict[tuple[str | None, str | None], list[int]] = {}
+    for refused in sorted(sent.refused, key=lambda refused: refused.line):
+        by_problem.setdefault((refused.reason, refused.text), []).append(refused.line)
+    worst = sorted(by_problem.items(), key=lambda item: -len(item[1]))
+    for (reason, text), lines in worst[:SHOWN_PROBLEMS]:
+        output.line(f"  {len(lines):>5} {reason}: {text}; {_lines(lines)}")
+    if len(worst) > SHOWN_PROBLEMS:
+        rest = sum(len(lines) for _, lines in worst[SHOWN_PROBLEMS:])
+        output.line(f"  {rest:>5} more, for {len(worst) - SHOWN_PROBLEMS} other reasons; send --report lists them all")
     if sent.repeated:
-        shown = ", ".join(f"{row.line} repeats {row.of_line}" for row in sent.repeated[:5])
-        more = " …" if len(sent.repeated) > 5 else ""
+        shown = ", ".join(f"{row.line} repeats {row.of_line}" for row in sent.repeated[:SHOWN_REPEATS])
+        more = " …" if len(sent.repeated) > SHOWN_REPEATS else ""
         output.line(f"  {len(sent.repeated):>5} repeated: line {shown}{more}")
+
+
+def _lines(lines: list[int]) -> str:
+    shown = ", ".join(str(line) for line in lines[:SHOWN_LINES])
+    return f"line{'s'[: len(lines) > 1]} {shown}{' …' if len(lines) > SHOWN_LINES else ''}"
 
 
 def _write_report(report: Path, sent: Sent) -> None:
     with report.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["line", "verdict", "field", "reason", "text"])
-        for refused in sent.refused:
+        for refused in sorted(sent.refused, key=lambda refused: refused.line):
             writer.writerow([refused.line, "refused", refused.field or "", refused.reason, refused.text])
         for repeated in sent.repeated:
             writer.writerow([repeated.line, "repeated", "", "duplicate", f"repeats line {repeated.of_line}"])
