@@ -1,0 +1,134 @@
+"""What becomes of one row: a message, or a reason that names the field."""
+
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+import pytest
+
+from connector.config import LANES, ApiConfig, BindConfig, CarrierConfig, Config, KeyConfig, RouteConfig
+from connector.model import Message, Reason, SendRequest, Verdict
+from connector.pipeline.normalise import MAX_AHEAD_S, Normaliser
+from connector.pipeline.router import Router
+
+NOW = 1_800_000_000.0
+KEY = KeyConfig(
+    name="shop",
+    secret_env="X",
+    lanes=("transactional", "otp"),
+    country="GB",
+    sender="ACME",
+    options=("priority_flag", "user_message_reference"),
+)
+CONFIG = Config(
+    api=ApiConfig(key=(KEY,)),
+    carrier=(CarrierConfig(name="north", bind=(BindConfig(host="smsc", system_id="acme"),), max_parts=3),),
+    route=(RouteConfig(name="home", carriers=("north",), countries=("GB",)),),
+)
+QUEUES = {("transactional", "home", "shop"): 1, ("otp", "home", "shop"): 2}
+
+
+def normalise(request: Mapping[str, Any], key: KeyConfig = KEY) -> Message | Verdict:
+    ids = count(1)
+    normaliser = Normaliser(CONFIG, Router(CONFIG.route), QUEUES, lambda: next(ids), lambda _sender, _to: 77)
+    values = {"to": "07400 123456", "text": "hello", **request}
+    return normaliser.normalise(SendRequest(**values), key, NOW)
+
+
+def message(key: KeyConfig = KEY, **request: Any) -> Message:
+    found = normalise(request, key)
+    assert isinstance(found, Message), found
+    return found
+
+
+def refused(key: KeyConfig = KEY, **request: Any) -> tuple[str | None, str | None]:
+    found = normalise(request, key)
+    assert isinstance(found, Verdict), found
+    assert found.text
+    assert not found.accepted
+    return found.reason, found.field
+
+
+def test_defaults_come_from_the_key_and_the_lane() -> None:
+    found = message()
+    assert (found.to, found.country, found.sender, found.lane, found.queue) == (
+        "447400123456",
+        "GB",
+        "ACME",
+        "transactional",
+        1,
+    )
+    assert found.deadline == NOW + LANES["transactional"].deadline_s
+    assert (found.send_at, found.receipt, found.reference) == (None, True, 0)
+
+
+def test_a_long_text_gets_a_reference_and_bounds() -> None:
+    found = message(text="x" * 200)
+    assert found.reference == 77
+    assert found.bounds == ((0, 153), (153, 200))
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason", "field"),
+    [
+        ({"to": ""}, Reason.NUMBER_MISSING, "to"),
+        ({"to": "12"}, Reason.NUMBER_INVALID, "to"),
+        ({"country": "XX"}, Reason.COUNTRY_UNKNOWN, "country"),
+        ({"to": "+33 6 12 34 56 78"}, Reason.NO_ROUTE, "to"),
+        ({"text": None}, Reason.TEXT_MISSING, "text"),
+        ({"text": ""}, Reason.TEXT_MISSING, "text"),
+        ({"text": "x" * 500}, Reason.TEXT_TOO_LONG, "text"),
+        ({"text": "\ud83d"}, Reason.BAD_REQUEST, "text"),
+        ({"template": "welcome"}, Reason.TEMPLATE_UNKNOWN, "template"),
+        ({"variables": {"a": "b"}}, Reason.BAD_REQUEST, "variables"),
+        ({"locale": "en"}, Reason.BAD_REQUEST, "locale"),
+        ({"sender": "much too long a name"}, Reason.SENDER_INVALID, "from"),
+        ({"lane": "express"}, Reason.LANE_UNKNOWN, "lane"),
+        ({"lane": "promotional"}, Reason.LANE_NOT_ALLOWED, "lane"),
+        ({"send_at": NOW + MAX_AHEAD_S + 1}, Reason.TIME_INVALID, "send_at"),
+        ({"deadline": NOW}, Reason.TIME_INVALID, "deadline"),
+        ({"deadline": NOW + 3_601}, Reason.TIME_INVALID, "deadline"),
+        ({"deadline_in_s": 0.0}, Reason.TIME_INVALID, "deadline"),
+        ({"deadline": NOW + 5, "deadline_in_s": 5.0}, Reason.TIME_INVALID, "deadline"),
+        ({"deadline": float("nan")}, Reason.TIME_INVALID, "deadline"),
+        ({"deadline_in_s": float("nan")}, Reason.TIME_INVALID, "deadline"),
+        ({"send_at": float("inf")}, Reason.TIME_INVALID, "send_at"),
+        ({"client_ref": ""}, Reason.BAD_REQUEST, "client_ref"),
+        ({"client_ref": "x" * 129}, Reason.BAD_REQUEST, "client_ref"),
+        ({"client_ref": "\ud83d"}, Reason.BAD_REQUEST, "client_ref"),
+        ({"metadata": {"a": "x" * 1_024}}, Reason.METADATA_TOO_LARGE, "metadata"),
+        ({"metadata": {"a": "\ud83d"}}, Reason.BAD_REQUEST, "metadata"),
+        ({"metadata": {"a": float("nan")}}, Reason.BAD_REQUEST, "metadata"),
+        ({"metadata": {"a": object()}}, Reason.BAD_REQUEST, "metadata"),
+        ({"options": {"esm_class": 64}}, Reason.OPTION_NOT_ALLOWED, "options.esm_class"),
+        ({"options": {"priority_flag": 300}}, Reason.OPTION_INVALID, "options.priority_flag"),
+    ],
+)
+def test_every_refusal_has_its_reason_and_its_field(request_: dict[str, Any], reason: Reason, field: str) -> None:
+    assert refused(**request_) == (reason, field)
+
+
+def test_a_key_may_be_held_to_its_senders() -> None:
+    key = KeyConfig(name="shop", secret_env="X", country="GB", senders=("ACME", "60777"))
+    assert message(key, sender="60777").sender == "60777"
+    assert refused(key, sender="OTHER") == (Reason.SENDER_INVALID, "from")
+    assert refused(key) == (Reason.SENDER_INVALID, "from")
+
+
+def test_a_key_without_a_country_takes_international_numbers_only() -> None:
+    key = KeyConfig(name="shop", secret_env="X")
+    assert refused(key) == (Reason.COUNTRY_UNKNOWN, "country")
+    assert message(key, to="+447400123456").to == "447400123456"
+    assert message(key, country="gb").to == "447400123456"
+
+
+def test_a_time_that_is_past_means_now_and_the_deadline_counts_from_the_sending() -> None:
+    assert message(send_at=NOW - 5).send_at is None
+    found = message(send_at=NOW + 100, deadline_in_s=60.0)
+    assert (found.send_at, found.deadline) == (NOW + 100, NOW + 160)
+
+
+def test_metadata_and_options_are_kept_as_json() -> None:
+    found = message(metadata={"order": "é"}, options={"user_message_reference": 5, "priority_flag": 1})
+    assert found.metadata == '{"order":"é"}'
+    assert found.options == '{"priority_flag":1,"user_message_reference":5}'

@@ -1,0 +1,194 @@
+"""A whole connector under virtual time: its store in memory, its carriers simulated, its links streams in memory."""
+
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+from trio.testing import memory_stream_pair
+
+from connector.app import Connector
+from connector.config import (
+    LANES,
+    ApiConfig,
+    BindConfig,
+    CarrierConfig,
+    Config,
+    KeyConfig,
+    LaneConfig,
+    RouteConfig,
+    StoreConfig,
+)
+from connector.lifecycle import Status
+from connector.model import MessageQuery, MessageView, SendRequest, Verdict
+from connector.store.batcher import InlineWriter
+from connector.store.memory import MemoryEngine
+from connector.store.store import Store
+from simulator import Scenario, Smsc
+
+EPOCH_S = 1_800_000_000.0
+COMMIT_S = 0.002
+
+
+def now() -> float:
+    return EPOCH_S + trio.current_time()
+
+
+def carrier_config(name: str = "north", *, bind: Mapping[str, Any] | None = None, **options: Any) -> CarrierConfig:
+    settings = {"host": name, "system_id": "acme", "reconnect_min_s": 1.0, **(bind or {})}
+    return CarrierConfig(name=name, bind=(BindConfig(**settings),), **options)
+
+
+def config(
+    *carriers: CarrierConfig,
+    route: Sequence[RouteConfig] = (),
+    lane: Mapping[str, LaneConfig] | None = None,
+    keys: Sequence[str] = ("shop",),
+) -> Config:
+    return Config(
+        api=ApiConfig(key=tuple(KeyConfig(name=name, secret_env="X", country="GB") for name in keys)),
+        carrier=carriers or (carrier_config(),),
+        store=StoreConfig(min_free_mb=0),
+        route=tuple(route),
+        lane={**LANES, **(lane or {})},
+    )
+
+
+def _pauses() -> Iterator[float]:
+    """Look often at first and then once in ten seconds: virtual days are to cost little."""
+    pause = 0.01
+    while True:
+        yield pause
+        pause = min(10.0, pause * 1.02)
+
+
+class World:
+    """Carriers by host, the network between, and one connector at a time on one store."""
+
+    def __init__(self, settings: Config, nursery: trio.Nursery) -> None:
+        self.config = settings
+        self.smsc = {carrier.name: Smsc(clock=now) for carrier in settings.carrier}
+        self.down: set[str] = set()
+        self.tries: Counter[str] = Counter()
+        self.random = random.Random(7)
+        self.engine = MemoryEngine()
+        self.connector: Connector
+        self._nursery = nursery
+        self._life: trio.CancelScope | None = None
+        self._ended = trio.Event()
+
+    # --- the network ---
+
+    def play(self, scenario: Scenario, host: str = "north") -> Smsc:
+        """Put another carrier in this one's place; call it before the connector starts."""
+        self.smsc[host] = Smsc(scenario, clock=now)
+        return self.smsc[host]
+
+    async def connect(self, host: str, port: int) -> trio.abc.Stream:
+        self.tries[host] += 1
+        await trio.lowlevel.checkpoint()
+        if host in self.down:
+            raise ConnectionRefusedError(111, "Connection refused")
+        ours, theirs = memory_stream_pair()
+        self._nursery.start_soon(self.smsc[host].serve_stream, theirs)
+        return ours
+
+    def cut(self, host: str = "north") -> None:
+        self.down.add(host)
+        self.smsc[host].drop_links()
+
+    # --- the connector ---
+
+    async def start(self) -> None:
+        """Start a connector on what the store holds."""
+        store = Store(self.engine, InlineWriter(self.engine, latency=lambda: COMMIT_S))
+        self.connector = Connector(self.config, store, clock=now, random=self.random, connect=self.connect)
+        self._ended = trio.Event()
+        self._life = await self._nursery.start(self._live)
+
+    async def _live(self, *, task_status: trio.TaskStatus[trio.CancelScope]) -> None:
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self.connector.run)
+                task_status.started(scope)
+        self._ended.set()
+
+    async def kill(self) -> None:
+        """End the connector as kill -9 does: what is not committed now never will be."""
+        kept = self.engine.snapshot()
+        assert self._life is not None
+        self._life.cancel()
+        await self._ended.wait()
+        self.engine = MemoryEngine.restored(kept)
+
+    async def bound(self, *hosts: str) -> None:
+        """Wait until these carriers are bound, all of them unless named."""
+        names = hosts or tuple(self.smsc)
+        await self.until(lambda: all(self.connector.carriers[name].statistics().bound for name in names))
+
+    # --- messages ---
+
+    async def send(self, count: int = 1, *, text: str = "hello", first: int = 0, **options: Any) -> list[int]:
+        """Accept messages to as many numbers, and return their ids."""
+        verdicts = await self.verdicts(count, text=text, first=first, **options)
+        assert all(verdict.accepted for verdict in verdicts), verdicts[0]
+        return [verdict.message for verdict in verdicts if verdict.message is not None]
+
+    async def verdicts(
+        self, count: int, *, text: str = "hello", first: int = 0, key: str = "shop", **options: Any
+    ) -> list[Verdict]:
+        options = {"lane": "promotional", **options}
+        requests = [
+            SendRequest(to=f"+4479111{number:05}", text=text, **options) for number in range(first, first + count)
+        ]
+        name = next(found for found in self.config.api.key if found.name == key)
+        return await self.connector.send(requests, key=name)
+
+    async def message(self, message_id: int) -> MessageView:
+        found = await self.connector.queries.message(message_id)
+        assert found is not None
+        return found
+
+    async def statuses(self, ids: Sequence[int]) -> Counter[Status]:
+        return Counter([(await self.message(message_id)).status for message_id in ids])
+
+    async def all_of(self, status: Status) -> list[MessageView]:
+        return await self.connector.queries.messages(MessageQuery(status=status, limit=100_000))
+
+    # --- patience ---
+
+    async def until(self, condition: Callable[[], object], *, within_s: float = 10_000) -> None:
+        with trio.fail_after(within_s):
+            for pause in _pauses():
+                if condition():
+                    return
+                await trio.sleep(pause)
+
+    async def counted(self, status: Status, count: int, *, within_s: float = 10_000) -> None:
+        """Wait until so many messages stand there."""
+        with trio.fail_after(within_s):
+            for pause in _pauses():
+                if (await self.connector.queries.ledger()).messages.get(status, 0) == count:
+                    return
+                await trio.sleep(pause)
+
+    async def verified(self) -> None:
+        found = await self.connector.queries.verify()
+        assert found.ok, found.problems
+        assert found.ledger.imbalance == 0
+
+    def arrivals(self, host: str = "north") -> list[str]:
+        """Return the destinations this carrier took, in order."""
+        return [entry.destination_addr for entry in self.smsc[host].ledger]
+
+
+@asynccontextmanager
+async def world(settings: Config | None = None) -> AsyncIterator[World]:
+    """A world whose books are checked at its end."""
+    async with trio.open_nursery() as nursery:
+        built = World(settings or config(), nursery)
+        yield built
+        await built.verified()
+        nursery.cancel_scope.cancel()
