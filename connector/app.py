@@ -6,7 +6,7 @@ import random
 import shutil
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -37,6 +37,7 @@ log = logging.getLogger("carrierline")
 
 DISK_LOOK_EVERY_S = 1.0
 READY_WITHIN_S = 5.0
+LAST_COMMITS_S = 5.0
 
 
 def steady_wall_clock() -> Callable[[], float]:
@@ -158,27 +159,34 @@ class Connector:
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Run until cancelled; started when intake is open, whatever the carriers do.  `drain` first for a clean end.
 
-        The store outlives everything that writes to it: what has come back when the end comes still reaches the disk.
+        Three rooms close one after the other: the carriers, then the stations, then the store.  So what has come back,
+        and what the ends of the links say about the parts under way, still reaches the disk.
         """
         async with trio.open_nursery() as outer:
-            store_scope: trio.CancelScope = await outer.start(self._run_store)
+            store = await outer.start(_outlasting, self._store.run)
             try:
                 await self._open()
-                async with trio.open_nursery() as nursery:
-                    await nursery.start(self._results.run)
-                    await nursery.start(self._dispatch.run)
-                    await nursery.start(self._clockwork.run)
-                    for carrier in self.carriers.values():
-                        nursery.start_soon(carrier.run)
-                    task_status.started()
+                stations = await outer.start(_outlasting, self._results.run, self._dispatch.run, self._clockwork.run)
+                try:
+                    await self._run_carriers(task_status)
+                finally:
+                    await self._last_commits()
+                    stations.cancel()
             finally:
-                store_scope.cancel()
+                store.cancel()
 
-    async def _run_store(self, *, task_status: "trio.TaskStatus[trio.CancelScope]") -> None:
-        with trio.CancelScope(shield=True) as scope:
-            async with trio.open_nursery() as nursery:
-                await nursery.start(self._store.run)
-                task_status.started(scope)
+    async def _run_carriers(self, task_status: "trio.TaskStatus[None]") -> None:
+        async with trio.open_nursery() as nursery:
+            for carrier in self.carriers.values():
+                nursery.start_soon(carrier.run)
+            task_status.started()
+            await trio.sleep_forever()  # drained carriers end; the doors stay open for questions
+
+    async def _last_commits(self) -> None:
+        self._dispatch.stop()
+        with trio.move_on_after(LAST_COMMITS_S, shield=True):
+            await self._dispatch.settled()
+            await self._results.settled()
 
     async def _open(self) -> None:
         patience_s = {name: lane.patience_s for name, lane in self.config.lane.items()}
@@ -210,6 +218,15 @@ class Connector:
             for carrier in self.carriers.values():
                 nursery.start_soon(carrier.drain)
         await self._results.settled()
+
+
+async def _outlasting(*tasks: Callable[..., Awaitable[None]], task_status: "trio.TaskStatus[trio.CancelScope]") -> None:
+    """Run these until their own scope is cancelled; a cancellation from outside does not reach them."""
+    with trio.CancelScope(shield=True) as scope:
+        async with trio.open_nursery() as nursery:
+            for task in tasks:
+                await nursery.start(task)
+            task_status.started(scope)
 
 
 def open_store(config: Config) -> tuple[SqliteEngine, Store]:
