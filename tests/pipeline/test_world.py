@@ -307,3 +307,14 @@ async def test_after_a_kill_what_was_on_the_wire_is_in_doubt_and_the_rest_leaves
         counts = Counter(it.arrivals())
         assert len(counts) == 300
         assert set(counts.values()) == {1}, "doubt is held: nothing left twice"
+
+
+async def test_a_cancel_without_a_drain_still_writes_down_what_was_under_way(autojump_clock: MockClock) -> None:
+    async with world() as it:
+        it.play(Scenario(response=Response(delay=Delay(never=True))))
+        await it.start()
+        await it.bound()
+        await it.send(200)
+        await it.until(lambda: len(it.arrivals()) == BULK_PLACES)
+        await it.cancel()
+        assert it.engine.ledger().messages == {"in_doubt": BULK_PLACES, "accepted": 200 - BULK_PLACES}

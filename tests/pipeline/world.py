@@ -118,10 +118,14 @@ class World:
     async def kill(self) -> None:
         """End the connector as kill -9 does: what is not committed now never will be."""
         kept = self.engine.snapshot()
+        await self.cancel()
+        self.engine = MemoryEngine.restored(kept)
+
+    async def cancel(self) -> None:
+        """End the connector as its owner's nursery would, without a drain."""
         assert self._life is not None
         self._life.cancel()
         await self._ended.wait()
-        self.engine = MemoryEngine.restored(kept)
 
     async def bound(self, *hosts: str) -> None:
         """Wait until these carriers are bound, all of them unless named."""
