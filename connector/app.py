@@ -17,7 +17,7 @@ from connector.carrier.carrier import Carrier
 from connector.carrier.link import Connect, connect_tcp
 from connector.config import Config, KeyConfig
 from connector.errors import StoreError
-from connector.model import QueueName, SendRequest, Verdict
+from connector.model import QueueName, QueueState, SendRequest, Verdict
 from connector.pipeline.dispatch import Dispatch
 from connector.pipeline.door import Door, QueueStatistics, Statistics
 from connector.pipeline.due import Clockwork
@@ -69,14 +69,15 @@ class Connector:
         self._queue_ids: dict[tuple[str, str, str], int] = {}
         self._ids = Ids(clock)
         self._recovered = 0
-        router = Router(config.route)
+        self._router = router = Router(config.route)
+        self._carriers_of: dict[str, Sequence[str]] = {str(route.name): route.carriers for route in config.route}
         self._names = [
             QueueName(lane, rule, key.name)
             for key in config.api.key
             for lane in key.lanes
             for rule in router.rules(lane)
         ]
-        self._lanes = Lanes(config.lane, {str(route.name): route.carriers for route in config.route})
+        self._lanes = Lanes(config.lane, self._carriers_of)
         self._results = Results(store, self._lanes, self._wake_dispatch, clock)
         self.carriers = {
             carrier.name: Carrier(
@@ -90,13 +91,15 @@ class Connector:
             )
             for carrier in config.carrier
         }
-        self._dispatch = Dispatch(store, self._lanes, self.carriers, config.lane, router.carriers, clock)
+        self._dispatch = Dispatch(
+            store, self._lanes, self.carriers, config.lane, self._carriers_of, clock, self._results.count
+        )
         references = References(random)
         normaliser = Normaliser(config, router, self._queue_ids, self._next_id, references.next)
         self.intake = Intake(config, normaliser, store, self._lanes, self._dispatch, clock, self.disk_low)
         self.queries = Queries(store)
         self._clockwork = Clockwork(
-            store, self._lanes, self._wake_dispatch, clock, remember_refs_s=config.store.idempotency_s
+            store, self._lanes, self._dispatch, clock, self._results.count, remember_refs_s=config.store.idempotency_s
         )
 
     def _wake_dispatch(self) -> None:
@@ -193,8 +196,30 @@ class Connector:
         self._recovered = await recover(self._store, patience_s, self._clock)
         self._ids = Ids(self._clock, last=await self._store.last_id())
         states = await self._store.queues(self._names)
+        self._adopt(states)
         self._lanes.open(states)
         self._queue_ids.update({(s.name.lane, s.name.rule, s.name.api_key): s.queue for s in states})
+
+    def _adopt(self, states: Sequence[QueueState]) -> None:
+        """Find carriers for what waits under a rule that is no longer in the configuration, and say so."""
+        for state in states:
+            lane, rule = state.name.lane, state.name.rule
+            if rule in self._carriers_of or not state.waiting:
+                continue
+            rules = self._router.rules(lane) if lane in self.config.lane else []
+            if rules:
+                self._carriers_of[rule] = self._router.carriers(rules[0])
+                log.warning(
+                    "%d parts of lane %s wait under route %s, now gone: %s takes them",
+                    state.waiting,
+                    lane,
+                    rule,
+                    rules[0],
+                )
+            else:
+                log.error(
+                    "%d parts wait in lane %s under route %s: neither is configured any more", state.waiting, lane, rule
+                )
 
     async def serve(
         self,
@@ -210,14 +235,24 @@ class Connector:
         await api.run(app, listener, trio.sleep_forever, task_status=task_status)
 
     async def drain(self) -> None:
-        """Take nothing new, wait for what is on the wire, unbind: bounded by the binds' ``drain``."""
+        """Take nothing new, wait for what is on the wire, unbind.
+
+        Bounded: by twice the longest ``drain`` of the binds, and by a few seconds for the last commits before and after
+        (a full disk may never take them; what they would have said is in doubt at the next start).
+        """
         self.intake.draining = True
         self._dispatch.stop()
-        await self._dispatch.settled()
+        await self._within(self._dispatch.settled, "claims")
         async with trio.open_nursery() as nursery:
             for carrier in self.carriers.values():
                 nursery.start_soon(carrier.drain)
-        await self._results.settled()
+        await self._within(self._results.settled, "answers")
+
+    async def _within(self, settled: Callable[[], Awaitable[None]], what: str) -> None:
+        with trio.move_on_after(LAST_COMMITS_S) as scope:
+            await settled()
+        if scope.cancelled_caught:
+            log.error("the store did not take the last %s in %g s: they will be in doubt", what, LAST_COMMITS_S)
 
 
 async def _outlasting(*tasks: Callable[..., Awaitable[None]], task_status: "trio.TaskStatus[trio.CancelScope]") -> None:

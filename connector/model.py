@@ -281,7 +281,7 @@ class Receipt:
     event: Event | None
     """None for a word that is not final: recorded, nothing moves."""
     number: str = ""
-    """Digits of the subscriber, to tell two messages with a reused id apart."""
+    """Digits of its addresses with a blank between (carriers swap them), to tell messages with a reused id apart."""
     detail: str | None = None
     """The carrier's own words: state and error."""
 

@@ -176,6 +176,9 @@ class Serving:
     def respond(self, responses: Sequence[Pdu]) -> None:
         """Write these responses: what they answer is on disk now.  On a link that is gone nobody waits for them."""
         self._unanswered -= len(responses)
+        self._owe(responses)
+
+    def _owe(self, responses: Sequence[Pdu]) -> None:
         if responses and not self._session.closed:
             self._to_write.append(self._session.answer(responses))
             self._wake.set()
@@ -273,12 +276,15 @@ class Serving:
 
     async def _last_words(self) -> None:
         """Write what the session still owes (unbind_resp, generic_nack) before the link is closed."""
-        octets = b"".join(self._to_write)
-        self._to_write.clear()
         with trio.move_on_after(LAST_WORDS_S):
+            while self._writing_since is not None:
+                self._quiet = trio.Event()
+                await self._quiet.wait()
+            octets = b"".join(self._to_write)
+            self._to_write.clear()
             try:
                 await self._stream.send_all(octets)
-            except (*_BROKEN, trio.BusyResourceError):
+            except _BROKEN:
                 return
 
     def _on_answered(self, event: Answered, batch: Batch, now: float) -> None:
@@ -315,8 +321,7 @@ class Serving:
         response = (DeliverSmResp if isinstance(pdu, DeliverSm) else DataSmResp)(sequence_number=pdu.sequence_number)
         if self._unanswered >= self._terms.config.max_unanswered:
             response.command_status = tables.ESME_RX_T_APPN
-            self._to_write.append(self._session.answer([response]))
-            self._wake.set()
+            self._owe([response])
             return
         self._unanswered += 1
         batch.results.append(self._terms.translator.deliver(pdu, now))

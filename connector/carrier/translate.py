@@ -242,9 +242,21 @@ class Translator:
             self.dialect.keys_of_receipt(receipt.tlv_id, receipt.id),
             now,
             None if receipt.intermediate else self.dialect.event_of(receipt.state),
-            pdu.source_addr.lstrip("+0"),
+            _numbers(pdu.source_addr, pdu.destination_addr),
             " ".join(words),
         )
+
+
+@lru_cache(maxsize=10_000)
+def _other(address: str) -> str:
+    """Return the second address of a receipt where it may be a subscriber's: a sender's name or short code is not."""
+    digits = address.lstrip("+0")
+    return f" {digits}" if digits.isdecimal() and len(digits) > SHORT_CODE_DIGITS else ""
+
+
+def _numbers(source: str, destination: str) -> str:
+    """Return the digits a receipt may name its subscriber by: its source, and its destination for those who swap."""
+    return source.lstrip("+0") + _other(destination)
 
 
 def _setback(part: Part, outcome: Outcome, lane: LaneConfig, now: float) -> tuple[Event, float | None, int, Reason]:

@@ -6,15 +6,14 @@ import trio
 
 from connector.carrier.carrier import Carrier
 from connector.config import LaneConfig
-from connector.errors import StoreFull
 from connector.lifecycle import Event
-from connector.model import Claim, Move, Part, Reason, Wanted
+from connector.model import Claim, Move, Moved, Part, Reason, Wanted
 from connector.pipeline.lanes import Lanes, Pick
 from connector.store.store import Store
 
 CLAIM_PARTS = 250
 """Parts of one claim: a window or a few, and a transaction that an urgent one never waits long behind."""
-FULL_DISK_PAUSE_S = 1.0
+EXPIRED_PER_COMMIT = 100
 _PATIENCE_S = 3600.0
 
 
@@ -31,19 +30,22 @@ class Dispatch:
         lanes: Lanes,
         carriers: Mapping[str, Carrier],
         settings: Mapping[str, LaneConfig],
-        carriers_of: Callable[[str], Sequence[str]],
+        carriers_of: Mapping[str, Sequence[str]],
         clock: Callable[[], float],
+        count: Callable[[Iterable[Moved]], None],
     ) -> None:
         self._store = store
         self._lanes = lanes
         self._carriers = carriers
         self._carriers_of = carriers_of
         self._clock = clock
+        self._count = count
         self._urgent = tuple(name for name, lane in settings.items() if lane.urgent)
         self._bulk = tuple(name for name, lane in settings.items() if not lane.urgent)
         self._keep_free = max((lane.keep_free for lane in settings.values()), default=0.0)
         self._claiming: dict[bool, dict[str, list[Part]]] = {}
         """Parts being claimed, by carrier: under True the urgent ones, under False the others."""
+        self._expiring: set[int] = set()
         self._fusing = 0
         """Messages whose append and claim are on their way to disk in one commit."""
         self._wake = trio.Event()
@@ -88,7 +90,7 @@ class Dispatch:
 
     def _start(self, pick: Pick, nursery: trio.Nursery, now: float) -> None:
         if pick.expired:
-            nursery.start_soon(self._expire, pick.expired)
+            nursery.start_soon(self.expire, pick.expired)
         for urgent in (True, False):
             lanes = self._urgent if urgent else self._bulk
             chosen = {name: [part for part in parts if part.lane in lanes] for name, parts in pick.parts.items()}
@@ -100,38 +102,21 @@ class Dispatch:
                 nursery.start_soon(self._claim, urgent, chosen)
 
     async def _claim(self, urgent: bool, chosen: dict[str, list[Part]]) -> None:
-        claims = [self._claim_of(part, name) for name, parts in chosen.items() for part in parts]
+        claims = [_claim_of(part, name) for name, parts in chosen.items() for part in parts]
         try:
             won = {claim.part for claim in await self._store.claim(claims, now=self._clock())}
-        except StoreFull:
-            await self._hold_back(chosen)
-        else:
             for name, parts in chosen.items():
                 self._hand_over(name, parts, won)
-        del self._claiming[urgent]
-        self._claimed.set()
-        self.wake()
-
-    async def _hold_back(self, chosen: Mapping[str, list[Part]]) -> None:
-        """Let parts wait again whose claim found no room on the disk, and do not ask at once again."""
-        for name, parts in chosen.items():
-            self._carriers[name].release(len(parts))
-            for part in parts:
-                part.attempt -= 1
-            self._lanes.put_back(parts)
-        await trio.sleep(FULL_DISK_PAUSE_S)
+        finally:
+            del self._claiming[urgent]
+            self._claimed.set()
+            self.wake()
 
     async def settled(self) -> None:
         """Wait until no claim is on its way to disk."""
         while self._claiming or self._fusing:
             self._claimed = trio.Event()
             await self._claimed.wait()
-
-    def _claim_of(self, part: Part, carrier: str) -> Claim:
-        part.attempt += 1
-        if part.total > 1:
-            part.pinned = carrier  # as the claim does on disk
-        return Claim(part.id, part.attempt, carrier)
 
     def _hand_over(self, name: str, parts: Sequence[Part], won: Iterable[int]) -> None:
         mine = [part for part in parts if part.id in won]
@@ -140,6 +125,8 @@ class Dispatch:
             self._carriers[name].release(len(parts) - len(mine))
             for part in parts:
                 self._lanes.queue(part.queue).waiting += part.id not in won
+        for part in mine:
+            _claimed(part, name)
         if mine:
             self._carriers[name].submit(mine)
 
@@ -153,11 +140,11 @@ class Dispatch:
         first = parts[0]
         if self._stopped or first.lane not in self._urgent or self._lanes.queue(first.queue).waiting:
             return []
-        for name in self._carriers_of(self._lanes.queue(first.queue).rule):
+        for name in self._carriers_of.get(self._lanes.queue(first.queue).rule, ()):
             if self._carriers[name].credit(now) >= len(parts):
                 self._carriers[name].reserve(len(parts), now)
                 self._fusing += 1
-                return [self._claim_of(part, name) for part in parts]
+                return [_claim_of(part, name) for part in parts]
         return []
 
     def fused(self, parts: Sequence[Part], claims: Sequence[Claim], *, kept: bool) -> None:
@@ -166,6 +153,8 @@ class Dispatch:
         self._fusing -= 1
         self._claimed.set()
         if kept:
+            for part in parts:
+                _claimed(part, name)
             self._carriers[name].submit(parts)
         else:
             self._carriers[name].release(len(parts))
@@ -174,7 +163,9 @@ class Dispatch:
     # --- the rest ---
 
     def _in_hand(self) -> list[int]:
-        return [part.id for chosen in self._claiming.values() for parts in chosen.values() for part in parts]
+        """Return the parts that are in nobody's queue while a commit about them is under way."""
+        claiming = [part.id for chosen in self._claiming.values() for parts in chosen.values() for part in parts]
+        return [*claiming, *self._expiring]
 
     async def _refill(self, wanted: Sequence[Wanted]) -> None:
         heads = await self._store.heads(wanted, now=self._clock())
@@ -182,11 +173,29 @@ class Dispatch:
             self._lanes.queue(wish.queue).refill(heads.get(wish.queue, []))
         self.wake()
 
-    async def _expire(self, parts: Sequence[Part]) -> None:
-        await self._store.change([Move(part.id, Event.EXPIRED, Reason.DEADLINE) for part in parts], now=self._clock())
+    async def expire(self, parts: Sequence[Part]) -> None:
+        """End parts that were taken out past their deadline."""
+        self._expiring.update(part.id for part in parts)
+        try:
+            moves = [Move(part.id, Event.EXPIRED, Reason.DEADLINE) for part in parts]
+            for start in range(0, len(moves), EXPIRED_PER_COMMIT):
+                self._count(await self._store.change(moves[start : start + EXPIRED_PER_COMMIT], now=self._clock()))
+        finally:
+            self._expiring.difference_update(part.id for part in parts)
 
     def _nap(self) -> float:
         """Return how long nothing will change by time alone."""
         now = self._clock()
         times = [carrier.next_credit_at(now) for carrier in self._carriers.values()]
         return max(0.001, min((at - now for at in times if at is not None), default=_PATIENCE_S))
+
+
+def _claim_of(part: Part, carrier: str) -> Claim:
+    return Claim(part.id, part.attempt + 1, carrier)
+
+
+def _claimed(part: Part, carrier: str) -> None:
+    """Note on a part what its claim wrote on disk."""
+    part.attempt += 1
+    if part.total > 1:
+        part.pinned = carrier

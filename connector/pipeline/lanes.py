@@ -213,8 +213,11 @@ class Lanes:
         """Take out every part in memory whose deadline has passed."""
         gone = [part for queue in self._queues.values() for part in queue.expired(now)]
         for carrier, entries in self._pinned.items():
-            gone += [entry[2] for entry in entries if entry[0] <= now]
+            late = [entry[2] for entry in entries if entry[0] <= now]
+            for part in late:
+                self._queues[part.queue].waiting -= 1
             self._pinned[carrier] = [entry for entry in entries if entry[0] > now]
+            gone += late
         return gone
 
     # --- who goes next ---
@@ -277,6 +280,8 @@ class Lanes:
             taken = [entry for entry in entries if entry[2].lane in lanes][:room]
             gone = {entry[1] for entry in taken}
             self._pinned[carrier] = [entry for entry in entries if entry[1] not in gone]
+            for entry in taken:
+                self._queues[entry[2].queue].waiting -= 1
             pick.expired += [entry[2] for entry in taken if entry[0] <= now]
             parts = [entry[2] for entry in taken if entry[0] > now]
             pick.add(carrier, parts)
@@ -332,4 +337,5 @@ class Lanes:
         return mine
 
     def _wait_pinned(self, carrier: str, part: Part) -> None:
+        self._queues[part.queue].waiting += 1
         insort(self._pinned.setdefault(carrier, []), (part.deadline, part.id, part), key=itemgetter(0, 1))

@@ -1,21 +1,16 @@
 """What comes back, to disk: everything all binds have read since the last commit, in one list, in read order."""
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import trio
 
 from connector.carrier.serving import Batch
-from connector.errors import StoreFull
 from connector.lifecycle import Status
-from connector.model import Answer, Moved, Part, Result
+from connector.model import Answer, Moved, Part
 from connector.pipeline.lanes import Lanes
 from connector.store.store import Store
 
-log = logging.getLogger("carrierline.results")
-
 RESULTS_PER_COMMIT = 500
-FULL_DISK_PAUSE_S = 1.0
 
 
 class Results:
@@ -76,24 +71,19 @@ class Results:
 
     async def _commit(self, batches: list[Batch]) -> None:
         results = [result for batch in batches for result in batch.results]
-        moved = await self._write(results)
+        moved = await self._store.results(results, now=self._clock())
         for batch in batches:
             if batch.responses:
                 batch.respond(batch.responses)
         returned = {identity: part for batch in batches for identity, part in batch.returned.items()}
         if returned:
             self._put_back(batches, moved, returned)
+        self.count(moved)
+
+    def count(self, moved: Iterable[Moved]) -> None:
+        """Take these into the tally of where parts came to."""
         for change in moved:
             self.counts[change.status] = self.counts.get(change.status, 0) + 1
-
-    async def _write(self, results: list[Result]) -> list[Moved]:
-        """Commit, again and again while the disk is full: what a carrier said is never dropped for want of room."""
-        while True:
-            try:
-                return await self._store.results(results, now=self._clock())
-            except StoreFull:
-                log.error("the disk is full: %d results wait for room", len(results))
-                await trio.sleep(FULL_DISK_PAUSE_S)
 
     def _put_back(self, batches: list[Batch], moved: list[Moved], returned: dict[int, Part]) -> None:
         """Let parts wait again that the carrier does not have, but for those that pause before another try."""

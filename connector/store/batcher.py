@@ -25,6 +25,10 @@ ROWS_PER_COMMIT = 300
 OTP never waits long behind it."""
 
 
+PASSED_OVER = 20
+"""Transactions: some fifty milliseconds."""
+
+
 class Urgency(IntEnum):
     """The order in which waiting work is taken."""
 
@@ -47,6 +51,8 @@ class Transactions(Protocol):
 class _Ticket:
     rows: int
     work: Callable[[], Any]
+    passed_over: int = 0
+    """Transactions that began without it while it was the next of its urgency."""
     done: trio.Event = attrs.field(factory=trio.Event)
     result: "outcome.Outcome[Any] | None" = None
 
@@ -76,14 +82,20 @@ class Batcher:
         self._waiting[urgency].append(ticket)
 
     def take(self) -> list[_Ticket]:
-        """Return what goes into the next transaction: in order of urgency, at least one piece if any waits."""
-        taken: list[_Ticket] = []
-        rows = 0
-        for waiting in self._waiting:
-            while waiting and (not taken or rows + waiting[0].rows <= ROWS_PER_COMMIT):
-                ticket = waiting.popleft()
+        """Return what goes into the next transaction: in order of urgency, at least one piece if any waits.
+
+        A piece that was passed over often enough goes first: a large one of little urgency never fits beside others,
+        and under steady load it would wait for ever.
+        """
+        taken = [line.popleft() for line in self._waiting if line and line[0].passed_over >= PASSED_OVER]
+        rows = sum(ticket.rows for ticket in taken)
+        for line in self._waiting:
+            while line and (not taken or rows + line[0].rows <= ROWS_PER_COMMIT):
+                ticket = line.popleft()
                 rows += ticket.rows
                 taken.append(ticket)
+            if line and taken:
+                line[0].passed_over += 1
         return taken
 
     def statistics(self) -> BatcherStatistics:
@@ -124,7 +136,7 @@ class Batcher:
 
     def _fail(self, tickets: list[_Ticket], error: BaseException) -> None:
         for ticket in tickets:
-            ticket.result = outcome.Error(error)
+            ticket.result = outcome.Error(type(error)(str(error)))  # shared, it would gather the tracebacks of all
 
 
 class Writer(Protocol):
@@ -134,6 +146,7 @@ class Writer(Protocol):
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None: ...
     async def peek(self, work: Callable[[], T]) -> T: ...
     async def read(self, work: Callable[[], T]) -> T: ...
+    async def audit(self, work: Callable[[], T]) -> T: ...
     def statistics(self) -> BatcherStatistics: ...
 
 
@@ -151,6 +164,7 @@ class ThreadWriter:
         # a connection each: a long look through the door must never hold dispatch up
         self._dispatch = trio.CapacityLimiter(1)
         self._door = trio.CapacityLimiter(1)
+        self._auditor = trio.CapacityLimiter(1)
 
     def statistics(self) -> BatcherStatistics:
         return self._batcher.statistics()
@@ -173,6 +187,10 @@ class ThreadWriter:
     async def read(self, work: Callable[[], T]) -> T:
         """Run a door's question in a reader thread."""
         return await trio.to_thread.run_sync(work, limiter=self._door)
+
+    async def audit(self, work: Callable[[], T]) -> T:
+        """Run a recount of everything in a reader thread of its own: it may take a minute, and nobody waits for it."""
+        return await trio.to_thread.run_sync(work, limiter=self._auditor)
 
     async def peek(self, work: Callable[[], T]) -> T:
         """Run a question of dispatch in a reader thread of its own."""
@@ -266,7 +284,7 @@ class InlineWriter:
         await trio.lowlevel.checkpoint()
         return work()
 
-    peek = read
+    peek = audit = read
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Run until cancelled, then finish what waits.  Raises StoreBroken when a transaction did."""

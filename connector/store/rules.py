@@ -35,17 +35,31 @@ def after_wish(status: Status, due_at: float | None, event: Event) -> Status | N
 
 
 def same_number(ours: str, theirs: str) -> bool:
-    """Tell whether two spellings name one subscriber.  An absent number proves nothing."""
-    return bool(ours) and bool(theirs) and ours[-SAME_DIGITS:] == theirs[-SAME_DIGITS:]
+    """Tell whether two spellings name one subscriber.  An absent number proves nothing.
+
+    ``theirs`` may hold both addresses of a receipt, with a blank between: some carriers swap them.
+    """
+    end = ours[-SAME_DIGITS:]
+    if theirs.endswith(end) and " " not in theirs and len(theirs) >= len(end) == SAME_DIGITS:
+        return True  # nearly always: one address, ours
+    return bool(end) and any(number[-SAME_DIGITS:] == end for number in theirs.split())
+
+
+def _another_number(ours: str, theirs: str) -> bool:
+    """Tell whether the receipt names a subscriber who is surely not ours: in full, and in no address the same."""
+    full = [number for number in theirs.split() if len(number) >= SAME_DIGITS]
+    return bool(ours) and bool(full) and not same_number(ours, theirs)
 
 
 def fitting(candidates: Sequence[tuple[int, str]], number: str, *, sure: bool) -> int | None:
     """Return the part one reading of a receipt's id means, or None.  Never a guess.
 
     ``candidates``: (part, our number) of the parts the carrier gave this id, newest first.  ``sure``: the id has one
-    reading only; then a lone candidate needs no further proof.  Otherwise (an id reused, or an id that may be decimal
-    or hexadecimal) only a part whose subscriber is the receipt's will do.
+    reading only; then a lone candidate needs no proof, as long as the receipt does not name somebody else (an id
+    counter that began anew: the receipt of a new message has overtaken its answer).  Otherwise (an id reused, or an id
+    that may be decimal or hexadecimal) only a part whose subscriber is the receipt's will do.
     """
     if sure and len(candidates) == 1:
-        return candidates[0][0]
+        part, ours = candidates[0]
+        return None if _another_number(ours, number) else part
     return next((part for part, ours in candidates if same_number(ours, number)), None)

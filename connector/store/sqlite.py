@@ -83,6 +83,7 @@ class SqliteEngine:
                 self.owner = Owner(node, _next_fence(self._db))
                 self._dispatch_reader = opened.enter_context(closing(_connect(self.path, read_only=True)))
                 self._door_reader = opened.enter_context(closing(_connect(self.path, read_only=True)))
+                self._auditor = opened.enter_context(closing(_connect(self.path, read_only=True)))
                 self._writes = Writes(self._db, self._tally)
                 self._results = Results(self._db, self._tally)
             self._opened = opened.pop_all()
@@ -164,7 +165,7 @@ class SqliteEngine:
 
     def known(self, api_key: str, refs: Sequence[tuple[str, bytes]]) -> list[int | None]:
         with translated():
-            return reads.known(self._door_reader, api_key, refs)
+            return reads.known(self._dispatch_reader, api_key, refs)
 
     def events(self, after: int, limit: int) -> list[EventBatch]:
         with translated():
@@ -180,7 +181,7 @@ class SqliteEngine:
 
     def verify(self) -> Verification:
         with translated():
-            return reads.verify(self._door_reader)
+            return reads.verify(self._auditor)
 
 
 def open_read_only(path: str | os.PathLike[str]) -> sqlite3.Connection:

@@ -1,10 +1,12 @@
 """The store as the event loop sees it: every verb takes many, and returns when its commit is on disk."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 import trio
 
+from connector.errors import StoreFull
 from connector.model import (
     Claim,
     Conflict,
@@ -27,6 +29,12 @@ from connector.model import (
     Wanted,
 )
 from connector.store.batcher import BatcherStatistics, Urgency, Writer
+
+log = logging.getLogger("carrierline.store")
+
+T = TypeVar("T")
+
+FULL_DISK_PAUSE_S = 1.0
 
 
 class Engine(Protocol):
@@ -63,8 +71,8 @@ class Engine(Protocol):
 class Store:
     """The verbs of an engine, run by a writer.
 
-    Claims and results are shielded from cancellation: their commit cannot be undone, so whoever asked must hear of it.
-    Every verb raises StoreError where its transaction failed, StoreBroken where the store can promise nothing more.
+    On a full disk only `append` refuses, with StoreFull; what was begun already waits for room.  Every verb raises
+    StoreError where its transaction failed, StoreBroken where the store can promise nothing more.
     """
 
     def __init__(self, engine: Engine, writer: Writer) -> None:
@@ -97,35 +105,43 @@ class Store:
 
     async def claim(self, claims: Sequence[Claim], *, now: float) -> list[Claim]:
         """Move waiting parts to `sending`; return the claims that won (the others moved meanwhile)."""
-        with trio.CancelScope(shield=True):
-            won = await self._writer.put(
-                Urgency.CLAIM, len(claims), lambda: self._engine.claim(claims, owner=self.owner, now=now)
-            )
-        return won
+        return await self._insist(
+            Urgency.CLAIM, len(claims), lambda: self._engine.claim(claims, owner=self.owner, now=now)
+        )
 
     async def results(self, results: Sequence[Result], *, now: float) -> list[Moved]:
         """Settle answers, match or park receipts, keep inbound messages: one list, in read order, one commit."""
-        with trio.CancelScope(shield=True):
-            moved = await self._writer.put(
-                Urgency.RESULTS, len(results), lambda: self._engine.results(results, owner=self.owner, now=now)
-            )
-        return moved
+        return await self._insist(
+            Urgency.RESULTS, len(results), lambda: self._engine.results(results, owner=self.owner, now=now)
+        )
 
     async def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]:
         """Cancel, expire, make due, give up: compare-and-set on the table of moves; return what really moved."""
-        return await self._writer.put(Urgency.REST, len(moves), lambda: self._engine.change(moves, now=now))
+        return await self._insist(Urgency.REST, len(moves), lambda: self._engine.change(moves, now=now))
 
     async def recover(self, *, limit: int, now: float, patience_s: Mapping[str, float]) -> list[Moved]:
         """Put up to ``limit`` parts left in `sending` by an earlier life in doubt."""
-        return await self._writer.put(
-            Urgency.REST,
-            limit,
-            lambda: self._engine.recover(self.owner, limit=limit, now=now, patience_s=patience_s),
+        return await self._insist(
+            Urgency.REST, limit, lambda: self._engine.recover(self.owner, limit=limit, now=now, patience_s=patience_s)
         )
 
     async def sweep(self, limit: int, *, before: float) -> int:
         """Forget up to ``limit`` references older than ``before`` whose message is not live; return how many."""
-        return await self._writer.put(Urgency.REST, limit, lambda: self._engine.sweep(limit, before=before))
+        return await self._insist(Urgency.REST, limit, lambda: self._engine.sweep(limit, before=before))
+
+    async def _insist(self, urgency: Urgency, rows: int, work: Callable[[], T]) -> T:
+        """Run work that must not be lost for want of room: while the disk is full it waits, and asks again.
+
+        Each try is shielded, for a commit cannot be undone; between two tries a cancellation ends the waiting.
+        """
+        while True:
+            try:
+                with trio.CancelScope(shield=True):
+                    done = await self._writer.put(urgency, rows, work)
+                return done
+            except StoreFull:
+                log.error("the disk is full: %d rows wait for room", rows)
+                await trio.sleep(FULL_DISK_PAUSE_S)
 
     async def probe(self, *, now: float) -> None:
         """Commit something small, to learn whether the store can."""
@@ -145,7 +161,7 @@ class Store:
 
     async def known(self, api_key: str, refs: Sequence[tuple[str, bytes]]) -> list[int | None]:
         """Return the message each (reference, fingerprint) was kept as; None where it is new or differs."""
-        return await self._writer.read(lambda: self._engine.known(api_key, refs))
+        return await self._writer.peek(lambda: self._engine.known(api_key, refs))
 
     async def events(self, after: int, limit: int) -> list[EventBatch]:
         """Return the event log behind a cursor."""
@@ -161,4 +177,4 @@ class Store:
 
     async def verify(self) -> Verification:
         """Recount the whole store against its counters."""
-        return await self._writer.read(self._engine.verify)
+        return await self._writer.audit(self._engine.verify)

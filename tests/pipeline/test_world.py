@@ -318,3 +318,48 @@ async def test_a_cancel_without_a_drain_still_writes_down_what_was_under_way(aut
         await it.until(lambda: len(it.arrivals()) == BULK_PLACES)
         await it.cancel()
         assert it.engine.ledger().messages == {"in_doubt": BULK_PLACES, "accepted": 200 - BULK_PLACES}
+
+
+async def test_a_disk_that_is_full_for_a_while_forgets_nothing_and_ends_nothing(autojump_clock: MockClock) -> None:
+    async with world(config(lane=lane("promotional", deadline_s=20))) as it:
+        it.down.add("north")
+        await it.start()
+        await it.send(20)
+        await it.send(5, first=50, lane="transactional", send_at=now() + 3)
+        await it.send(10, first=80, deadline_in_s=4)
+        began = now()
+        it.full = lambda: began + 1 < now() < began + 15
+        await trio.sleep(2)
+        it.down.clear()  # claims, deadlines and scheduled messages all meet the full disk
+        await it.counted(Status.DELIVERED, 25)
+        await it.counted(Status.EXPIRED, 10)
+        assert len(it.arrivals()) == 25
+        assert sum(queue.waiting for queue in it.connector.statistics().queues) == 0
+
+
+async def test_a_drain_is_bounded_while_the_disk_is_full(autojump_clock: MockClock) -> None:
+    async with world() as it:
+        it.play(Scenario(response=Response(delay=Delay(value_s=1.0))))
+        await it.start()
+        await it.bound()
+        await it.send(20)
+        await it.until(lambda: len(it.arrivals()) == 20)
+        it.full = lambda: True
+        with trio.fail_after(60):
+            await it.connector.drain()
+        it.full = lambda: False
+        await it.kill()
+        await it.start()
+        assert (await it.connector.queries.ledger()).messages == {"in_doubt": 20}
+
+
+async def test_the_backlog_of_a_route_that_was_renamed_still_leaves(autojump_clock: MockClock) -> None:
+    async with world() as it:
+        it.down.add("north")
+        await it.start()
+        ids = await it.send(5)
+        await it.kill()
+        it.config = config(route=[RouteConfig(name="uk", carriers=("north",))])
+        it.down.clear()
+        await it.start()
+        await it.counted(Status.DELIVERED, len(ids))

@@ -21,6 +21,7 @@ from connector.config import (
     RouteConfig,
     StoreConfig,
 )
+from connector.errors import StoreFull
 from connector.lifecycle import Status
 from connector.model import MessageQuery, MessageView, SendRequest, Verdict
 from connector.store.batcher import InlineWriter
@@ -74,6 +75,8 @@ class World:
         self.tries: Counter[str] = Counter()
         self.random = random.Random(7)
         self.engine = MemoryEngine()
+        self.full: Callable[[], bool] = lambda: False
+        """Whether the disk has no room for the transaction about to run."""
         self.connector: Connector
         self._nursery = nursery
         self._life: trio.CancelScope | None = None
@@ -99,11 +102,15 @@ class World:
         self.down.add(host)
         self.smsc[host].drop_links()
 
+    def _disk(self) -> None:
+        if self.full():
+            raise StoreFull("no room")
+
     # --- the connector ---
 
     async def start(self) -> None:
         """Start a connector on what the store holds."""
-        store = Store(self.engine, InlineWriter(self.engine, latency=lambda: COMMIT_S))
+        store = Store(self.engine, InlineWriter(self.engine, latency=lambda: COMMIT_S, faults=self._disk))
         self.connector = Connector(self.config, store, clock=now, random=self.random, connect=self.connect)
         self._ended = trio.Event()
         self._life = await self._nursery.start(self._live)

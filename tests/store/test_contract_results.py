@@ -274,8 +274,19 @@ def test_an_id_means_something_only_within_its_carrier(world: World) -> None:
 def test_an_id_given_once_needs_no_number(world: World) -> None:
     world.sent(5, "77")
     world.sent(6, "78")
-    assert world.results(receipt("77", number=OTHER_NUMBER), receipt("78", number="")) == [
+    assert world.results(receipt("77", number="60777"), receipt("78", number="")) == [
         Moved(part(5), Status.DELIVERED),
+        Moved(part(6), Status.DELIVERED),
+    ]
+
+
+def test_a_receipt_that_names_another_subscriber_waits_for_its_own_message(world: World) -> None:
+    world.sent(5, "77")
+    assert world.results(receipt("77", number=OTHER_NUMBER)) == []
+    assert world.status(5) is Status.SENT
+    world.sending(message(6, to=OTHER_NUMBER))
+    assert world.results(acknowledged(part(6), "77", to=OTHER_NUMBER)) == [
+        Moved(part(6), Status.SENT),
         Moved(part(6), Status.DELIVERED),
     ]
 
