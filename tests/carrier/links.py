@@ -123,8 +123,8 @@ class Smsc:
         ]
         await self.stream.send_all(self.session.answer(responses))
 
-    async def deliver(self, *pdus: DeliverSm) -> None:
-        await self.stream.send_all(self.session.submit(pdus, pdus, now()))
+    async def deliver(self, *pdus: DeliverSm, and_then: bytes = b"") -> None:
+        await self.stream.send_all(self.session.submit(pdus, pdus, now()) + and_then)
 
     async def answered(self, count: int) -> list[Answered]:
         while len(found := [event for event in self.events if isinstance(event, Answered)]) < count:

@@ -172,6 +172,16 @@ async def test_one_unanswered_deliver_sm_too_many_is_told_to_come_again(autojump
         await it.until(lambda: len(it.desk.of(Receipt)) == 3)
 
 
+async def test_too_many_deliver_sm_and_then_no_smpp_ends_one_link_and_nothing_else(autojump_clock: MockClock) -> None:
+    async with scene({"max_unanswered": 1}) as it:
+        it.desk.answering = False
+        smsc = await it.network.bound()
+        await smsc.deliver(receipt(1), receipt(2), and_then=bytes.fromhex("00000005" + "00" * 12))
+        await smsc.closed()
+        assert len(it.desk.of(Receipt)) == 1
+        await it.network.bound()
+
+
 async def test_a_message_from_a_subscriber_is_inbound(autojump_clock: MockClock) -> None:
     async with scene(dialect=DialectConfig(default_alphabet="latin1")) as it:
         smsc = await it.network.bound()
