@@ -13,6 +13,7 @@ from cli import options, output
 from connector.errors import FramingError
 from connector.smpp.codec import decode
 from connector.smpp.describe import describe
+from connector.smpp.framing import Framer
 from connector.smpp.receipt import MessageState, parse_receipt
 from connector.smpp.tables import HEADER_OCTETS
 
@@ -22,22 +23,29 @@ from connector.smpp.tables import HEADER_OCTETS
 @click.option("--receipt", is_flag=True, help="Read receipt texts instead of PDUs.")
 @click.option("--hex", "hex_", is_flag=True, help="With --receipt: the texts are in hexadecimal.")
 @click.option("--zone", help="With --receipt: the carrier's time zone, such as Europe/London.")
+@click.option("--show-secrets", is_flag=True, help="Show the passwords of binds, which are stars otherwise.")
 @options.as_json
-def command(what: tuple[str, ...], receipt: bool, hex_: bool, zone: str | None, json_: bool) -> None:
-    """Show what WHAT says: hexadecimal octets, a file with a line of them each, or - for standard input."""
+def command(
+    what: tuple[str, ...], receipt: bool, hex_: bool, zone: str | None, show_secrets: bool, json_: bool
+) -> None:
+    """Show what WHAT says: hexadecimal octets, a file with a line of them each, or - for standard input.
+
+    Octets may hold several PDUs; what is strange in one is listed under its oddities.
+    """
     failed = False
     for text in _lines(what):
         try:
-            shown = _receipt(text, hex_, _zone(zone)) if receipt else _pdu(text)
+            found = [_receipt(text, hex_, _zone(zone))] if receipt else _pdus(text, show_secrets)
         except ValueError as error:
             failed = True
             output.note(f"carrierline: {error}")
             continue
-        if json_:
-            output.as_json(shown)
-        else:
-            _show(shown)
-            output.line()
+        for shown in found:
+            if json_:
+                output.as_json(shown)
+            else:
+                _show(shown)
+                output.line()
     if failed:
         raise SystemExit(1)
 
@@ -71,14 +79,28 @@ def _octets(text: str) -> bytes:
         raise ValueError(f"neither hexadecimal octets nor a file: {text[:40]!r}") from None
 
 
-def _pdu(text: str) -> dict[str, Any]:
+def _pdus(text: str, show_secrets: bool) -> list[dict[str, Any]]:
+    """Describe every PDU of the octets; what cannot be cut off as one stays with the last, whose oddities tell it."""
     octets = _octets(text)
     if len(octets) < HEADER_OCTETS:
         raise ValueError(f"{len(octets)} octets are no PDU, its header has {HEADER_OCTETS}: {text[:40]}")
+    found = []
+    while octets:
+        length = int.from_bytes(octets[:4], "big")
+        whole = HEADER_OCTETS <= length <= len(octets) - HEADER_OCTETS
+        found.append(describe(decode(octets[:length] if whole else octets), show_secrets=show_secrets))
+        last, octets = octets, octets[length:] if whole else b""
+    found[-1]["oddities"] += _complaint(last)
+    return found
+
+
+def _complaint(octets: bytes) -> list[str]:
+    """Return why no stream could go on with these octets: an impossible length, or another protocol by its name."""
     try:
-        return describe(decode(octets))
+        Framer().feed(octets)
     except FramingError as error:
-        raise ValueError(f"{error.reason}: {text[:40]}") from None
+        return [error.reason]
+    return []
 
 
 def _zone(zone: str | None) -> ZoneInfo | None:
@@ -92,7 +114,9 @@ def _zone(zone: str | None) -> ZoneInfo | None:
 
 def _receipt(text: str, hex_: bool, zone: ZoneInfo | None) -> dict[str, Any]:
     found = parse_receipt(_octets(text) if hex_ else text.encode("latin-1", "replace"))
-    final = None if found.state is MessageState.ACCEPTED else found.is_final
+    # whether ACCEPTED is the last word is a matter of the carrier, and a receipt without a state says nothing
+    open_ = found.state is MessageState.ACCEPTED or found.stat is None
+    final = None if open_ else found.is_final
     return {
         "id": found.id,
         "effective_id": found.effective_id,

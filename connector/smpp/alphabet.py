@@ -234,6 +234,13 @@ def encode_shifted(text: str, locking: int = Language.DEFAULT, single: int = Lan
         raise _misfit(text, text.index(error.args[0]), name) from None
 
 
+def shifted_units_or_none(text: str, locking: int, single: int) -> int | None:
+    """The septets of ``text`` under national shift tables, or None when a character has no code there."""
+    codes = _shifted_codes(locking, single)
+    lengths = [len(codes.get(character, b"")) for character in text]
+    return sum(lengths) if all(lengths) else None
+
+
 # --- data_coding ----------------------------------------------------------------------------------------------
 
 # What SMPP and the GSM groups of TS 23.038 section 4 say; None is "the default alphabet of this route".

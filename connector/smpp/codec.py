@@ -4,6 +4,7 @@ Sending is strict: what does not fit raises EncodeError and nothing is cut.  Rec
 the octets give, and what was strange is listed in ``pdu.oddities`` with the command_status a strict receiver answers.
 """
 
+import struct
 from collections.abc import Callable, Mapping
 from struct import Struct
 from typing import Any, Final
@@ -17,6 +18,9 @@ from connector.smpp.tlv import Tlv
 
 HEADER: Final = Struct(">4L")
 TIME_OCTETS: Final = 17
+_unpack_header: Final = HEADER.unpack_from
+_fast_decoder: Final = FAST_DECODERS.get
+_MAX_SEQUENCE_NUMBER: Final = tables.MAX_SEQUENCE_NUMBER
 
 # Nothing to complain about: these may come as a bare header (SMPP 3.4, 4.4.2; deliver_sm_resp: seen from carriers).
 _MAY_OMIT_BODY: Final = frozenset({"deliver_sm_resp"})
@@ -32,7 +36,7 @@ def encode(pdu: Pdu, sequence_number: int | None = None) -> bytes:
     if fast is not None:
         try:
             octets = fast(pdu, number)
-        except (TypeError, AttributeError, OverflowError, UnicodeEncodeError):
+        except (TypeError, AttributeError, OverflowError, struct.error):
             octets = None  # a value of a wrong type or range: the table says which
         if octets is not None:
             return octets
@@ -45,9 +49,16 @@ def decode(data: bytes | memoryview) -> Pdu:
     Never raises for what the octets say; FramingError when there are fewer than the 16 of a header.
     """
     octets = data if type(data) is bytes else bytes(data)
-    fast = FAST_DECODERS.get(octets[4:8])
-    pdu = fast(octets) if fast is not None else None
-    return decode_by_table(octets) if pdu is None else pdu
+    try:
+        length, command_id, command_status, sequence_number = _unpack_header(octets)
+    except struct.error:
+        return decode_by_table(octets)  # which says how many there are
+    fast = _fast_decoder(command_id)
+    if fast is not None and length == len(octets) and 0 < sequence_number <= _MAX_SEQUENCE_NUMBER:
+        pdu = fast(octets, length, command_status, sequence_number)
+        if pdu is not None:
+            return pdu
+    return decode_by_table(octets)
 
 
 # --- writing --------------------------------------------------------------------------------------------------
@@ -175,6 +186,10 @@ class _Body:
     def note(self, text: str, command_status: int = tables.ESME_ROK) -> None:
         self.oddities.append(Oddity(text, command_status))
 
+    def note_lie(self, text: str, command_status: int, field: str, said: int) -> None:
+        """Note a length or count field that promises more than is there."""
+        self.oddities.append(Oddity(text, command_status, field, said))
+
     @property
     def left(self) -> int:
         return len(self.octets) - self.at
@@ -268,25 +283,25 @@ def _read_integer(kind: Integer, name: str, body: _Body) -> int:
 def _read_octets(kind: Octets, name: str, body: _Body) -> bytes:
     length = body.take(1)[0]
     if length > body.left:
-        body.note(f"{kind.length_field} says {length}, {body.left} octets are left", tables.ESME_RINVMSGLEN)
+        text = f"{kind.length_field} says {length}, {body.left} octets are left"
+        body.note_lie(text, tables.ESME_RINVMSGLEN, kind.length_field, length)
     return body.take(length)
 
 
 def _read_items(kind: Items, name: str, body: _Body) -> tuple[Item, ...]:
     found: list[Item] = []
-    for _ in range(body.take(1)[0]):
-        item = _read_item(kind, body)
-        if item is None:
+    count = body.take(1)[0]
+    while len(found) < count:
+        if not body.left:
+            text = f"{kind.count_field} says {count}, {len(found)} are here"
+            body.note_lie(text, tables.ESME_RINVNUMDESTS, kind.count_field, count)
             break
-        found.append(item)
+        found.append(_read_item(kind, body))
     return tuple(found)
 
 
-def _read_item(kind: Items, body: _Body) -> Item | None:
+def _read_item(kind: Items, body: _Body) -> Item:
     layout = kind.layout
-    if not body.left:
-        body.note(f"{kind.count_field} promises more than is there", tables.ESME_RINVNUMDESTS)
-        return None
     if kind.by_flag:
         flag = body.take(1)[0]
         layout = kind.by_flag.get(flag)

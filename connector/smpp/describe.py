@@ -13,11 +13,13 @@ from connector.smpp.tlv import Tlv, unpack_tlv
 def describe(pdu: Pdu, *, show_secrets: bool = False) -> dict[str, Any]:
     """The whole PDU as plain values under their specification names; octets as ``…_hex``.
 
+    Length and count fields tell what the octets said, also where less was there.
+
     A password is shown as stars unless ``show_secrets``; addresses and text are shown, so this is for the person who
     asked, not for logs.
     """
     return {
-        "command": pdu.command,
+        "command": tables.COMMAND_NAMES.get(pdu.command_id, "unknown"),
         "command_id": f"0x{pdu.command_id:08X}",
         "command_status": tables.status_name(pdu.command_status),
         "sequence_number": pdu.sequence_number,
@@ -33,6 +35,7 @@ def _describe_body(pdu: Pdu, show_secrets: bool) -> dict[str, Any]:
     if pdu.body_omitted:
         return {}
     body = _describe_fields(pdu.wire, pdu)
+    body |= {oddity.field: oddity.said for oddity in pdu.oddities if oddity.field in body}
     if "password" in body and not show_secrets:
         body["password"] = "*" * len(body["password"])
     return body

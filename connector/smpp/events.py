@@ -90,16 +90,7 @@ class Strange:
 
 
 Event = (
-    Answered
-    | Unanswered
-    | Requested
-    | Notified
-    | Bound
-    | BindRefused
-    | UnbindReceived
-    | Unbound
-    | LinkDead
-    | Strange
+    Answered | Unanswered | Requested | Notified | Bound | BindRefused | UnbindReceived | Unbound | LinkDead | Strange
 )
 
 
@@ -119,6 +110,4 @@ def answered(response: Pdu, item: InFlight, *, late: bool = False) -> Answered:
 
 def answers(response: Pdu, request: Pdu) -> bool:
     """Say whether this can be the answer to that request, their sequence numbers being equal."""
-    return (
-        isinstance(response, GenericNack) or response.command_id == request.command_id | tables.RESPONSE_BIT
-    )
+    return isinstance(response, GenericNack) or response.command_id == request.command_id | tables.RESPONSE_BIT

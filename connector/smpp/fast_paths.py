@@ -1,13 +1,14 @@
 """Hand-tuned ways for the PDUs that carry the traffic.
 
 Each does the plain case and returns None for anything else, which then walks the table; a property test holds both to
-the same answer.  So nothing here may complain, repair or be lenient; a value of a wrong type may raise what it likes,
-which ``codec.encode`` turns into a walk of the table.
+the same answer.  So nothing here may complain, repair or be lenient; a value of a wrong type or range may raise what it
+likes, which ``codec.encode`` turns into a walk of the table.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from struct import Struct
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from connector.smpp import tables
 from connector.smpp.pdu import (
@@ -22,11 +23,19 @@ from connector.smpp.pdu import (
 from connector.smpp.tlv import Tlv
 
 _pack_header: Final = Struct(">4L").pack
-_unpack_header: Final = Struct(">4L").unpack_from
 _unpack_tlv_header: Final = Struct(">HH").unpack_from
 _pack_tlv_header: Final = Struct(">HH").pack
 
-_MAX: Final = tables.MAX_SEQUENCE_NUMBER
+FastDecoder = Callable[[bytes, int, int, int], Pdu | None]
+"""Octets, their number, command_status and sequence_number to a PDU."""
+
+_BARE_MESSAGE: Final = 33
+"""Octets of a submit_sm with nothing in its strings."""
+# The five strings of a submit_sm or deliver_sm, each within its limit, and the octets of the integers between them; a
+# pattern finds and checks them in a third of the time of five searches.
+_strings_of_a_message: Final = re.compile(
+    r"([^\0]{0,5})\0..([^\0]{0,20})\0..([^\0]{0,20})\0...([^\0]{16}|)\0([^\0]{16}|)\0.....", re.DOTALL
+).match
 _MESSAGE_PAYLOAD: Final = tables.TLV_BY_NAME["message_payload"].tag
 _TLV_OCTETS: Final = {row.tag: (row.octets[0], row.octets[-1]) for row in tables.TLVS}
 _ANY_LENGTH: Final = (0, 0xFFFF)
@@ -35,92 +44,77 @@ _ANY_LENGTH: Final = (0, 0xFFFF)
 # --- writing --------------------------------------------------------------------------------------------------
 
 
-def _encode_message(pdu: Pdu, sequence_number: int) -> bytes | None:
-    """submit_sm and deliver_sm: one bytes-format of the whole body (0.5 us, against 0.9 us for a join of pieces)."""
-    message = cast(SubmitSm, pdu)
+# The PDUs are Any: a cast would cost each message 0.04 us.
+def _encode_message(message: Any, number: int) -> bytes | None:
+    """submit_sm and deliver_sm: one bytes-format of header and body (0.6 us, against 0.9 us for a join of pieces)."""
     service_type, source, destination = message.service_type, message.source_addr, message.destination_addr
+    schedule, validity = message.schedule_delivery_time, message.validity_period
     text = message.short_message
+    words = f"{service_type}{source}{destination}{schedule}{validity}"  # one look at five strings
     if (
-        len(source) > 20
+        "\0" in words
+        or not words.isascii()
+        or len(service_type) > 5
+        or len(source) > 20
         or len(destination) > 20
-        or "\0" in source
-        or "\0" in destination
-        or (service_type and (len(service_type) > 5 or "\0" in service_type))
-        or not _is_time(message.schedule_delivery_time)
-        or not _is_time(message.validity_period)
+        or (schedule and len(schedule) != 16)
+        or (validity and len(validity) != 16)
         or type(text) is not bytes
-        or len(text) > 255
         or message.body_omitted
     ):
         return None
-    body = b"%b\0%c%c%b\0%c%c%b\0%c%c%c%b\0%b\0%c%c%c%c%c%b" % (
-        service_type.encode("ascii"),
+    after = text + _write_tlvs(message.tlvs) if message.tlvs else text
+    size = _BARE_MESSAGE + len(words) + len(after)
+    return b"%b%b\0%c%c%b\0%c%c%b\0%c%c%c%b\0%b\0%c%c%c%c%c%b" % (
+        _pack_header(size, message.command_id, message.command_status, number),
+        service_type.encode(),
         message.source_addr_ton,
         message.source_addr_npi,
-        source.encode("ascii"),
+        source.encode(),
         message.dest_addr_ton,
         message.dest_addr_npi,
-        destination.encode("ascii"),
+        destination.encode(),
         message.esm_class,
         message.protocol_id,
         message.priority_flag,
-        message.schedule_delivery_time.encode("ascii"),
-        message.validity_period.encode("ascii"),
+        schedule.encode(),
+        validity.encode(),
         message.registered_delivery,
         message.replace_if_present_flag,
         message.data_coding,
         message.sm_default_msg_id,
         len(text),
-        text,
+        after,
     )
-    return _with_header(pdu, sequence_number, body)
 
 
-def _is_time(value: str) -> bool:
-    return not value or (len(value) == 16 and "\0" not in value)
+def _write_tlvs(tlvs: tuple[Tlv, ...]) -> bytes:
+    return b"".join([_pack_tlv_header(item.tag, len(item.value)) + item.value for item in tlvs])
 
 
-def _with_header(pdu: Pdu, number: int, body: bytes) -> bytes | None:
-    for item in pdu.tlvs:
-        if not 0 <= item.tag <= 0xFFFF or len(item.value) > 0xFFFF:
-            return None
-        body += _pack_tlv_header(item.tag, len(item.value)) + item.value
-    if not 0 <= number <= 0xFFFFFFFF or not 0 <= pdu.command_status <= 0xFFFFFFFF:
+def _encode_submit_sm_resp(pdu: Any, number: int) -> bytes | None:
+    message_id = pdu.message_id
+    if pdu.command_status or pdu.body_omitted or len(message_id) > 64 or "\0" in message_id or not message_id.isascii():
         return None
-    return _pack_header(16 + len(body), pdu.command_id, pdu.command_status, number) + body
+    body: bytes = message_id.encode() + b"\0"
+    if pdu.tlvs:
+        body += _write_tlvs(pdu.tlvs)
+    return _pack_header(16 + len(body), pdu.command_id, 0, number) + body
 
 
-def _encode_submit_sm_resp(pdu: Pdu, sequence_number: int) -> bytes | None:
-    message_id = cast(SubmitSmResp, pdu).message_id
-    if (
-        pdu.command_status
-        or pdu.body_omitted
-        or len(message_id) > 64
-        or "\0" in message_id
-        or not message_id.isascii()
-    ):
+def _encode_deliver_sm_resp(pdu: Any, number: int) -> bytes | None:
+    if pdu.message_id or pdu.tlvs or pdu.body_omitted:
         return None
-    return _with_header(pdu, sequence_number, message_id.encode() + b"\0")
+    return _pack_header(17, 0x80000005, pdu.command_status, number) + b"\0"
 
 
-def _encode_deliver_sm_resp(pdu: Pdu, sequence_number: int) -> bytes | None:
-    if (
-        cast(DeliverSmResp, pdu).message_id
-        or pdu.tlvs
-        or pdu.body_omitted
-        or not 0 <= sequence_number <= _MAX
-    ):
+def _encode_bare(pdu: Any, number: int) -> bytes | None:
+    if pdu.body_omitted or pdu.tlvs:
         return None
-    if not 0 <= pdu.command_status <= _MAX:
-        return None
-    return _pack_header(17, 0x80000005, pdu.command_status, sequence_number) + b"\0"
+    return _pack_header(16, pdu.command_id, pdu.command_status, number)
 
 
-def _encode_bare(pdu: Pdu, sequence_number: int) -> bytes | None:
-    return None if pdu.body_omitted else _with_header(pdu, sequence_number, b"")
-
-
-FAST_ENCODERS: Final[Mapping[int, Callable[[Pdu, int], bytes | None]]] = {
+FAST_ENCODERS: Final[Mapping[int, Callable[[Any, int], bytes | None]]] = {
     SubmitSm.command_id: _encode_message,
     DeliverSm.command_id: _encode_message,
     SubmitSmResp.command_id: _encode_submit_sm_resp,
@@ -133,64 +127,41 @@ FAST_ENCODERS: Final[Mapping[int, Callable[[Pdu, int], bytes | None]]] = {
 # --- reading --------------------------------------------------------------------------------------------------
 
 
-def _decode_message(layout: Callable[..., Pdu]) -> Callable[[bytes], Pdu | None]:
+def _decode_message(layout: Callable[..., Pdu]) -> FastDecoder:
     """A reader of submit_sm or deliver_sm; the values go in by position, in the order of the wire table."""
 
-    def decode(data: bytes) -> Pdu | None:
-        try:
-            length, _, status, number = _unpack_header(data)
-            end = data.index(0, 16)
-            service_type = data[16:end]
-            source_ton, source_npi = data[end + 1], data[end + 2]
-            start = end + 3
-            end = data.index(0, start)
-            source = data[start:end]
-            dest_ton, dest_npi = data[end + 1], data[end + 2]
-            start = end + 3
-            end = data.index(0, start)
-            destination = data[start:end]
-            esm_class, protocol_id, priority_flag = data[end + 1], data[end + 2], data[end + 3]
-            start = end + 4
-            end = data.index(0, start)
-            schedule = data[start:end]
-            start = end + 1
-            end = data.index(0, start)
-            validity = data[start:end]
-            registered, replace, coding, canned, sm_length = data[end + 1 : end + 6]
-        except (IndexError, ValueError):
+    def decode(data: bytes, size: int, status: int, number: int) -> Pdu | None:
+        found = _strings_of_a_message(data.decode("latin-1"), 16)  # a character an octet: offsets are the same
+        if found is None or status:
             return None
-        start = end + 6
-        end = start + sm_length
-        if (
-            end > length
-            or length != len(data)
-            or status
-            or not 0 < number <= _MAX
-            or len(service_type) > 5
-            or len(source) > 20
-            or len(destination) > 20
-            or (schedule and len(schedule) != 16)
-            or (validity and len(validity) != 16)
-        ):
-            return None
+        service_type, source, destination, schedule, validity = found.groups()
+        at_source = 17 + len(service_type)
+        at_dest = at_source + 3 + len(source)
+        at_flags = at_dest + 3 + len(destination)
+        start = found.end()
+        end = start + data[start - 1]
         tlvs: tuple[Tlv, ...] | None = ()
-        if end < length:
-            tlvs = _read_tlvs(data, end, bool(sm_length))
+        if end != size:
+            tlvs = _read_tlvs(data, end, has_text=end > start)
             if tlvs is None:
                 return None
         return layout(
-            service_type.decode("latin-1"), source_ton, source_npi, source.decode("latin-1"),
-            dest_ton, dest_npi, destination.decode("latin-1"), esm_class, protocol_id, priority_flag,
-            schedule.decode("latin-1"), validity.decode("latin-1"), registered, replace, coding, canned,
+            service_type,
+            data[at_source], data[at_source + 1], source,
+            data[at_dest], data[at_dest + 1], destination,
+            data[at_flags], data[at_flags + 1], data[at_flags + 2], schedule, validity,
+            data[start - 5], data[start - 4], data[start - 3], data[start - 2],
             data[start:end], tlvs, number,
         )  # fmt: skip
 
     return decode
 
 
-def _read_tlvs(data: bytes, at: int, has_text: bool) -> tuple[Tlv, ...] | None:
+def _read_tlvs(data: bytes, at: int, *, has_text: bool) -> tuple[Tlv, ...] | None:
     found = []
     length = len(data)
+    if at > length:
+        return None
     while at < length:
         if length - at < 4:
             return None
@@ -205,41 +176,30 @@ def _read_tlvs(data: bytes, at: int, has_text: bool) -> tuple[Tlv, ...] | None:
     return tuple(found)
 
 
-def _decode_message_id_resp(layout: Callable[..., Pdu]) -> Callable[[bytes], Pdu | None]:
+def _decode_message_id_resp(layout: Callable[..., Pdu]) -> FastDecoder:
     """A reader of submit_sm_resp and deliver_sm_resp that end with the NUL of their message_id."""
 
-    def decode(data: bytes) -> Pdu | None:
-        length = len(data)
-        if not 17 <= length <= 81 or data.find(0, 16) != length - 1:
-            return None
-        command_length, _, status, number = _unpack_header(data)
-        if command_length != length or not 0 < number <= _MAX:
+    def decode(data: bytes, size: int, status: int, number: int) -> Pdu | None:
+        if not 17 <= size <= 81 or data.find(0, 16) != size - 1:
             return None
         return layout(data[16:-1].decode("latin-1"), (), number, status)
 
     return decode
 
 
-def _decode_bare(layout: Callable[..., Pdu]) -> Callable[[bytes], Pdu | None]:
-    def decode(data: bytes) -> Pdu | None:
-        if len(data) != 16:
-            return None
-        length, _, status, number = _unpack_header(data)
-        return layout((), number) if length == 16 and not status and 0 < number <= _MAX else None
+def _decode_bare(layout: Callable[..., Pdu]) -> FastDecoder:
+    def decode(data: bytes, size: int, status: int, number: int) -> Pdu | None:
+        return layout((), number) if size == 16 and not status else None
 
     return decode
 
 
-def _by_id(*rows: tuple[Callable[[Any], Callable[[bytes], Pdu | None]], type[Pdu]]) -> dict[bytes, Any]:
-    return {layout.command_id.to_bytes(4, "big"): reader(layout) for reader, layout in rows}
-
-
-FAST_DECODERS: Final[Mapping[bytes, Callable[[bytes], Pdu | None]]] = _by_id(
-    (_decode_message, SubmitSm),
-    (_decode_message, DeliverSm),
-    (_decode_message_id_resp, SubmitSmResp),
-    (_decode_message_id_resp, DeliverSmResp),
-    (_decode_bare, EnquireLink),
-    (_decode_bare, EnquireLinkResp),
-)
-"""By the four octets of the command_id, as they stand in the header."""
+FAST_DECODERS: Final[Mapping[int, FastDecoder]] = {
+    SubmitSm.command_id: _decode_message(SubmitSm),
+    DeliverSm.command_id: _decode_message(DeliverSm),
+    SubmitSmResp.command_id: _decode_message_id_resp(SubmitSmResp),
+    DeliverSmResp.command_id: _decode_message_id_resp(DeliverSmResp),
+    EnquireLink.command_id: _decode_bare(EnquireLink),
+    EnquireLinkResp.command_id: _decode_bare(EnquireLinkResp),
+}
+"""By command_id; to be asked only where command_length is the octets' number and sequence_number in its range."""

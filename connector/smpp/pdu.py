@@ -48,10 +48,13 @@ class Oddity:
     """Something strange in what was decoded, in words.
 
     ``command_status`` is what a strict receiver answers; 0 where the specification has no complaint for it.
+    ``field`` and ``said`` tell the number of a length or count field that promised more than was there.
     """
 
     text: str
     command_status: int = tables.ESME_ROK
+    field: str | None = None
+    said: int | None = None
 
 
 @layout

@@ -57,9 +57,7 @@ FINAL_STATES: Final = frozenset(
 # Words of Appendix B and the other spellings of the field.
 STATE_OF_WORD: Final[Mapping[str, MessageState]] = {
     "SCHEDULED": MessageState.SCHEDULED,
-    **dict.fromkeys(
-        ("ENROUTE", "BUFFRED", "BUFFERD", "BUFFERED", "ACKED", "SENT", "QUEUED"), MessageState.ENROUTE
-    ),
+    **dict.fromkeys(("ENROUTE", "BUFFRED", "BUFFERD", "BUFFERED", "ACKED", "SENT", "QUEUED"), MessageState.ENROUTE),
     **dict.fromkeys(("DELIVRD", "DELIVERD", "DELIVERED"), MessageState.DELIVERED),
     "EXPIRED": MessageState.EXPIRED,
     **dict.fromkeys(("DELETED", "CANCELED", "CANCELLED"), MessageState.DELETED),

@@ -34,6 +34,7 @@ from connector.smpp.pdu import EnquireLink, EnquireLinkResp, GenericNack, Pdu, U
 from connector.smpp.statistics import SessionStatistics, Tally
 from connector.smpp.tables import BIND_COMMANDS, BIND_RESPONSES, RESPONSE_BIT, TRANSITIONS, Role, State
 from connector.smpp.timers import Expiry, LinkTimers, Timers
+from connector.smpp.versions import Agreement, Tlvs
 from connector.smpp.window import InFlight, Window
 
 # These keep the session itself alive and need no place in the window; the rest of the requests do.
@@ -45,7 +46,8 @@ class Session:
 
     Whoever owns it writes what the sending methods return, writes ``data_to_send()`` ahead of anything queued after
     each ``receive_data`` and ``tick``, and calls ``tick`` at ``next_tick()``.  Sending methods raise IllegalCommand
-    when the operation matrix forbids it and EncodeError when a value does not fit; nothing has changed then.
+    when the operation matrix or the version forbids it and EncodeError when a value does not fit or is a TLV for a
+    peer that has none; nothing has changed then.
     """
 
     def __init__(
@@ -57,13 +59,13 @@ class Session:
         interface_version: int = tables.SMPP_34,
         max_pdu_length: int = MAX_PDU_OCTETS,
         first_sequence: int = 1,
+        tlvs: Tlvs = Tlvs.AUTO,
         now: float,
     ) -> None:
         self.role = role
         self.timers = timers or Timers.defaults(role)
         self.window = Window(window_size)
-        self.interface_version = interface_version
-        """Ours until the session is bound, then the lower of both."""
+        self._agreement = Agreement(interface_version, tlvs)
         self._max_pdu_length = max_pdu_length
         # The SMSC may send its first deliver_sm right behind the bind response, so an ESME waits for long PDUs at once.
         short = role is Role.SMSC
@@ -86,14 +88,16 @@ class Session:
         """True when nothing more can be sent or received, and the link has to be closed if it is not."""
         return self.state is State.CLOSED
 
+    @property
+    def interface_version(self) -> int:
+        """Ours until the session is bound, then the lower of both; commands of newer versions are not sent."""
+        return self._agreement.interface_version
+
     def _enter(self, state: State) -> None:
         self.state = state
-        self._may_send = frozenset(
-            row.command_id for row in tables.COMMANDS if state in row.states(self.role)
-        )
-        self._may_receive = frozenset(
-            row.command_id for row in tables.COMMANDS if state in row.states(self.role.peer)
-        )
+        sendable = [row for row in tables.COMMANDS if state in row.states(self.role)]
+        self._may_send = frozenset(row.command_id for row in sendable if self._agreement.knows(row, state))
+        self._may_receive = frozenset(row.command_id for row in tables.COMMANDS if state in row.states(self.role.peer))
 
     def _follow(self, stimulus: str) -> None:
         """Move as the table says; a stimulus the table does not have in this state moves nothing."""
@@ -127,18 +131,16 @@ class Session:
         self._remember_control(items[0])
         return octets
 
-    def _prepare(
-        self, requests: Sequence[Pdu], tokens: Sequence[object], now: float
-    ) -> tuple[list[InFlight], bytes]:
+    def _prepare(self, requests: Sequence[Pdu], tokens: Sequence[object], now: float) -> tuple[list[InFlight], bytes]:
         """Number and encode; when one request cannot be sent, nothing has changed."""
-        before = self._sequence
+        before, write = self._sequence, self._agreement.encode
         items, encoded = [], []
         try:
             for pdu, token in zip(requests, tokens, strict=True):
                 if pdu.command_id not in self._may_send or self._unbinding:
                     raise IllegalCommand(self._why_not(pdu))
                 number = self._next_sequence()
-                encoded.append(encode(pdu, number))
+                encoded.append(write(pdu, number))
                 items.append(InFlight(number, token, pdu, now))
         except SmppError:
             self._sequence = before
@@ -149,6 +151,8 @@ class Session:
     def _why_not(self, pdu: Pdu) -> str:
         if self._unbinding:
             return f"{pdu.command} after unbind"
+        if tables.may_send(self.role, self.state, pdu.command_id):
+            return f"{pdu.command} is newer than the SMPP {self._agreement.version.name} of this session"
         return f"{pdu.command} may not be sent by the {self.role.upper()} in state {self.state}"
 
     def _next_sequence(self) -> int:
@@ -161,6 +165,7 @@ class Session:
     def _remember_control(self, item: InFlight) -> None:
         command = item.request.command
         if command in BIND_COMMANDS:
+            self._agreement.bind_asked(item.request)
             self._clock.bind_sent_at = item.sent_at
         elif command == "unbind":
             self._unbinding = True
@@ -194,7 +199,7 @@ class Session:
                 raise IllegalCommand(f"{pdu.command} is no response")
             if pdu.command in BIND_RESPONSES and not pdu.command_status and self._bind_asked is None:
                 raise IllegalCommand("no bind waits for an answer")
-        octets = b"".join([encode(pdu) for pdu in responses])
+        octets = b"".join([self._agreement.encode(pdu) for pdu in responses])
         for pdu in responses:
             if pdu.command in BIND_RESPONSES:
                 self._answer_bind(pdu)
@@ -205,7 +210,7 @@ class Session:
         asked, self._bind_asked = self._bind_asked, None
         if response.command_status or asked is None:
             return
-        self.interface_version = min(self.interface_version, getattr(asked, "interface_version", 0))
+        self._agreement.bound(getattr(asked, "interface_version", 0))
         # Answering has no time of its own: silence counts from the last octets heard.
         self._become_bound(response, self._clock.heard_at)
 
@@ -301,6 +306,7 @@ class Session:
             self._receive_illegal(pdu, events)
             return
         self._bind_asked = pdu
+        self._agreement.bind_asked(pdu)
         events.append(Requested(pdu))
 
     def _receive_unbind(self, pdu: Pdu, events: list[Event]) -> None:
@@ -375,8 +381,7 @@ class Session:
         if pdu.command_status or isinstance(pdu, GenericNack):
             return BindRefused(status_of(pdu), pdu)
         theirs = pdu.tlv_value("sc_interface_version")
-        if isinstance(theirs, int) and theirs:
-            self.interface_version = min(self.interface_version, theirs)
+        self._agreement.bound(theirs if isinstance(theirs, int) and theirs else None)
         self._become_bound(pdu, now)
         return Bound(pdu)
 

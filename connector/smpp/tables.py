@@ -20,6 +20,33 @@ SMPP_34: Final[int] = consts.SMPP_VERSION_34
 SMPP_50: Final[int] = 0x50
 
 
+@attrs.frozen
+class Version:
+    """One row of what the versions differ in for whoever sends."""
+
+    interface_version: int
+    name: str
+    has_tlvs: bool
+    message_id_characters: int
+    """Of the ids an SMSC hands out."""
+    short_message_octets: int
+    destinations: int
+    """Of one submit_multi."""
+
+
+# SMPP 3.4, 3.4 and 5.2.4; SMPP 5.0, 4.7.13.  A command's own row says since when it is there.
+VERSIONS: Final = (
+    Version(SMPP_33, "3.3", has_tlvs=False, message_id_characters=8, short_message_octets=254, destinations=254),
+    Version(SMPP_34, "3.4", has_tlvs=True, message_id_characters=64, short_message_octets=254, destinations=254),
+    Version(SMPP_50, "5.0", has_tlvs=True, message_id_characters=64, short_message_octets=255, destinations=255),
+)
+
+
+def version_of(interface_version: int) -> Version:
+    """The row of an interface_version: all below 0x34 is 3.3, and what lies between 3.4 and 5.0 is 3.4."""
+    return [row for row in VERSIONS if row.interface_version <= max(interface_version, SMPP_33)][-1]
+
+
 class Role(enum.StrEnum):
     """Who we are on a link."""
 
@@ -108,7 +135,8 @@ COMMANDS: Final = (
     Command("broadcast_sm",          0x00000111, esme=_TX,        smsc=_NEVER, since=SMPP_50),
     Command("query_broadcast_sm",    0x00000112, esme=_TX,        smsc=_NEVER, since=SMPP_50),
     Command("cancel_broadcast_sm",   0x00000113, esme=_TX,        smsc=_NEVER, since=SMPP_50),
-    # Known only to 3.3: recognised by name, kept as raw octets.
+    # Known only to 3.3: recognised by name, kept as raw octets.  A vendor's own command is one more row here and, when
+    # its fields matter, one class in pdu.py.
     Command("param_retrieve",        0x00000022, esme=_TX,        smsc=_NEVER),
     Command("query_last_msgs",       0x00000023, esme=_TX,        smsc=_NEVER),
     Command("query_msg_details",     0x00000024, esme=_TX,        smsc=_NEVER),
@@ -205,273 +233,122 @@ class TlvSpec:
         return self.octets[0] <= length <= self.octets[-1]
 
 
-def _known(name: str) -> int:
-    tag: int = consts.OPTIONAL_PARAMS[name]
-    return tag
+INT, CSTRING, OCTETS, DIGITS = TlvKind
+_NAMES_OF_34: Final = {"dest_port": "destination_port"}
 
 
-def _int(tag: int, name: str, octets: tuple[int, ...], pdus: str, note: str, since: int = SMPP_34) -> TlvSpec:
-    return TlvSpec(tag, name, TlvKind.INT, octets, pdus, note, since)
-
-
-def _cstring(
-    tag: int, name: str, octets: tuple[int, ...], pdus: str, note: str, since: int = SMPP_34
+def _tlv(
+    tag: int, name: str, kind: TlvKind, octets: tuple[int, ...], pdus: str, note: str, *, since: int = SMPP_34
 ) -> TlvSpec:
-    return TlvSpec(tag, name, TlvKind.CSTRING, octets, pdus, note, since)
+    """A row whose tag is smpplib's where it knows the name; a test holds the two equal."""
+    known: int = consts.OPTIONAL_PARAMS.get(_NAMES_OF_34.get(name, name), tag)
+    return TlvSpec(known, name, kind, octets, pdus, note, since)
 
 
-def _octets(
-    tag: int, name: str, octets: tuple[int, ...], pdus: str, note: str, since: int = SMPP_34
-) -> TlvSpec:
-    return TlvSpec(tag, name, TlvKind.OCTETS, octets, pdus, note, since)
-
-
-def _digits(
-    tag: int, name: str, octets: tuple[int, ...], pdus: str, note: str, since: int = SMPP_34
-) -> TlvSpec:
-    return TlvSpec(tag, name, TlvKind.DIGITS, octets, pdus, note, since)
-
-
-# SMPP 3.4, 5.3.2 and SMPP 5.0, 4.8.4.  An integer of several lengths is written with the shortest that holds it.
+# SMPP 3.4, 5.3.2 and SMPP 5.0, 4.8.4, in the order of the tags.  An integer of two lengths is written with the longer.
+# A vendor's own TLV is one more row.
+# fmt: off
 TLVS: Final = (
-    _int(
-        _known("dest_addr_subunit"),
-        "dest_addr_subunit",
-        (1,),
-        "SMDLC",
-        "0 unknown, 1 display (flash), 2 phone memory, 3 SIM, 4 external unit",
-    ),
-    _int(
-        _known("dest_network_type"),
-        "dest_network_type",
-        (1,),
-        "SD",
-        "0 unknown, 1 GSM, 2 TDMA, 3 CDMA, 4 PDC, 5 PHS, 6 iDEN, 7 AMPS, 8 paging",
-    ),
-    _int(
-        _known("dest_bearer_type"),
-        "dest_bearer_type",
-        (1,),
-        "SD",
-        "0 unknown, 1 SMS, 2 CSD, 3 packet, 4 USSD, 5 CDPD, 6 DataTAC, 7 FLEX, 8 broadcast",
-    ),
-    _int(
-        _known("dest_telematics_id"),
-        "dest_telematics_id",
-        (2,),
-        "SD",
-        "first octet = GSM protocol id, second reserved",
-    ),
-    _int(_known("source_addr_subunit"), "source_addr_subunit", (1,), "SMDLC", "as dest_addr_subunit"),
-    _int(
-        _known("source_network_type"),
-        "source_network_type",
-        (1,),
-        "SDL",
-        "as dest_network_type; common in receipts",
-    ),
-    _int(_known("source_bearer_type"), "source_bearer_type", (1,), "SD", "as dest_bearer_type"),
-    _int(
-        _known("source_telematics_id"),
-        "source_telematics_id",
-        (1,),
-        "SD",
-        "one octet, although dest_telematics_id has two",
-    ),
-    _int(_known("qos_time_to_live"), "qos_time_to_live", (4,), "SD", "seconds; overrides validity_period"),
-    _int(_known("payload_type"), "payload_type", (1,), "SMDLC", "0 default (WDP), 1 WCMP"),
-    _cstring(
-        _known("additional_status_info_text"),
-        "additional_status_info_text",
-        (1, 256),
-        "R",
-        "human text, log it",
-    ),
-    _cstring(
-        _known("receipted_message_id"),
-        "receipted_message_id",
-        (1, 65),
-        "LD",
-        "id being receipted; NUL sometimes missing",
-    ),
-    _int(
-        _known("ms_msg_wait_facilities"),
-        "ms_msg_wait_facilities",
-        (1,),
-        "SD",
-        "bit 7 on/off, bits 1-0: 0 voice, 1 fax, 2 e-mail, 3 other",
-    ),
-    _int(_known("privacy_indicator"), "privacy_indicator", (1,), "SMDLC", "0-3"),
-    _octets(
-        _known("source_subaddress"),
-        "source_subaddress",
-        (2, 23),
-        "SMDLC",
-        "first octet 0x80 NSAP even, 0x88 NSAP odd, 0xA0 user",
-    ),
-    _octets(
-        _known("dest_subaddress"),
-        "dest_subaddress",
-        (2, 23),
-        "SDLC",
-        "as source_subaddress; not in submit_multi",
-    ),
-    _int(
-        _known("user_message_reference"),
-        "user_message_reference",
-        (2,),
-        "SMDLCQ",
-        "our own number; some MCs echo it in the receipt",
-    ),
-    _int(_known("user_response_code"), "user_response_code", (1,), "SDL", ""),
-    _int(_known("source_port"), "source_port", (2,), "SMDLC", "not together with UDHI"),
-    _int(_known("destination_port"), "dest_port", (2,), "SMDLC", "not together with UDHI"),
-    _int(_known("sar_msg_ref_num"), "sar_msg_ref_num", (2,), "SMDL", "counts only with both other sar TLVs"),
-    _int(
-        _known("language_indicator"),
-        "language_indicator",
-        (1,),
-        "SMDLC",
-        "0 none, 1 en, 2 fr, 3 es, 4 de, 5 pt",
-    ),
-    _int(_known("sar_total_segments"), "sar_total_segments", (1,), "SMDL", "1-255"),
-    _int(_known("sar_segment_seqnum"), "sar_segment_seqnum", (1,), "SMDL", "1-255, starts at 1"),
-    _int(_known("sc_interface_version"), "sc_interface_version", (1,), "B", "0x34, 0x50"),
-    _int(
-        _known("callback_num_pres_ind"),
-        "callback_num_pres_ind",
-        (1,),
-        "SMDLC",
-        "bits 3-2 presentation, bits 1-0 screening; repeats with callback_num",
-    ),
-    _octets(
-        _known("callback_num_atag"),
-        "callback_num_atag",
-        (1, 65),
-        "SMDLC",
-        "first octet is a data_coding; repeats",
-    ),
-    _int(_known("number_of_messages"), "number_of_messages", (1,), "SD", "0-99 waiting messages (CDMA)"),
-    _octets(
-        _known("callback_num"),
-        "callback_num",
-        (4, 19),
-        "SMDLC",
-        "digit mode, TON, NPI, then ASCII digits; may repeat",
-    ),
-    _int(_known("dpf_result"), "dpf_result", (1,), "RDL", "0 not set, 1 set"),
-    _int(_known("set_dpf"), "set_dpf", (1,), "SD", "0 no, 1 yes"),
-    _int(
-        _known("ms_availability_status"),
-        "ms_availability_status",
-        (1,),
-        "A",
-        "0 available, 1 denied, 2 unavailable; absent = available",
-    ),
-    _octets(
-        _known("network_error_code"), "network_error_code", (3,), "LDR", "type (1) + code (2), section 5.5"
-    ),
-    _octets(
-        _known("message_payload"),
-        "message_payload",
-        (0, 65535),
-        "SMDLCP",
-        "either this or short_message; then sm_length = 0",
-    ),
-    _int(
-        _known("delivery_failure_reason"),
-        "delivery_failure_reason",
-        (1,),
-        "R",
-        "0 destination unavailable, 1 address invalid, 2 permanent, 3 temporary network error",
-    ),
-    _int(
-        _known("more_messages_to_send"),
-        "more_messages_to_send",
-        (1,),
-        "SD",
-        "0 last, 1 more; also seen in receipts",
-    ),
-    _int(_known("message_state"), "message_state", (1,), "LDQ", "the state of the message"),
-    _int(0x0428, "congestion_state", (1,), "RBQ", "0-100", 0x50),
-    _int(_known("ussd_service_op"), "ussd_service_op", (1,), "SDL", "step of the USSD dialogue"),
-    _int(0x0600, "broadcast_channel_indicator", (1,), "C", "0 basic, 1 extended", 0x50),
-    _octets(0x0601, "broadcast_content_type", (3,), "CQ", "network tag (1) + type (2)", 0x50),
-    _octets(0x0602, "broadcast_content_type_info", (1, 255), "C", "free", 0x50),
-    _int(
-        0x0603,
-        "broadcast_message_class",
-        (1,),
-        "C",
-        "0 none, 1-3 (text of the table prints 0x02 twice)",
-        0x50,
-    ),
-    _int(0x0604, "broadcast_rep_num", (2,), "C", "0 = unlimited or derived", 0x50),
-    _octets(
-        0x0605,
-        "broadcast_frequency_interval",
-        (3,),
-        "C",
-        "unit (0 always, 8 s, 9 min, 10 h, 11 d, 12 w, 13 months, 14 y) and count",
-        0x50,
-    ),
-    _octets(
-        0x0606,
-        "broadcast_area_identifier",
-        (1, 101),
-        "CQ",
-        "format (0 name, 1 ellipsoid arc, 2 polygon) + up to 100; repeats; also the 'failed' list",
-        0x50,
-    ),
-    _int(0x0607, "broadcast_error_status", (4,), "C", "a command_status, one per failed area", 0x50),
-    _int(0x0608, "broadcast_area_success", (1,), "Q", "0-100 %, 255 unknown", 0x50),
-    _cstring(0x0609, "broadcast_end_time", (16, 17), "Q", "absolute time", 0x50),
-    _octets(0x060A, "broadcast_service_group", (1, 255), "C", "free", 0x50),
-    _octets(
-        0x060B, "billing_identification", (1, 1024), "SD", "first octet: bit 7 set = vendor format", 0x50
-    ),
-    _cstring(
-        0x060D,
-        "source_network_id",
-        (7, 65),
-        "SDL",
-        "'1'+MCC+MNC, '2'+MCC+SID, '3'+...; needs the node id",
-        0x50,
-    ),
-    _cstring(0x060E, "dest_network_id", (7, 65), "SDL", "as source_network_id", 0x50),
-    _digits(0x060F, "source_node_id", (6,), "SDL", "five octets seen in the field", 0x50),
-    _digits(0x0610, "dest_node_id", (6,), "SDL", "", 0x50),
-    _int(
-        0x0611, "dest_addr_np_resolution", (1,), "SDL", "0 not asked, 1 asked and not ported, 2 ported", 0x50
-    ),
-    _octets(0x0612, "dest_addr_np_information", (10,), "SDL", "routing number", 0x50),
-    _octets(0x0613, "dest_addr_np_country", (1, 5), "SDL", "country code", 0x50),
-    _int(_known("display_time"), "display_time", (1,), "SMDC", "0 temporary, 1 default, 2 invoke"),
-    _int(_known("sms_signal"), "sms_signal", (2,), "SMDC", "TDMA tone"),
-    _octets(
-        _known("ms_validity"),
-        "ms_validity",
-        (1, 4),
-        "SMDC",
-        "0 indefinite, 1 power down, 2 until area changes, 3 display only, 4 relative",
-    ),
-    _int(
-        _known("alert_on_message_delivery"),
-        "alert_on_message_delivery",
-        (0, 1),
-        "SMDC",
-        "presence is the signal",
-    ),
-    _int(_known("its_reply_type"), "its_reply_type", (1,), "SDL", "Korean CDMA, 0-8"),
-    _octets(
-        _known("its_session_info"), "its_session_info", (2,), "SDL", "session, sequence (7 bits) + end flag"
-    ),
+    _tlv(0x0005, "dest_addr_subunit",            INT,     (1,),       "SMDLC",
+         "0 unknown, 1 display (flash), 2 phone memory, 3 SIM, 4 external unit"),
+    _tlv(0x0006, "dest_network_type",            INT,     (1,),       "SD",
+         "0 unknown, 1 GSM, 2 TDMA, 3 CDMA, 4 PDC, 5 PHS, 6 iDEN, 7 AMPS, 8 paging"),
+    _tlv(0x0007, "dest_bearer_type",             INT,     (1,),       "SD",
+         "0 unknown, 1 SMS, 2 CSD, 3 packet, 4 USSD, 5 CDPD, 6 DataTAC, 7 FLEX, 8 broadcast"),
+    _tlv(0x0008, "dest_telematics_id",           INT,     (2,),       "SD",
+         "first octet = GSM protocol id, second reserved"),
+    _tlv(0x000D, "source_addr_subunit",          INT,     (1,),       "SMDLC",  "as dest_addr_subunit"),
+    _tlv(0x000E, "source_network_type",          INT,     (1,),       "SDL",
+         "as dest_network_type; common in receipts"),
+    _tlv(0x000F, "source_bearer_type",           INT,     (1,),       "SD",     "as dest_bearer_type"),
+    _tlv(0x0010, "source_telematics_id",         INT,     (1,),       "SD",
+         "one octet, although dest_telematics_id has two"),
+    _tlv(0x0017, "qos_time_to_live",             INT,     (4,),       "SD",     "seconds; overrides validity_period"),
+    _tlv(0x0019, "payload_type",                 INT,     (1,),       "SMDLC",  "0 default (WDP), 1 WCMP"),
+    _tlv(0x001D, "additional_status_info_text",  CSTRING, (1, 256),   "R",      "human text, log it"),
+    _tlv(0x001E, "receipted_message_id",         CSTRING, (1, 65),    "LD",
+         "id being receipted; NUL sometimes missing"),
+    _tlv(0x0030, "ms_msg_wait_facilities",       INT,     (1,),       "SD",
+         "bit 7 on/off, bits 1-0: 0 voice, 1 fax, 2 e-mail, 3 other"),
+    _tlv(0x0201, "privacy_indicator",            INT,     (1,),       "SMDLC",  "0-3"),
+    _tlv(0x0202, "source_subaddress",            OCTETS,  (2, 23),    "SMDLC",
+         "first octet 0x80 NSAP even, 0x88 NSAP odd, 0xA0 user"),
+    _tlv(0x0203, "dest_subaddress",              OCTETS,  (2, 23),    "SDLC",
+         "as source_subaddress; not in submit_multi"),
+    _tlv(0x0204, "user_message_reference",       INT,     (2,),       "SMDLCQ",
+         "our own number; some SMSCs echo it in the receipt"),
+    _tlv(0x0205, "user_response_code",           INT,     (1,),       "SDL",    ""),
+    _tlv(0x020A, "source_port",                  INT,     (2,),       "SMDLC",  "not together with UDHI"),
+    _tlv(0x020B, "dest_port",                    INT,     (2,),       "SMDLC",  "not together with UDHI"),
+    _tlv(0x020C, "sar_msg_ref_num",              INT,     (2,),       "SMDL",   "counts only with both other sar TLVs"),
+    _tlv(0x020D, "language_indicator",           INT,     (1,),       "SMDLC",  "0 none, 1 en, 2 fr, 3 es, 4 de, 5 pt"),
+    _tlv(0x020E, "sar_total_segments",           INT,     (1,),       "SMDL",   "1-255"),
+    _tlv(0x020F, "sar_segment_seqnum",           INT,     (1,),       "SMDL",   "1-255, starts at 1"),
+    _tlv(0x0210, "sc_interface_version",         INT,     (1,),       "B",      "0x34, 0x50"),
+    _tlv(0x0302, "callback_num_pres_ind",        INT,     (1,),       "SMDLC",
+         "bits 3-2 presentation, bits 1-0 screening; repeats with callback_num"),
+    _tlv(0x0303, "callback_num_atag",            OCTETS,  (1, 65),    "SMDLC",
+         "first octet is a data_coding; repeats"),
+    _tlv(0x0304, "number_of_messages",           INT,     (1,),       "SD",     "0-99 waiting messages (CDMA)"),
+    _tlv(0x0381, "callback_num",                 OCTETS,  (4, 19),    "SMDLC",
+         "digit mode, TON, NPI, then ASCII digits; may repeat"),
+    _tlv(0x0420, "dpf_result",                   INT,     (1,),       "RDL",    "0 not set, 1 set"),
+    _tlv(0x0421, "set_dpf",                      INT,     (1,),       "SD",     "0 no, 1 yes"),
+    _tlv(0x0422, "ms_availability_status",       INT,     (1,),       "A",
+         "0 available, 1 denied, 2 unavailable; absent = available"),
+    _tlv(0x0423, "network_error_code",           OCTETS,  (3,),       "LDR",    "type of network (1) + its code (2)"),
+    _tlv(0x0424, "message_payload",              OCTETS,  (0, 65535), "SMDLCP",
+         "either this or short_message; then sm_length = 0"),
+    _tlv(0x0425, "delivery_failure_reason",      INT,     (1,),       "R",
+         "0 destination unavailable, 1 address invalid, 2 permanent, 3 temporary network error"),
+    _tlv(0x0426, "more_messages_to_send",        INT,     (1,),       "SD",
+         "0 last, 1 more; also seen in receipts"),
+    _tlv(0x0427, "message_state",                INT,     (1,),       "LDQ",    "the state of the message"),
+    _tlv(0x0428, "congestion_state",             INT,     (1,),       "RBQ",    "0-100", since=SMPP_50),
+    _tlv(0x0501, "ussd_service_op",              INT,     (1,),       "SDL",    "step of the USSD dialogue"),
+    _tlv(0x0600, "broadcast_channel_indicator",  INT,     (1,),       "C",      "0 basic, 1 extended", since=SMPP_50),
+    _tlv(0x0601, "broadcast_content_type",       OCTETS,  (3,),       "CQ",
+         "network tag (1) + type (2)", since=SMPP_50),
+    _tlv(0x0602, "broadcast_content_type_info",  OCTETS,  (1, 255),   "C",      "free", since=SMPP_50),
+    _tlv(0x0603, "broadcast_message_class",      INT,     (1,),       "C",
+         "0 none, 1-3 (text of the table prints 0x02 twice)", since=SMPP_50),
+    _tlv(0x0604, "broadcast_rep_num",            INT,     (2,),       "C",
+         "0 = unlimited or derived", since=SMPP_50),
+    _tlv(0x0605, "broadcast_frequency_interval", OCTETS,  (3,),       "C",
+         "unit (0 always, 8 s, 9 min, 10 h, 11 d, 12 w, 13 months, 14 y) and count", since=SMPP_50),
+    _tlv(0x0606, "broadcast_area_identifier",    OCTETS,  (1, 101),   "CQ",
+         "format (0 name, 1 ellipsoid arc, 2 polygon) + up to 100; repeats; also the 'failed' list", since=SMPP_50),
+    _tlv(0x0607, "broadcast_error_status",       INT,     (4,),       "C",
+         "a command_status, one per failed area", since=SMPP_50),
+    _tlv(0x0608, "broadcast_area_success",       INT,     (1,),       "Q",      "0-100 %, 255 unknown", since=SMPP_50),
+    _tlv(0x0609, "broadcast_end_time",           CSTRING, (16, 17),   "Q",      "absolute time", since=SMPP_50),
+    _tlv(0x060A, "broadcast_service_group",      OCTETS,  (1, 255),   "C",      "free", since=SMPP_50),
+    _tlv(0x060B, "billing_identification",       OCTETS,  (1, 1024),  "SD",
+         "first octet: bit 7 set = vendor format", since=SMPP_50),
+    _tlv(0x060D, "source_network_id",            CSTRING, (7, 65),    "SDL",
+         "'1'+MCC+MNC, '2'+MCC+SID, '3'+...; needs the node id", since=SMPP_50),
+    _tlv(0x060E, "dest_network_id",              CSTRING, (7, 65),    "SDL",    "as source_network_id", since=SMPP_50),
+    _tlv(0x060F, "source_node_id",               DIGITS,  (6,),       "SDL",
+         "five octets seen in the field", since=SMPP_50),
+    _tlv(0x0610, "dest_node_id",                 DIGITS,  (6,),       "SDL",    "", since=SMPP_50),
+    _tlv(0x0611, "dest_addr_np_resolution",      INT,     (1,),       "SDL",
+         "0 not asked, 1 asked and not ported, 2 ported", since=SMPP_50),
+    _tlv(0x0612, "dest_addr_np_information",     OCTETS,  (10,),      "SDL",    "routing number", since=SMPP_50),
+    _tlv(0x0613, "dest_addr_np_country",         OCTETS,  (1, 5),     "SDL",    "country code", since=SMPP_50),
+    _tlv(0x1201, "display_time",                 INT,     (1,),       "SMDC",   "0 temporary, 1 default, 2 invoke"),
+    _tlv(0x1203, "sms_signal",                   INT,     (2,),       "SMDC",   "TDMA tone"),
+    _tlv(0x1204, "ms_validity",                  OCTETS,  (1, 4),     "SMDC",
+         "0 indefinite, 1 power down, 2 until area changes, 3 display only, 4 relative"),
+    _tlv(0x130C, "alert_on_message_delivery",    INT,     (0, 1),     "SMDC",   "presence is the signal"),
+    _tlv(0x1380, "its_reply_type",               INT,     (1,),       "SDL",    "Korean CDMA, 0-8"),
+    _tlv(0x1383, "its_session_info",             OCTETS,  (2,),       "SDL",
+         "session, sequence (7 bits) + end flag"),
 )
+# fmt: on
 
 TLV_BY_TAG: Final[Mapping[int, TlvSpec]] = {row.tag: row for row in TLVS}
-# 3.4 calls dest_port by a longer name.
 TLV_BY_NAME: Final[Mapping[str, TlvSpec]] = {row.name: row for row in TLVS} | {
-    "destination_port": TLV_BY_TAG[_known("destination_port")]
+    name_34: row for row in TLVS if (name_34 := _NAMES_OF_34.get(row.name))
 }
 
 
@@ -509,54 +386,54 @@ class Status:
     since: int = SMPP_33
 
 
-ESME_ROK: Final[int] = consts.SMPP_ESME_ROK
-ESME_RINVMSGLEN: Final[int] = consts.SMPP_ESME_RINVMSGLEN
-ESME_RINVCMDLEN: Final[int] = consts.SMPP_ESME_RINVCMDLEN
-ESME_RINVCMDID: Final[int] = consts.SMPP_ESME_RINVCMDID
-ESME_RINVBNDSTS: Final[int] = consts.SMPP_ESME_RINVBNDSTS
-ESME_RALYBND: Final[int] = consts.SMPP_ESME_RALYBND
-ESME_RINVPRTFLG: Final[int] = consts.SMPP_ESME_RINVPRTFLG
-ESME_RINVREGDLVFLG: Final[int] = consts.SMPP_ESME_RINVREGDLVFLG
-ESME_RSYSERR: Final[int] = consts.SMPP_ESME_RSYSERR
-ESME_RINVSRCADR: Final[int] = consts.SMPP_ESME_RINVSRCADR
-ESME_RINVDSTADR: Final[int] = consts.SMPP_ESME_RINVDSTADR
-ESME_RINVMSGID: Final[int] = consts.SMPP_ESME_RINVMSGID
-ESME_RBINDFAIL: Final[int] = consts.SMPP_ESME_RBINDFAIL
-ESME_RINVPASWD: Final[int] = consts.SMPP_ESME_RINVPASWD
-ESME_RINVSYSID: Final[int] = consts.SMPP_ESME_RINVSYSID
-ESME_RCANCELFAIL: Final[int] = consts.SMPP_ESME_RCANCELFAIL
-ESME_RREPLACEFAIL: Final[int] = consts.SMPP_ESME_RREPLACEFAIL
-ESME_RMSGQFUL: Final[int] = consts.SMPP_ESME_RMSGQFUL
-ESME_RINVSERTYP: Final[int] = consts.SMPP_ESME_RINVSERTYP
-ESME_RINVNUMDESTS: Final[int] = consts.SMPP_ESME_RINVNUMDESTS
-ESME_RINVDLNAME: Final[int] = consts.SMPP_ESME_RINVDLNAME
-ESME_RINVDESTFLAG: Final[int] = consts.SMPP_ESME_RINVDESTFLAG
-ESME_RINVSUBREP: Final[int] = consts.SMPP_ESME_RINVSUBREP
-ESME_RINVESMCLASS: Final[int] = consts.SMPP_ESME_RINVESMCLASS
-ESME_RCNTSUBDL: Final[int] = consts.SMPP_ESME_RCNTSUBDL
-ESME_RSUBMITFAIL: Final[int] = consts.SMPP_ESME_RSUBMITFAIL
-ESME_RINVSRCTON: Final[int] = consts.SMPP_ESME_RINVSRCTON
-ESME_RINVSRCNPI: Final[int] = consts.SMPP_ESME_RINVSRCNPI
-ESME_RINVDSTTON: Final[int] = consts.SMPP_ESME_RINVDSTTON
-ESME_RINVDSTNPI: Final[int] = consts.SMPP_ESME_RINVDSTNPI
-ESME_RINVSYSTYP: Final[int] = consts.SMPP_ESME_RINVSYSTYP
-ESME_RINVREPFLAG: Final[int] = consts.SMPP_ESME_RINVREPFLAG
-ESME_RINVNUMMSGS: Final[int] = consts.SMPP_ESME_RINVNUMMSGS
-ESME_RTHROTTLED: Final[int] = consts.SMPP_ESME_RTHROTTLED
-ESME_RINVSCHED: Final[int] = consts.SMPP_ESME_RINVSCHED
-ESME_RINVEXPIRY: Final[int] = consts.SMPP_ESME_RINVEXPIRY
-ESME_RINVDFTMSGID: Final[int] = consts.SMPP_ESME_RINVDFTMSGID
-ESME_RX_T_APPN: Final[int] = consts.SMPP_ESME_RX_T_APPN
-ESME_RX_P_APPN: Final[int] = consts.SMPP_ESME_RX_P_APPN
-ESME_RX_R_APPN: Final[int] = consts.SMPP_ESME_RX_R_APPN
-ESME_RQUERYFAIL: Final[int] = consts.SMPP_ESME_RQUERYFAIL
-ESME_RINVTLVSTREAM: Final[int] = consts.SMPP_ESME_RINVOPTPARSTREAM
-ESME_RTLVNOTALLWD: Final[int] = consts.SMPP_ESME_ROPTPARNOTALLWD
-ESME_RINVTLVLEN: Final[int] = consts.SMPP_ESME_RINVPARLEN
-ESME_RMISSINGTLV: Final[int] = consts.SMPP_ESME_RMISSINGOPTPARAM
-ESME_RINVTLVVAL: Final[int] = consts.SMPP_ESME_RINVOPTPARAMVAL
-ESME_RDELIVERYFAILURE: Final[int] = consts.SMPP_ESME_RDELIVERYFAILURE
-ESME_RUNKNOWNERR: Final[int] = consts.SMPP_ESME_RUNKNOWNERR
+ESME_ROK: Final[int] = consts.SMPP_ESME_ROK  # 0x00000000
+ESME_RINVMSGLEN: Final[int] = consts.SMPP_ESME_RINVMSGLEN  # 0x00000001
+ESME_RINVCMDLEN: Final[int] = consts.SMPP_ESME_RINVCMDLEN  # 0x00000002
+ESME_RINVCMDID: Final[int] = consts.SMPP_ESME_RINVCMDID  # 0x00000003
+ESME_RINVBNDSTS: Final[int] = consts.SMPP_ESME_RINVBNDSTS  # 0x00000004
+ESME_RALYBND: Final[int] = consts.SMPP_ESME_RALYBND  # 0x00000005
+ESME_RINVPRTFLG: Final[int] = consts.SMPP_ESME_RINVPRTFLG  # 0x00000006
+ESME_RINVREGDLVFLG: Final[int] = consts.SMPP_ESME_RINVREGDLVFLG  # 0x00000007
+ESME_RSYSERR: Final[int] = consts.SMPP_ESME_RSYSERR  # 0x00000008
+ESME_RINVSRCADR: Final[int] = consts.SMPP_ESME_RINVSRCADR  # 0x0000000A
+ESME_RINVDSTADR: Final[int] = consts.SMPP_ESME_RINVDSTADR  # 0x0000000B
+ESME_RINVMSGID: Final[int] = consts.SMPP_ESME_RINVMSGID  # 0x0000000C
+ESME_RBINDFAIL: Final[int] = consts.SMPP_ESME_RBINDFAIL  # 0x0000000D
+ESME_RINVPASWD: Final[int] = consts.SMPP_ESME_RINVPASWD  # 0x0000000E
+ESME_RINVSYSID: Final[int] = consts.SMPP_ESME_RINVSYSID  # 0x0000000F
+ESME_RCANCELFAIL: Final[int] = consts.SMPP_ESME_RCANCELFAIL  # 0x00000011
+ESME_RREPLACEFAIL: Final[int] = consts.SMPP_ESME_RREPLACEFAIL  # 0x00000013
+ESME_RMSGQFUL: Final[int] = consts.SMPP_ESME_RMSGQFUL  # 0x00000014
+ESME_RINVSERTYP: Final[int] = consts.SMPP_ESME_RINVSERTYP  # 0x00000015
+ESME_RINVNUMDESTS: Final[int] = consts.SMPP_ESME_RINVNUMDESTS  # 0x00000033
+ESME_RINVDLNAME: Final[int] = consts.SMPP_ESME_RINVDLNAME  # 0x00000034
+ESME_RINVDESTFLAG: Final[int] = consts.SMPP_ESME_RINVDESTFLAG  # 0x00000040
+ESME_RINVSUBREP: Final[int] = consts.SMPP_ESME_RINVSUBREP  # 0x00000042
+ESME_RINVESMCLASS: Final[int] = consts.SMPP_ESME_RINVESMCLASS  # 0x00000043
+ESME_RCNTSUBDL: Final[int] = consts.SMPP_ESME_RCNTSUBDL  # 0x00000044
+ESME_RSUBMITFAIL: Final[int] = consts.SMPP_ESME_RSUBMITFAIL  # 0x00000045
+ESME_RINVSRCTON: Final[int] = consts.SMPP_ESME_RINVSRCTON  # 0x00000048
+ESME_RINVSRCNPI: Final[int] = consts.SMPP_ESME_RINVSRCNPI  # 0x00000049
+ESME_RINVDSTTON: Final[int] = consts.SMPP_ESME_RINVDSTTON  # 0x00000050
+ESME_RINVDSTNPI: Final[int] = consts.SMPP_ESME_RINVDSTNPI  # 0x00000051
+ESME_RINVSYSTYP: Final[int] = consts.SMPP_ESME_RINVSYSTYP  # 0x00000053
+ESME_RINVREPFLAG: Final[int] = consts.SMPP_ESME_RINVREPFLAG  # 0x00000054
+ESME_RINVNUMMSGS: Final[int] = consts.SMPP_ESME_RINVNUMMSGS  # 0x00000055
+ESME_RTHROTTLED: Final[int] = consts.SMPP_ESME_RTHROTTLED  # 0x00000058
+ESME_RINVSCHED: Final[int] = consts.SMPP_ESME_RINVSCHED  # 0x00000061
+ESME_RINVEXPIRY: Final[int] = consts.SMPP_ESME_RINVEXPIRY  # 0x00000062
+ESME_RINVDFTMSGID: Final[int] = consts.SMPP_ESME_RINVDFTMSGID  # 0x00000063
+ESME_RX_T_APPN: Final[int] = consts.SMPP_ESME_RX_T_APPN  # 0x00000064
+ESME_RX_P_APPN: Final[int] = consts.SMPP_ESME_RX_P_APPN  # 0x00000065
+ESME_RX_R_APPN: Final[int] = consts.SMPP_ESME_RX_R_APPN  # 0x00000066
+ESME_RQUERYFAIL: Final[int] = consts.SMPP_ESME_RQUERYFAIL  # 0x00000067
+ESME_RINVTLVSTREAM: Final[int] = consts.SMPP_ESME_RINVOPTPARSTREAM  # 0x000000C0
+ESME_RTLVNOTALLWD: Final[int] = consts.SMPP_ESME_ROPTPARNOTALLWD  # 0x000000C1
+ESME_RINVTLVLEN: Final[int] = consts.SMPP_ESME_RINVPARLEN  # 0x000000C2
+ESME_RMISSINGTLV: Final[int] = consts.SMPP_ESME_RMISSINGOPTPARAM  # 0x000000C3
+ESME_RINVTLVVAL: Final[int] = consts.SMPP_ESME_RINVOPTPARAMVAL  # 0x000000C4
+ESME_RDELIVERYFAILURE: Final[int] = consts.SMPP_ESME_RDELIVERYFAILURE  # 0x000000FE
+ESME_RUNKNOWNERR: Final[int] = consts.SMPP_ESME_RUNKNOWNERR  # 0x000000FF
 ESME_RSERTYPUNAUTH: Final[int] = 0x00000100
 ESME_RPROHIBITED: Final[int] = 0x00000101
 ESME_RSERTYPUNAVAIL: Final[int] = 0x00000102
@@ -577,117 +454,81 @@ ESME_RINVBCAST_REP: Final[int] = 0x00000110
 ESME_RINVBCASTSRVGRP: Final[int] = 0x00000111
 ESME_RINVBCASTCHANIND: Final[int] = 0x00000112
 
+OK, THROTTLE, TRANSIENT, MESSAGE, ROUTE, BIND, BUG = StatusClass
+
 # The class is that of an answer to submit_sm, data_sm or one destination of submit_multi.  ESME_RDELIVERYFAILURE is
 # refined by delivery_failure_reason, which outcomes.py does.
+# fmt: off
 STATUSES: Final = (
-    Status(ESME_ROK, "ESME_ROK", StatusClass.OK, "no error"),
-    Status(ESME_RINVMSGLEN, "ESME_RINVMSGLEN", StatusClass.MESSAGE, "message length invalid"),
-    Status(ESME_RINVCMDLEN, "ESME_RINVCMDLEN", StatusClass.BUG, "command length invalid"),
-    Status(ESME_RINVCMDID, "ESME_RINVCMDID", StatusClass.BUG, "command id invalid"),
-    Status(ESME_RINVBNDSTS, "ESME_RINVBNDSTS", StatusClass.BIND, "wrong bind state"),
-    Status(ESME_RALYBND, "ESME_RALYBND", StatusClass.BIND, "already bound"),
-    Status(ESME_RINVPRTFLG, "ESME_RINVPRTFLG", StatusClass.BUG, "priority_flag"),
-    Status(ESME_RINVREGDLVFLG, "ESME_RINVREGDLVFLG", StatusClass.BUG, "registered_delivery"),
-    Status(ESME_RSYSERR, "ESME_RSYSERR", StatusClass.TRANSIENT, "system error"),
-    Status(ESME_RINVSRCADR, "ESME_RINVSRCADR", StatusClass.ROUTE, "source address"),
-    Status(ESME_RINVDSTADR, "ESME_RINVDSTADR", StatusClass.MESSAGE, "destination address"),
-    Status(ESME_RINVMSGID, "ESME_RINVMSGID", StatusClass.MESSAGE, "message id"),
-    Status(ESME_RBINDFAIL, "ESME_RBINDFAIL", StatusClass.BIND, "bind failed"),
-    Status(ESME_RINVPASWD, "ESME_RINVPASWD", StatusClass.BIND, "password"),
-    Status(ESME_RINVSYSID, "ESME_RINVSYSID", StatusClass.BIND, "system_id"),
-    Status(ESME_RCANCELFAIL, "ESME_RCANCELFAIL", StatusClass.MESSAGE, "cancel failed"),
-    Status(ESME_RREPLACEFAIL, "ESME_RREPLACEFAIL", StatusClass.MESSAGE, "replace failed"),
-    Status(ESME_RMSGQFUL, "ESME_RMSGQFUL", StatusClass.THROTTLE, "queue full"),
-    Status(ESME_RINVSERTYP, "ESME_RINVSERTYP", StatusClass.BUG, "service_type"),
-    Status(ESME_RINVNUMDESTS, "ESME_RINVNUMDESTS", StatusClass.BUG, "number_of_dests"),
-    Status(ESME_RINVDLNAME, "ESME_RINVDLNAME", StatusClass.MESSAGE, "list name"),
-    Status(ESME_RINVDESTFLAG, "ESME_RINVDESTFLAG", StatusClass.BUG, "dest_flag"),
-    Status(ESME_RINVSUBREP, "ESME_RINVSUBREP", StatusClass.BUG, "submit with replace"),
-    Status(ESME_RINVESMCLASS, "ESME_RINVESMCLASS", StatusClass.BUG, "esm_class"),
-    Status(ESME_RCNTSUBDL, "ESME_RCNTSUBDL", StatusClass.MESSAGE, "distribution list"),
-    Status(ESME_RSUBMITFAIL, "ESME_RSUBMITFAIL", StatusClass.ROUTE, "submit failed"),
-    Status(ESME_RINVSRCTON, "ESME_RINVSRCTON", StatusClass.BUG, "source TON"),
-    Status(ESME_RINVSRCNPI, "ESME_RINVSRCNPI", StatusClass.BUG, "source NPI"),
-    Status(ESME_RINVDSTTON, "ESME_RINVDSTTON", StatusClass.BUG, "destination TON"),
-    Status(ESME_RINVDSTNPI, "ESME_RINVDSTNPI", StatusClass.BUG, "destination NPI"),
-    Status(ESME_RINVSYSTYP, "ESME_RINVSYSTYP", StatusClass.BIND, "system_type"),
-    Status(ESME_RINVREPFLAG, "ESME_RINVREPFLAG", StatusClass.BUG, "replace_if_present_flag"),
-    Status(ESME_RINVNUMMSGS, "ESME_RINVNUMMSGS", StatusClass.BUG, "number of messages"),
-    Status(ESME_RTHROTTLED, "ESME_RTHROTTLED", StatusClass.THROTTLE, "throttled"),
-    Status(ESME_RINVSCHED, "ESME_RINVSCHED", StatusClass.BUG, "schedule time"),
-    Status(ESME_RINVEXPIRY, "ESME_RINVEXPIRY", StatusClass.BUG, "validity period"),
-    Status(ESME_RINVDFTMSGID, "ESME_RINVDFTMSGID", StatusClass.BUG, "canned message"),
-    Status(ESME_RX_T_APPN, "ESME_RX_T_APPN", StatusClass.TRANSIENT, "receiver temporary"),
-    Status(ESME_RX_P_APPN, "ESME_RX_P_APPN", StatusClass.MESSAGE, "receiver permanent"),
-    Status(ESME_RX_R_APPN, "ESME_RX_R_APPN", StatusClass.ROUTE, "receiver rejects"),
-    Status(ESME_RQUERYFAIL, "ESME_RQUERYFAIL", StatusClass.MESSAGE, "query failed"),
-    Status(
-        ESME_RINVTLVSTREAM,
-        "ESME_RINVTLVSTREAM",
-        StatusClass.BUG,
-        "TLV area broken",
-        name_34="ESME_RINVOPTPARSTREAM",
-    ),
-    Status(
-        ESME_RTLVNOTALLWD,
-        "ESME_RTLVNOTALLWD",
-        StatusClass.BUG,
-        "TLV not allowed",
-        name_34="ESME_ROPTPARNOTALLWD",
-    ),
-    Status(ESME_RINVTLVLEN, "ESME_RINVTLVLEN", StatusClass.BUG, "TLV length", name_34="ESME_RINVPARLEN"),
-    Status(
-        ESME_RMISSINGTLV, "ESME_RMISSINGTLV", StatusClass.BUG, "TLV missing", name_34="ESME_RMISSINGOPTPARAM"
-    ),
-    Status(ESME_RINVTLVVAL, "ESME_RINVTLVVAL", StatusClass.BUG, "TLV value", name_34="ESME_RINVOPTPARAMVAL"),
-    Status(ESME_RDELIVERYFAILURE, "ESME_RDELIVERYFAILURE", StatusClass.TRANSIENT, "delivery failed"),
-    Status(ESME_RUNKNOWNERR, "ESME_RUNKNOWNERR", StatusClass.TRANSIENT, "unknown"),
-    Status(
-        ESME_RSERTYPUNAUTH, "ESME_RSERTYPUNAUTH", StatusClass.ROUTE, "service_type not authorised", since=0x50
-    ),
-    Status(ESME_RPROHIBITED, "ESME_RPROHIBITED", StatusClass.ROUTE, "operation prohibited", since=0x50),
-    Status(
-        ESME_RSERTYPUNAVAIL, "ESME_RSERTYPUNAVAIL", StatusClass.TRANSIENT, "service_type down", since=0x50
-    ),
-    Status(
-        ESME_RSERTYPDENIED,
-        "ESME_RSERTYPDENIED",
-        StatusClass.MESSAGE,
-        "content does not suit the service",
-        since=0x50,
-    ),
-    Status(ESME_RINVDCS, "ESME_RINVDCS", StatusClass.BUG, "data_coding", since=0x50),
-    Status(ESME_RINVSRCADDRSUBUNIT, "ESME_RINVSRCADDRSUBUNIT", StatusClass.BUG, "source subunit", since=0x50),
-    Status(
-        ESME_RINVDSTADDRSUBUNIT, "ESME_RINVDSTADDRSUBUNIT", StatusClass.BUG, "destination subunit", since=0x50
-    ),
-    Status(ESME_RINVBCASTFREQINT, "ESME_RINVBCASTFREQINT", StatusClass.BUG, "frequency interval", since=0x50),
-    Status(ESME_RINVBCASTALIAS_NAME, "ESME_RINVBCASTALIAS_NAME", StatusClass.BUG, "alias name", since=0x50),
-    Status(ESME_RINVBCASTAREAFMT, "ESME_RINVBCASTAREAFMT", StatusClass.BUG, "area format", since=0x50),
-    Status(
-        ESME_RINVNUMBCAST_AREAS, "ESME_RINVNUMBCAST_AREAS", StatusClass.BUG, "number of areas", since=0x50
-    ),
-    Status(ESME_RINVBCASTCNTTYPE, "ESME_RINVBCASTCNTTYPE", StatusClass.BUG, "content type", since=0x50),
-    Status(ESME_RINVBCASTMSGCLASS, "ESME_RINVBCASTMSGCLASS", StatusClass.BUG, "message class", since=0x50),
-    Status(ESME_RBCASTFAIL, "ESME_RBCASTFAIL", StatusClass.ROUTE, "broadcast failed", since=0x50),
-    Status(
-        ESME_RBCASTQUERYFAIL,
-        "ESME_RBCASTQUERYFAIL",
-        StatusClass.MESSAGE,
-        "broadcast query failed",
-        since=0x50,
-    ),
-    Status(
-        ESME_RBCASTCANCELFAIL,
-        "ESME_RBCASTCANCELFAIL",
-        StatusClass.MESSAGE,
-        "broadcast cancel failed",
-        since=0x50,
-    ),
-    Status(ESME_RINVBCAST_REP, "ESME_RINVBCAST_REP", StatusClass.BUG, "repetitions", since=0x50),
-    Status(ESME_RINVBCASTSRVGRP, "ESME_RINVBCASTSRVGRP", StatusClass.BUG, "service group", since=0x50),
-    Status(ESME_RINVBCASTCHANIND, "ESME_RINVBCASTCHANIND", StatusClass.BUG, "channel indicator", since=0x50),
+    Status(ESME_ROK, "ESME_ROK", OK, "no error"),
+    Status(ESME_RINVMSGLEN, "ESME_RINVMSGLEN", MESSAGE, "message length invalid"),
+    Status(ESME_RINVCMDLEN, "ESME_RINVCMDLEN", BUG, "command length invalid"),
+    Status(ESME_RINVCMDID, "ESME_RINVCMDID", BUG, "command id invalid"),
+    Status(ESME_RINVBNDSTS, "ESME_RINVBNDSTS", BIND, "wrong bind state"),
+    Status(ESME_RALYBND, "ESME_RALYBND", BIND, "already bound"),
+    Status(ESME_RINVPRTFLG, "ESME_RINVPRTFLG", BUG, "priority_flag"),
+    Status(ESME_RINVREGDLVFLG, "ESME_RINVREGDLVFLG", BUG, "registered_delivery"),
+    Status(ESME_RSYSERR, "ESME_RSYSERR", TRANSIENT, "system error"),
+    Status(ESME_RINVSRCADR, "ESME_RINVSRCADR", ROUTE, "source address"),
+    Status(ESME_RINVDSTADR, "ESME_RINVDSTADR", MESSAGE, "destination address"),
+    Status(ESME_RINVMSGID, "ESME_RINVMSGID", MESSAGE, "message id"),
+    Status(ESME_RBINDFAIL, "ESME_RBINDFAIL", BIND, "bind failed"),
+    Status(ESME_RINVPASWD, "ESME_RINVPASWD", BIND, "password"),
+    Status(ESME_RINVSYSID, "ESME_RINVSYSID", BIND, "system_id"),
+    Status(ESME_RCANCELFAIL, "ESME_RCANCELFAIL", MESSAGE, "cancel failed"),
+    Status(ESME_RREPLACEFAIL, "ESME_RREPLACEFAIL", MESSAGE, "replace failed"),
+    Status(ESME_RMSGQFUL, "ESME_RMSGQFUL", THROTTLE, "queue full"),
+    Status(ESME_RINVSERTYP, "ESME_RINVSERTYP", BUG, "service_type"),
+    Status(ESME_RINVNUMDESTS, "ESME_RINVNUMDESTS", BUG, "number_of_dests"),
+    Status(ESME_RINVDLNAME, "ESME_RINVDLNAME", MESSAGE, "list name"),
+    Status(ESME_RINVDESTFLAG, "ESME_RINVDESTFLAG", BUG, "dest_flag"),
+    Status(ESME_RINVSUBREP, "ESME_RINVSUBREP", BUG, "submit with replace"),
+    Status(ESME_RINVESMCLASS, "ESME_RINVESMCLASS", BUG, "esm_class"),
+    Status(ESME_RCNTSUBDL, "ESME_RCNTSUBDL", MESSAGE, "distribution list"),
+    Status(ESME_RSUBMITFAIL, "ESME_RSUBMITFAIL", ROUTE, "submit failed"),
+    Status(ESME_RINVSRCTON, "ESME_RINVSRCTON", BUG, "source TON"),
+    Status(ESME_RINVSRCNPI, "ESME_RINVSRCNPI", BUG, "source NPI"),
+    Status(ESME_RINVDSTTON, "ESME_RINVDSTTON", BUG, "destination TON"),
+    Status(ESME_RINVDSTNPI, "ESME_RINVDSTNPI", BUG, "destination NPI"),
+    Status(ESME_RINVSYSTYP, "ESME_RINVSYSTYP", BIND, "system_type"),
+    Status(ESME_RINVREPFLAG, "ESME_RINVREPFLAG", BUG, "replace_if_present_flag"),
+    Status(ESME_RINVNUMMSGS, "ESME_RINVNUMMSGS", BUG, "number of messages"),
+    Status(ESME_RTHROTTLED, "ESME_RTHROTTLED", THROTTLE, "throttled"),
+    Status(ESME_RINVSCHED, "ESME_RINVSCHED", BUG, "schedule time"),
+    Status(ESME_RINVEXPIRY, "ESME_RINVEXPIRY", BUG, "validity period"),
+    Status(ESME_RINVDFTMSGID, "ESME_RINVDFTMSGID", BUG, "canned message"),
+    Status(ESME_RX_T_APPN, "ESME_RX_T_APPN", TRANSIENT, "receiver temporary"),
+    Status(ESME_RX_P_APPN, "ESME_RX_P_APPN", MESSAGE, "receiver permanent"),
+    Status(ESME_RX_R_APPN, "ESME_RX_R_APPN", ROUTE, "receiver rejects"),
+    Status(ESME_RQUERYFAIL, "ESME_RQUERYFAIL", MESSAGE, "query failed"),
+    Status(ESME_RINVTLVSTREAM, "ESME_RINVTLVSTREAM", BUG, "TLV area broken", name_34="ESME_RINVOPTPARSTREAM"),
+    Status(ESME_RTLVNOTALLWD, "ESME_RTLVNOTALLWD", BUG, "TLV not allowed", name_34="ESME_ROPTPARNOTALLWD"),
+    Status(ESME_RINVTLVLEN, "ESME_RINVTLVLEN", BUG, "TLV length", name_34="ESME_RINVPARLEN"),
+    Status(ESME_RMISSINGTLV, "ESME_RMISSINGTLV", BUG, "TLV missing", name_34="ESME_RMISSINGOPTPARAM"),
+    Status(ESME_RINVTLVVAL, "ESME_RINVTLVVAL", BUG, "TLV value", name_34="ESME_RINVOPTPARAMVAL"),
+    Status(ESME_RDELIVERYFAILURE, "ESME_RDELIVERYFAILURE", TRANSIENT, "delivery failed"),
+    Status(ESME_RUNKNOWNERR, "ESME_RUNKNOWNERR", TRANSIENT, "unknown"),
+    Status(ESME_RSERTYPUNAUTH, "ESME_RSERTYPUNAUTH", ROUTE, "service_type not authorised", since=SMPP_50),
+    Status(ESME_RPROHIBITED, "ESME_RPROHIBITED", ROUTE, "operation prohibited", since=SMPP_50),
+    Status(ESME_RSERTYPUNAVAIL, "ESME_RSERTYPUNAVAIL", TRANSIENT, "service_type down", since=SMPP_50),
+    Status(ESME_RSERTYPDENIED, "ESME_RSERTYPDENIED", MESSAGE, "content does not suit the service", since=SMPP_50),
+    Status(ESME_RINVDCS, "ESME_RINVDCS", BUG, "data_coding", since=SMPP_50),
+    Status(ESME_RINVSRCADDRSUBUNIT, "ESME_RINVSRCADDRSUBUNIT", BUG, "source subunit", since=SMPP_50),
+    Status(ESME_RINVDSTADDRSUBUNIT, "ESME_RINVDSTADDRSUBUNIT", BUG, "destination subunit", since=SMPP_50),
+    Status(ESME_RINVBCASTFREQINT, "ESME_RINVBCASTFREQINT", BUG, "frequency interval", since=SMPP_50),
+    Status(ESME_RINVBCASTALIAS_NAME, "ESME_RINVBCASTALIAS_NAME", BUG, "alias name", since=SMPP_50),
+    Status(ESME_RINVBCASTAREAFMT, "ESME_RINVBCASTAREAFMT", BUG, "area format", since=SMPP_50),
+    Status(ESME_RINVNUMBCAST_AREAS, "ESME_RINVNUMBCAST_AREAS", BUG, "number of areas", since=SMPP_50),
+    Status(ESME_RINVBCASTCNTTYPE, "ESME_RINVBCASTCNTTYPE", BUG, "content type", since=SMPP_50),
+    Status(ESME_RINVBCASTMSGCLASS, "ESME_RINVBCASTMSGCLASS", BUG, "message class", since=SMPP_50),
+    Status(ESME_RBCASTFAIL, "ESME_RBCASTFAIL", ROUTE, "broadcast failed", since=SMPP_50),
+    Status(ESME_RBCASTQUERYFAIL, "ESME_RBCASTQUERYFAIL", MESSAGE, "broadcast query failed", since=SMPP_50),
+    Status(ESME_RBCASTCANCELFAIL, "ESME_RBCASTCANCELFAIL", MESSAGE, "broadcast cancel failed", since=SMPP_50),
+    Status(ESME_RINVBCAST_REP, "ESME_RINVBCAST_REP", BUG, "repetitions", since=SMPP_50),
+    Status(ESME_RINVBCASTSRVGRP, "ESME_RINVBCASTSRVGRP", BUG, "service group", since=SMPP_50),
+    Status(ESME_RINVBCASTCHANIND, "ESME_RINVBCASTCHANIND", BUG, "channel indicator", since=SMPP_50),
 )
+# fmt: on
 
 STATUS_BY_NUMBER: Final[Mapping[int, Status]] = {row.command_status: row for row in STATUSES}
 VENDOR_STATUSES: Final = range(0x00000400, 0x00000500)

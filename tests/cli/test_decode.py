@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connector.smpp.codec import encode
-from connector.smpp.pdu import EnquireLink, SubmitSm
+from connector.smpp.pdu import BindTransceiver, DeliverSm, EnquireLink, SubmitSm, Tlv, tlv
 from tests.cli.calls import Caller
 
 ENQUIRE_LINK = encode(EnquireLink(sequence_number=7)).hex()
@@ -45,6 +45,74 @@ def test_a_file_and_standard_input_hold_a_pdu_a_line(
     give(monkeypatch, lines)
     assert carrierline("decode", "--json", "-") == from_file
     assert len(from_file.out.splitlines()) == 2
+
+
+def test_octets_that_hold_several_pdus_are_shown_one_by_one(carrierline: Caller) -> None:
+    ended = carrierline("decode", "--json", ENQUIRE_LINK + SUBMIT + "ff")
+    first, second = map(json.loads, ended.out.splitlines())
+    assert (first["command"], first["oddities"]) == ("enquire_link", [])
+    assert second["command"] == "submit_sm"
+    assert len(second["oddities"]) == 1
+    assert "octets are here" in second["oddities"][0]
+
+
+def test_every_field_has_its_specification_name_and_octets_are_hexadecimal(carrierline: Caller) -> None:
+    pdu = DeliverSm(esm_class=4, short_message=b"\xff", tlvs=(tlv("message_state", 2), Tlv(0x1403, b"a\0")))
+    shown = json.loads(carrierline("decode", "--json", encode(pdu, 9).hex()).out)
+    assert (shown["command"], shown["command_id"], shown["command_status"]) == ("deliver_sm", "0x00000005", "ESME_ROK")
+    assert (shown["body"]["esm_class"], shown["body"]["sm_length"], shown["body"]["short_message_hex"]) == (4, 1, "ff")
+    assert shown["tlvs"] == [
+        {"tag": "0x0427", "name": "message_state", "length": 1, "value_hex": "02", "value": 2},
+        {"tag": "0x1403", "name": None, "length": 2, "value_hex": "6100", "value": None},
+    ]
+    assert shown["oddities"] == []
+
+
+@pytest.mark.parametrize(
+    ("octets", "reason"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "this is not SMPP but HTTP"),
+        (bytes.fromhex("16030100c2010000be0303") + bytes(20), "this is not SMPP but TLS"),
+        (bytes.fromhex("0000000f000000150000000000000001"), "command_length 15 is less than"),
+    ],
+)
+def test_octets_no_stream_survives_say_why(carrierline: Caller, octets: bytes, reason: str) -> None:
+    shown = json.loads(carrierline("decode", "--json", octets.hex()).out)
+    assert any(reason in oddity for oddity in shown["oddities"])
+
+
+def test_a_password_is_shown_only_when_asked_for(carrierline: Caller) -> None:
+    bind = encode(BindTransceiver(system_id="acme", password="hunter2"), 1).hex()
+    assert "hunter2" not in carrierline("decode", bind).out
+    assert "hunter2" in carrierline("decode", "--show-secrets", bind).out
+
+
+@pytest.mark.parametrize(
+    ("stat", "state", "final"),
+    [
+        ("DELIVRD", "delivered", True),
+        ("undeliv", "undeliverable", True),
+        ("EXPIRED", "expired", True),
+        ("DELETED", "deleted", True),
+        ("REJECTD", "rejected", True),
+        ("SKIPPED", "skipped", True),
+        ("ENROUTE", "enroute", False),
+        ("SCHEDULED", "scheduled", False),
+        ("UNKNOWN", "unknown", False),
+        ("DND_REJECTED", "unknown", False),
+        ("ACCEPTD", "accepted", None),
+    ],
+)
+def test_a_state_is_smpps_word_and_whether_it_is_the_last(
+    carrierline: Caller, stat: str, state: str, final: bool | None
+) -> None:
+    shown = json.loads(carrierline("decode", "--receipt", "--json", f"id:7 stat:{stat} err:000").out)
+    assert (shown["stat"], shown["state"], shown["final"]) == (stat, state, final)
+
+
+def test_a_receipt_without_a_state_leaves_open_whether_it_is_the_last(carrierline: Caller) -> None:
+    shown = json.loads(carrierline("decode", "--receipt", "--json", "id:7 err:000").out)
+    assert (shown["stat"], shown["state"], shown["final"], shown["sub"]) == (None, "unknown", None, None)
 
 
 def test_a_bad_line_is_told_and_the_others_are_shown_all_the_same(carrierline: Caller) -> None:

@@ -34,9 +34,7 @@ def value_of(kind: Kind) -> st.SearchStrategy[Any]:
             return st.binary(max_size=255)
         case Items():
             layouts = list(kind.by_flag.values()) if kind.by_flag else [kind.layout]
-            return st.lists(st.one_of([values_of(layout) for layout in layouts if layout]), max_size=4).map(
-                tuple
-            )
+            return st.lists(st.one_of([values_of(layout) for layout in layouts if layout]), max_size=4).map(tuple)
 
 
 def values_of(layout: Any) -> st.SearchStrategy[Any]:
@@ -47,9 +45,7 @@ def values_of(layout: Any) -> st.SearchStrategy[Any]:
 def tlvs() -> st.SearchStrategy[tuple[Tlv, ...]]:
     """Known and unknown tags with values of lengths the table allows."""
     known = st.sampled_from([row for row in tables.TLVS if row.octets[-1] < 300]).flatmap(
-        lambda row: st.builds(
-            Tlv, st.just(row.tag), st.binary(min_size=row.octets[0], max_size=row.octets[-1])
-        )
+        lambda row: st.builds(Tlv, st.just(row.tag), st.binary(min_size=row.octets[0], max_size=row.octets[-1]))
     )
     vendor = st.builds(Tlv, st.integers(0x1400, 0x3FFF), st.binary(max_size=20))
     return st.lists(known | vendor, max_size=4).map(tuple)

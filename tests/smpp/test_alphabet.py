@@ -55,16 +55,12 @@ def test_gsm_characters_have_the_codes_of_the_standard(text: str, octets: str) -
     assert decode(bytes.fromhex(octets), Alphabet.GSM) == text
 
 
-@pytest.mark.parametrize(
-    "character", [c for c in PLAIN + "".join(EXTENSION.values()) if c not in UNKNOWN_TO_SMPPLIB]
-)
+@pytest.mark.parametrize("character", [c for c in PLAIN + "".join(EXTENSION.values()) if c not in UNKNOWN_TO_SMPPLIB])
 def test_an_independent_table_gives_the_same_code(character: str) -> None:
     assert encode(character, Alphabet.GSM) == gsm.gsm_encode(character)
 
 
-@pytest.mark.parametrize(
-    "character", ["ç", "`", "\t", "“", "я", "\0", "\x1b", "\x7f", "\ufffe", "😀", "\ud800"]
-)
+@pytest.mark.parametrize("character", ["ç", "`", "\t", "“", "я", "\0", "\x1b", "\x7f", "\ufffe", "😀", "\ud800"])
 def test_what_gsm_lacks_is_refused_and_named(character: str) -> None:
     text = "ok" + character + "@"
     assert not fits(text, Alphabet.GSM)
@@ -164,9 +160,7 @@ def test_ucs2_from_careless_senders_is_read_as_far_as_it_goes(octets: str, text:
         (b"\x1b", Alphabet.LATIN1, False),
     ],
 )
-def test_octets_that_end_inside_a_character_are_told(
-    octets: bytes, alphabet: Alphabet, cut_short: bool
-) -> None:
+def test_octets_that_end_inside_a_character_are_told(octets: bytes, alphabet: Alphabet, cut_short: bool) -> None:
     assert is_cut_short(octets, alphabet) is cut_short
 
 
@@ -246,9 +240,7 @@ def test_every_locking_table_has_a_different_character_for_each_code(table: str)
         (b"\x09\x1b\x65", 6, 6, "Ç€"),  # Hindi is not here: the default alphabet
     ],
 )
-def test_shifted_septets_are_read_by_their_tables(
-    octets: bytes, locking: int, single: int, text: str
-) -> None:
+def test_shifted_septets_are_read_by_their_tables(octets: bytes, locking: int, single: int, text: str) -> None:
     assert decode_shifted(octets, locking, single) == text
 
 

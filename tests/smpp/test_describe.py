@@ -15,6 +15,7 @@ from connector.smpp.pdu import (
     DistributionList,
     Pdu,
     SubmitMulti,
+    SubmitSm,
     SubmitSmResp,
     Tlv,
     UnknownPdu,
@@ -72,11 +73,17 @@ def test_what_was_strange_is_told() -> None:
     assert "message_id has no NUL" in described["oddities"]
 
 
+def test_a_length_that_lies_is_told_as_it_stood() -> None:
+    octets = encode(SubmitSm(short_message=b"hi", sequence_number=1))
+    described = describe(decode(octets.replace(b"\2hi", b"\3hi")))
+    assert (described["body"]["sm_length"], described["body"]["short_message_hex"]) == (3, "6869")
+
+
 def test_a_missing_body_and_an_unknown_one() -> None:
     assert describe(SubmitSmResp(body_omitted=True, command_status=0x499))["body"] == {}
     assert describe(SubmitSmResp(command_status=0x499))["command_status"] == "0x00000499"
     described = describe(UnknownPdu(command_id=0x10200, body=b"\xff"))
-    assert (described["command"], described["body"]) == ("0x00010200", {"body_hex": "ff"})
+    assert (described["command"], described["body"]) == ("unknown", {"body_hex": "ff"})
 
 
 @given(strategies.pdus())

@@ -11,9 +11,7 @@ from connector.smpp.codec import decode, encode
 from connector.smpp.framing import Framer
 from connector.smpp.pdu import EnquireLink, GenericNack, SubmitSm
 
-STREAM = [encode(SubmitSm(short_message=b"x" * n), n + 1) for n in range(0, 200, 7)] + [
-    encode(EnquireLink(), 9)
-]
+STREAM = [encode(SubmitSm(short_message=b"x" * n), n + 1) for n in range(0, 200, 7)] + [encode(EnquireLink(), 9)]
 
 
 @given(st.lists(st.integers(0, sum(map(len, STREAM)))))

@@ -58,9 +58,7 @@ def test_shift_tables_cost_room_too() -> None:
         ("a" * 161, Profile(limits=((Alphabet.GSM, 160, 152),)), [152, 9]),
     ],
 )
-def test_parts_are_as_long_as_alphabet_and_header_allow(
-    text: str, profile: Profile, expected: list[int]
-) -> None:
+def test_parts_are_as_long_as_alphabet_and_header_allow(text: str, profile: Profile, expected: list[int]) -> None:
     assert lengths(text, profile) == expected
 
 
@@ -201,9 +199,7 @@ def test_the_header_is_written_as_the_standard_draws_it() -> None:
         (1, 2, 3, False),
     ],
 )
-def test_numbers_that_do_not_fit_the_header_are_refused(
-    reference: int, total: int, number: int, wide: bool
-) -> None:
+def test_numbers_that_do_not_fit_the_header_are_refused(reference: int, total: int, number: int, wide: bool) -> None:
     with pytest.raises(EncodeError):
         udh(reference, total, number, wide=wide)
 
@@ -214,9 +210,7 @@ def test_a_language_that_does_not_fit_the_header_is_refused() -> None:
 
 
 @given(st.data(), st.booleans(), st.integers(0, 13), st.integers(0, 13), st.binary(max_size=20))
-def test_a_written_header_is_read_back(
-    data: st.DataObject, wide: bool, locking: int, single: int, body: bytes
-) -> None:
+def test_a_written_header_is_read_back(data: st.DataObject, wide: bool, locking: int, single: int, body: bytes) -> None:
     reference = data.draw(st.integers(0, 0xFFFF if wide else 0xFF))
     total = data.draw(st.integers(1, 255))
     number = data.draw(st.integers(1, total))

@@ -131,9 +131,7 @@ def test_a_tlv_that_does_not_fit_is_refused(name: str, value: int | str | bytes,
         ("message_state", b"", None),
     ],
 )
-def test_a_received_tlv_of_a_wrong_length_is_read_where_it_can_be(
-    name: str, octets: bytes, value: object
-) -> None:
+def test_a_received_tlv_of_a_wrong_length_is_read_where_it_can_be(name: str, octets: bytes, value: object) -> None:
     assert DeliverSm(tlvs=(Tlv(tables.TLV_BY_NAME[name].tag, octets),)).tlv_value(name) == value
 
 

@@ -104,9 +104,7 @@ def test_keys_are_found_wherever_they_stand(text: bytes, fields: dict[str, objec
         ),  # UTF-16BE after ASCII keys: octets are kept
     ],
 )
-def test_the_text_is_what_follows_its_key_up_to_a_key_that_was_missing(
-    text: bytes, expected: str | None
-) -> None:
+def test_the_text_is_what_follows_its_key_up_to_a_key_that_was_missing(text: bytes, expected: str | None) -> None:
     receipt = parse_receipt(text)
     assert receipt.text == expected
     assert receipt.id == "7"
@@ -177,18 +175,12 @@ def appendix_b_like(draw: st.DrawFn) -> str:
     """The form of Appendix B, with a field left out, a blank too many or an odd value now and then."""
     values = draw(st.sampled_from([PLAIN_VALUES, PLAIN_VALUES, VALUES]))
     left_out = draw(st.sampled_from(["", "", "sub:", "dlvrd:", "stat:", "err:"]))
-    keys = [
-        k for k in ("id:", "sub:", "dlvrd:", "submit date:", "done date:", "stat:", "err:") if k != left_out
-    ]
+    keys = [k for k in ("id:", "sub:", "dlvrd:", "submit date:", "done date:", "stat:", "err:") if k != left_out]
     body = draw(st.sampled_from([" ", "  "])).join(key + draw(values) for key in keys)
     return body + draw(st.sampled_from(["", " text:", " Text:"])) + draw(TAILS)
 
 
-@given(
-    st.one_of(
-        appendix_b_like(), st.lists(st.tuples(KEYS, VALUES)).map(lambda p: " ".join(k + v for k, v in p))
-    )
-)
+@given(st.one_of(appendix_b_like(), st.lists(st.tuples(KEYS, VALUES)).map(lambda p: " ".join(k + v for k, v in p))))
 def test_the_fast_reader_agrees_with_the_grammar(body: str) -> None:
     fast = _read_appendix_b(body)
     assert fast is None or fast == _read_by_grammar(body)
@@ -208,9 +200,7 @@ def test_the_fast_reader_takes_the_plain_form(tail: str) -> None:
 
 
 @given(
-    st.one_of(
-        st.binary(), st.lists(st.tuples(KEYS, VALUES)).map(lambda p: " ".join(map("".join, p)).encode())
-    ),
+    st.one_of(st.binary(), st.lists(st.tuples(KEYS, VALUES)).map(lambda p: " ".join(map("".join, p)).encode())),
     st.integers(0, 255),
     st.integers(0, 255),
     st.one_of(st.none(), st.binary(max_size=12)),
@@ -325,9 +315,7 @@ def test_an_intermediate_notification_is_never_final() -> None:
 
 
 def test_a_receipt_of_tlvs_alone_is_enough() -> None:
-    receipt = parse_receipt(
-        b"", receipted_message_id=b"38601fa\0", message_state=5, network_error_code=b"\x03\x00\x1b"
-    )
+    receipt = parse_receipt(b"", receipted_message_id=b"38601fa\0", message_state=5, network_error_code=b"\x03\x00\x1b")
     assert (receipt.id, receipt.tlv_id, receipt.effective_id) == (None, "38601fa", "38601fa")
     assert receipt.state is MessageState.UNDELIVERABLE
     assert receipt.network_error_code == b"\x03\x00\x1b"
@@ -415,9 +403,7 @@ def test_a_date_is_read_by_its_length(digits: str, expected: datetime | None) ->
         (local(2026, 3, 9), local(2020, 10, 11, 12, 13, 14)),
     ],
 )
-def test_twelve_digits_with_two_readings_are_settled_by_the_clock(
-    now: datetime | None, expected: datetime
-) -> None:
+def test_twelve_digits_with_two_readings_are_settled_by_the_clock(now: datetime | None, expected: datetime) -> None:
     assert parse_date("201011121314", now) == expected
     assert parse_receipt(b"id:7 done date:201011121314", now=now).done_date == expected
 

@@ -38,6 +38,7 @@ from connector.smpp.pdu import (
     DataSmResp,
     DeliverSm,
     DeliverSmResp,
+    DestAddress,
     EnquireLink,
     EnquireLinkResp,
     GenericNack,
@@ -45,8 +46,10 @@ from connector.smpp.pdu import (
     Pdu,
     QuerySm,
     QuerySmResp,
+    SubmitMulti,
     SubmitSm,
     SubmitSmResp,
+    Tlv,
     Unbind,
     UnbindResp,
     UnknownPdu,
@@ -55,6 +58,7 @@ from connector.smpp.pdu import (
 from connector.smpp.session import Session
 from connector.smpp.tables import MAX_SEQUENCE_NUMBER, Role, State
 from connector.smpp.timers import Timers
+from connector.smpp.versions import Tlvs
 
 BINDS = {
     State.BOUND_TX: (BindTransmitter, BindTransmitterResp),
@@ -67,20 +71,42 @@ def pdus(octets: bytes) -> list[Pdu]:
     return [decode(pdu) for pdu in Framer().feed(octets)] if octets else []
 
 
-def bound_to(state: State = State.BOUND_TRX, *, window_size: int = 10, first_sequence: int = 1) -> Session:
-    """An ESME session in a bound state, at time 0."""
+def bound_to(
+    state: State = State.BOUND_TRX,
+    *,
+    window_size: int = 10,
+    first_sequence: int = 1,
+    version: int = tables.SMPP_34,
+    tlvs: Tlvs = Tlvs.AUTO,
+    theirs: int | None = None,
+) -> Session:
+    """An ESME session in a bound state, at time 0; ``theirs`` is the version in the bind response."""
     request, response = BINDS[state]
-    session = Session(Role.ESME, window_size=window_size, now=0.0, first_sequence=first_sequence)
-    (sent,) = pdus(session.request(request(system_id="acme"), 0.0))
-    session.receive_data(encode(response(sequence_number=sent.sequence_number)), 0.0)
+    session = Session(
+        Role.ESME,
+        window_size=window_size,
+        now=0.0,
+        first_sequence=first_sequence,
+        interface_version=version,
+        tlvs=tlvs,
+    )
+    (sent,) = pdus(session.request(request(system_id="acme", interface_version=version), 0.0))
+    told = () if theirs is None else (tlv("sc_interface_version", theirs),)
+    session.receive_data(encode(response(sequence_number=sent.sequence_number, tlvs=told)), 0.0)
     return session
 
 
-def smsc_bound(state: State = State.BOUND_TRX, *, timers: Timers | None = None) -> Session:
-    """An SMSC session in a bound state, at time 0."""
+def smsc_bound(
+    state: State = State.BOUND_TRX,
+    *,
+    timers: Timers | None = None,
+    version: int = tables.SMPP_34,
+    tlvs: Tlvs = Tlvs.AUTO,
+) -> Session:
+    """An SMSC session of 5.0 in a bound state, at time 0; the ESME's bind was of ``version``."""
     request, response = BINDS[state]
-    session = Session(Role.SMSC, now=0.0, timers=timers)
-    session.receive_data(encode(request(system_id="acme", sequence_number=1)), 0.0)
+    session = Session(Role.SMSC, now=0.0, timers=timers, interface_version=tables.SMPP_50, tlvs=tlvs)
+    session.receive_data(encode(request(system_id="acme", sequence_number=1, interface_version=version)), 0.0)
     session.answer([response(sequence_number=1)])
     return session
 
@@ -127,9 +153,7 @@ def test_a_bind_takes_both_ends_to_the_same_state(state: State) -> None:
     ("ours", "theirs", "agreed"),
     [(0x34, None, 0x34), (0x34, 0x50, 0x34), (0x50, 0x34, 0x34), (0x50, 0x50, 0x50), (0x34, 0x33, 0x33)],
 )
-def test_the_lower_version_is_agreed_and_no_word_means_ours(
-    ours: int, theirs: int | None, agreed: int
-) -> None:
+def test_the_lower_version_is_agreed_and_no_word_means_ours(ours: int, theirs: int | None, agreed: int) -> None:
     esme = Session(Role.ESME, now=0.0, interface_version=ours)
     esme.request(BindTransceiver(), 0.0)
     tlvs = () if theirs is None else (tlv("sc_interface_version", theirs),)
@@ -158,9 +182,7 @@ def test_a_refused_bind_leaves_the_session_open_for_another() -> None:
 def test_a_generic_nack_refuses_a_bind() -> None:
     esme = Session(Role.ESME, now=0.0)
     esme.request(BindTransceiver(), 0.0)
-    (event,) = esme.receive_data(
-        encode(GenericNack(sequence_number=1, command_status=tables.ESME_RINVCMDID)), 0.0
-    )
+    (event,) = esme.receive_data(encode(GenericNack(sequence_number=1, command_status=tables.ESME_RINVCMDID)), 0.0)
     assert isinstance(event, BindRefused)
     assert event.command_status == tables.ESME_RINVCMDID
 
@@ -228,7 +250,8 @@ REQUESTS = [PDU_BY_ID[row.command_id] for row in tables.COMMANDS if row.command_
 
 def in_state(role: Role, state: State) -> Session:
     if state in BINDS:
-        return bound_to(state) if role is Role.ESME else smsc_bound(state)
+        newest = tables.SMPP_50
+        return bound_to(state, version=newest) if role is Role.ESME else smsc_bound(state, version=newest)
     session = Session(role, now=0.0)
     session._enter(state)
     return session
@@ -266,6 +289,126 @@ def test_a_request_of_the_peer_is_taken_where_the_matrix_allows_it_and_answered_
         assert [(a.command, a.command_status, a.sequence_number) for a in answers] == (
             [(f"{layout.command}_resp", expected, 77)] if answered else []
         )
+
+
+# --- versions -------------------------------------------------------------------------------------------------
+
+REFERENCE = SubmitSm(destination_addr="447700900123", tlvs=(tlv("user_message_reference", 1),))
+
+
+@pytest.mark.parametrize("version", [0x00, 0x33])
+def test_a_tlv_for_a_session_of_3_3_is_refused_by_name_and_nothing_has_changed(version: int) -> None:
+    session = bound_to(version=version)
+    with pytest.raises(EncodeError, match="user_message_reference: this session sends no TLVs"):
+        session.submit([SubmitSm(), REFERENCE], [1, 2], 0.0)
+    assert session.window.used == 0
+    assert pdus(session.request(Unbind(), 0.0))[0].sequence_number == 2
+
+
+def test_a_vendors_tlv_is_refused_by_its_tag() -> None:
+    vendor = SubmitSm(tlvs=(Tlv(0x1401, b"x"),))
+    with pytest.raises(EncodeError, match="TLV 0x1401"):
+        bound_to(version=tables.SMPP_33).request(vendor, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("version", "tlvs", "theirs", "sent"),
+    [
+        (0x33, Tlvs.AUTO, None, False),
+        (0x34, Tlvs.AUTO, None, True),  # many SMSCs leave out their version and use TLVs
+        (0x34, Tlvs.AUTO, 0x33, True),
+        (0x50, Tlvs.AUTO, 0x34, True),
+        (0x33, Tlvs.AUTO, 0x34, False),
+        (0x33, Tlvs.ALWAYS, None, True),
+        (0x34, Tlvs.NEVER, 0x34, False),
+    ],
+)
+def test_tlvs_are_sent_by_the_version_of_the_bind_unless_switched(
+    version: int, tlvs: Tlvs, theirs: int | None, sent: bool
+) -> None:
+    session = bound_to(version=version, tlvs=tlvs, theirs=theirs)
+    if sent:
+        assert pdus(session.request(REFERENCE, 0.0))[0].tlvs == REFERENCE.tlvs
+    else:
+        with pytest.raises(EncodeError):
+            session.request(REFERENCE, 0.0)
+
+
+def test_tlvs_of_the_peer_are_taken_whatever_was_agreed() -> None:
+    session = bound_to(version=tables.SMPP_33, tlvs=Tlvs.NEVER)
+    (event,) = session.receive_data(encode(DeliverSm(tlvs=(tlv("message_state", 2),)), 7), 0.0)
+    assert isinstance(event, Requested)
+    assert event.pdu.tlv_value("message_state") == 2
+
+
+def test_an_smsc_sends_no_tlv_to_an_esme_of_3_3() -> None:
+    smsc = smsc_bound(version=tables.SMPP_33)
+    with pytest.raises(EncodeError, match="message_state"):
+        smsc.request(DeliverSm(tlvs=(tlv("message_state", 2),)), 0.0)
+    with pytest.raises(EncodeError, match="congestion_state"):
+        smsc.answer([SubmitSmResp(message_id="1", tlvs=(tlv("congestion_state", 50),), sequence_number=2)])
+    unbound = Session(Role.SMSC, now=0.0)
+    unbound.receive_data(encode(BindTransmitter(interface_version=0x33, sequence_number=1)), 0.0)
+    response = BindTransmitterResp(tlvs=(tlv("sc_interface_version", 0x34),), sequence_number=1)
+    with pytest.raises(EncodeError, match="sc_interface_version"):
+        unbound.answer([response])
+    assert pdus(unbound.answer([BindTransmitterResp(sequence_number=1)]))
+    assert unbound.state is State.BOUND_TX
+
+
+@pytest.mark.parametrize(("version", "characters"), [(0x33, 8), (0x34, 64), (0x50, 64)])
+def test_an_id_is_no_longer_than_the_esmes_version_knows(version: int, characters: int) -> None:
+    smsc = smsc_bound(version=version)
+    assert pdus(smsc.answer([SubmitSmResp(message_id="7" * characters, sequence_number=2)]))
+    with pytest.raises(EncodeError, match="message_id"):
+        smsc.answer([SubmitSmResp(message_id="7" * (characters + 1), sequence_number=2)])
+    # what a peer asks about is given back as it was asked
+    if version == tables.SMPP_33:
+        assert pdus(smsc.answer([QuerySmResp(message_id="7" * 20, sequence_number=3)]))
+
+
+NEWER = [row for row in tables.COMMANDS if row.since > tables.SMPP_33 and row.command_id in PDU_BY_ID]
+
+
+@pytest.mark.parametrize("row", NEWER, ids=lambda row: row.name)
+@pytest.mark.parametrize("version", [0x33, 0x34, 0x40, 0x50])
+def test_a_command_newer_than_the_session_is_not_sent(row: tables.Command, version: int) -> None:
+    role = Role.ESME if row.esme else Role.SMSC
+    session = bound_to(version=version) if role is Role.ESME else smsc_bound(version=version)
+    if not tables.may_send(role, session.state, row.command_id):
+        return
+    if row.since <= version:
+        assert pdus(session.request(PDU_BY_ID[row.command_id](), 0.0))
+    else:
+        with pytest.raises(IllegalCommand, match=f"{row.name} is newer than the SMPP 3"):
+            session.request(PDU_BY_ID[row.command_id](), 0.0)
+
+
+def test_a_command_newer_than_what_the_smsc_says_of_itself_is_not_sent() -> None:
+    with pytest.raises(IllegalCommand, match=r"newer than the SMPP 3\.4 of this session"):
+        bound_to(version=tables.SMPP_50, theirs=tables.SMPP_34).request(PDU_BY_ID[0x111](), 0.0)
+
+
+def test_a_command_newer_than_the_session_is_taken_all_the_same() -> None:
+    (event,) = smsc_bound().receive_data(encode(PDU_BY_ID[0x111](), 7), 0.0)
+    assert isinstance(event, Requested)
+
+
+@pytest.mark.parametrize("version", [0x34, 0x50])
+def test_the_255th_octet_and_the_255th_destination_are_of_5_0(version: int) -> None:
+    session = bound_to(version=version)
+    assert session.request(SubmitSm(short_message=bytes(254)), 0.0)
+    assert session.request(SubmitMulti(dest_addresses=(DestAddress(destination_addr="1"),) * 254), 0.0)
+    longer = SubmitSm(short_message=bytes(255)), SubmitMulti(dest_addresses=(DestAddress(),) * 255)
+    for pdu, field in zip(longer, ("short_message", "number_of_dests"), strict=True):
+        if version == tables.SMPP_50:
+            assert session.request(pdu, 0.0)
+        else:
+            with pytest.raises(EncodeError, match=rf"{field}: 255.*, SMPP 3\.4 allows 254"):
+                session.request(pdu, 0.0)
+
+
+# --- misuse ---------------------------------------------------------------------------------------------------
 
 
 def test_three_requests_before_a_bind_are_enough() -> None:
@@ -381,9 +524,7 @@ def test_a_query_takes_a_place_and_its_answer_is_told() -> None:
 
 
 @pytest.mark.parametrize(("status", "told"), [(0x58, 0x58), (2, 2), (0, tables.ESME_RUNKNOWNERR)])
-def test_a_generic_nack_answers_the_request_with_its_number_and_never_accepts_it(
-    status: int, told: int
-) -> None:
+def test_a_generic_nack_answers_the_request_with_its_number_and_never_accepts_it(status: int, told: int) -> None:
     session = bound_to()
     (sent,) = submit(session)
     (event,) = session.receive_data(
@@ -396,9 +537,7 @@ def test_a_generic_nack_answers_the_request_with_its_number_and_never_accepts_it
 def test_the_response_of_another_command_leaves_the_request_in_doubt() -> None:
     session = bound_to()
     (sent,) = submit(session)
-    events = session.receive_data(
-        encode(DataSmResp(message_id="7", sequence_number=sent.sequence_number)), 0.0
-    )
+    events = session.receive_data(encode(DataSmResp(message_id="7", sequence_number=sent.sequence_number)), 0.0)
     assert [type(event) for event in events] == [Strange, Unanswered]
     assert session.window.used == 0
     (late,) = session.receive_data(accept([sent]), 1.0)
@@ -437,9 +576,7 @@ def test_the_number_of_an_overdue_request_is_not_given_again() -> None:
     (sent,) = submit(session)
     session.tick(100.0)
     session._sequence = sent.sequence_number
-    assert (
-        submit(session)[0].sequence_number == sent.sequence_number + 2
-    )  # one is the enquire_link of the tick
+    assert submit(session)[0].sequence_number == sent.sequence_number + 2  # one is the enquire_link of the tick
 
 
 def test_a_response_keeps_the_peers_number_whatever_it_is() -> None:
@@ -541,9 +678,7 @@ def test_our_unbind_stops_requests_and_its_answer_ends_the_session() -> None:
         with pytest.raises(IllegalCommand, match="after unbind"):
             session.request(pdu, 1.0)
     assert tokens(session.receive_data(accept([sent]), 1.0)) == [0]
-    assert session.receive_data(encode(UnbindResp(sequence_number=unbind.sequence_number)), 2.0) == [
-        Unbound()
-    ]
+    assert session.receive_data(encode(UnbindResp(sequence_number=unbind.sequence_number)), 2.0) == [Unbound()]
     assert session.state is State.UNBOUND
     assert session.next_tick() is None
     assert session.receive_data(b"", 3.0) == []
@@ -593,9 +728,7 @@ def test_a_link_that_ends_leaves_the_window_to_be_abandoned() -> None:
 def test_a_link_that_ends_inside_a_pdu_says_so() -> None:
     session = bound_to()
     session.receive_data(encode(DeliverSm())[:20], 1.0)
-    assert session.receive_data(b"", 1.0) == [
-        LinkDead("the peer closed the link inside a PDU, after 20 octets of it")
-    ]
+    assert session.receive_data(b"", 1.0) == [LinkDead("the peer closed the link inside a PDU, after 20 octets of it")]
 
 
 def test_octets_that_are_no_pdu_end_the_session_after_what_came_before_them() -> None:

@@ -1,6 +1,8 @@
 """The facts as rows."""
 
 import itertools
+import re
+from pathlib import Path
 
 import pytest
 from smpplib import consts
@@ -68,9 +70,7 @@ def test_what_a_state_allows(role: Role, state: State, commands: set[str]) -> No
 
 def test_a_transceiver_may_do_what_a_transmitter_and_a_receiver_may() -> None:
     for role, row in itertools.product(Role, COMMANDS):
-        both = may_send(role, State.BOUND_TX, row.command_id) or may_send(
-            role, State.BOUND_RX, row.command_id
-        )
+        both = may_send(role, State.BOUND_TX, row.command_id) or may_send(role, State.BOUND_RX, row.command_id)
         assert may_send(role, State.BOUND_TRX, row.command_id) == both
 
 
@@ -80,9 +80,7 @@ def test_what_one_may_send_the_other_may_receive(role: Role, state: State, comma
 
 
 def test_responses_are_legal_while_the_link_is_up() -> None:
-    assert all(
-        may_send(role, state, 0x80000004) == (state is not State.CLOSED) for role in Role for state in State
-    )
+    assert all(may_send(role, state, 0x80000004) == (state is not State.CLOSED) for role in Role for state in State)
 
 
 def test_unknown_commands_are_never_legal() -> None:
@@ -91,15 +89,35 @@ def test_unknown_commands_are_never_legal() -> None:
 
 def test_every_state_is_reached_and_only_closed_is_left_by_nothing() -> None:
     assert set(TRANSITIONS) == set(State)
-    assert {target for moves in TRANSITIONS.values() for target in moves.values()} == set(State) - {
-        State.OPEN
-    }
+    assert {target for moves in TRANSITIONS.values() for target in moves.values()} == set(State) - {State.OPEN}
     assert [state for state, moves in TRANSITIONS.items() if not moves] == [State.CLOSED]
 
 
 def test_every_stimulus_is_a_command_or_the_end_of_the_link() -> None:
     stimuli = {stimulus for moves in TRANSITIONS.values() for stimulus in moves}
     assert stimuli - {tables.END_OF_LINK} <= set(tables.COMMAND_NAMES.values())
+
+
+SOURCE = Path(tables.__file__).read_text(encoding="utf-8")
+
+
+def test_the_tags_a_reader_sees_are_the_tags_of_the_rows() -> None:
+    seen = re.findall(r'_tlv\((0x[0-9A-F]{4}), "(\w+)"', SOURCE)
+    assert [(int(tag, 16), name) for tag, name in seen] == [(row.tag, row.name) for row in tables.TLVS]
+    assert [row.tag for row in tables.TLVS] == sorted(row.tag for row in tables.TLVS)
+
+
+def test_the_numbers_a_reader_sees_are_the_numbers_of_the_statuses() -> None:
+    told = re.findall(r"^(ESME_\w+): Final\[int\] = .*?(0x[0-9A-F]{8})$", SOURCE, re.MULTILINE)
+    assert {name: int(number, 16) for name, number in told} == {row.name: row.command_status for row in tables.STATUSES}
+
+
+@pytest.mark.parametrize(
+    ("interface_version", "name"),
+    [(0x00, "3.3"), (0x05, "3.3"), (0x33, "3.3"), (0x34, "3.4"), (0x40, "3.4"), (0x50, "5.0"), (0xFF, "5.0")],
+)
+def test_the_version_of_any_number(interface_version: int, name: str) -> None:
+    assert tables.version_of(interface_version).name == name
 
 
 def test_names_of_commands() -> None:
