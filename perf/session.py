@@ -14,8 +14,8 @@ import click
 import trio
 
 from connector.carrier.carrier import Carrier
+from connector.carrier.inbox import Batch
 from connector.carrier.link import connect_tcp
-from connector.carrier.serving import Batch
 from connector.config import BindConfig, CarrierConfig, LaneConfig
 from connector.lifecycle import Event
 from connector.model import Answer, Part, Receipt

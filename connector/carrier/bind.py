@@ -9,8 +9,9 @@ import attrs
 import trio
 
 from connector.carrier.backoff import Backoff, Ended
+from connector.carrier.inbox import Inbox
 from connector.carrier.link import Connect, plain
-from connector.carrier.serving import Inbox, Serving, Terms
+from connector.carrier.serving import Serving, Terms
 from connector.carrier.translate import Translator
 from connector.config import BindConfig
 from connector.model import Part

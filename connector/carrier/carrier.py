@@ -7,8 +7,8 @@ import attrs
 import trio
 
 from connector.carrier.bind import Bind, BindState, BindStatistics
+from connector.carrier.inbox import Batch, Inbox
 from connector.carrier.link import Connect
-from connector.carrier.serving import Batch, Inbox
 from connector.carrier.throttle import Throttle
 from connector.carrier.translate import Translator
 from connector.config import CarrierConfig, LaneConfig

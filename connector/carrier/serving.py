@@ -2,17 +2,18 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 import trio
 
 from connector.carrier.backoff import Ended
+from connector.carrier.inbox import Batch, Inbox
 from connector.carrier.link import plain
 from connector.carrier.translate import Translator, outcome_for
 from connector.config import BindConfig
 from connector.errors import EncodeError
-from connector.model import NotSent, Part, Reason, Result
+from connector.model import NotSent, Part, Reason
 from connector.smpp import tables
 from connector.smpp.events import (
     Answered,
@@ -58,28 +59,6 @@ _BIND_PDUS = {"transceiver": BindTransceiver, "transmitter": BindTransmitter, "r
 _VERSIONS = {"3.3": tables.SMPP_33, "3.4": tables.SMPP_34, "5.0": tables.SMPP_50}
 _CREDENTIALS = frozenset({tables.ESME_RINVPASWD, tables.ESME_RINVSYSID, tables.ESME_RINVSYSTYP})
 _BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError)
-
-
-@attrs.define
-class Batch:
-    """What came back at once: results in read order, and the answers owed once they are on disk."""
-
-    respond: "Callable[[Sequence[Pdu]], None]"
-    """To be called with ``responses`` when the results are on disk."""
-    results: list[Result] = attrs.field(factory=list)
-    responses: list[Pdu] = attrs.field(factory=list)
-    returned: dict[int, Part] = attrs.field(factory=dict)
-    """Parts that may wait again at once, by id."""
-
-
-class Inbox(Protocol):
-    """Where a carrier puts what comes back; both calls return at once."""
-
-    def put(self, batch: Batch) -> None:
-        """Take these results to disk, then answer what is owed."""
-
-    def credit_changed(self) -> None:
-        """Places became free, or a bind came or went."""
 
 
 @attrs.frozen

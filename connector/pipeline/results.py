@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import trio
 
-from connector.carrier.serving import Batch
+from connector.carrier.inbox import Batch
 from connector.lifecycle import Status
 from connector.model import Answer, Moved, Part
 from connector.pipeline.lanes import Lanes

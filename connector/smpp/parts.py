@@ -13,6 +13,9 @@ import attrs
 from connector.errors import EncodeError
 from connector.smpp.alphabet import (
     Alphabet,
+    alphabet_of,
+    decode,
+    decode_shifted,
     encode,
     encode_shifted,
     misfits,
@@ -20,9 +23,11 @@ from connector.smpp.alphabet import (
     units,
     units_or_none,
 )
+from connector.smpp.fields import only_the_length
 from connector.smpp.graphemes import between_graphemes
 from connector.smpp.shift_tables import LOCKING, SINGLE
 from connector.smpp.udh import MOST_PARTS as MOST_PARTS
+from connector.smpp.udh import UDH_INDICATOR as UDH_INDICATOR
 from connector.smpp.udh import Udh as Udh
 from connector.smpp.udh import parse_udh as parse_udh
 from connector.smpp.udh import shift_udh as shift_udh
@@ -295,3 +300,41 @@ def short_message(
         wide = way is Concatenation.UDH16
         header = udh(reference, len(made.bounds), number, wide=wide, locking=made.locking, single=made.single)
     return header + octets, bool(header)
+
+
+# --- what was received ------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class UserData:
+    """One received part, with its header taken off and its text read."""
+
+    text: str = attrs.field(repr=False)
+    """Complete only where the part is: join the ``octets`` of a long message, then read them."""
+    octets: bytes = attrs.field(repr=only_the_length)
+    """What follows the header."""
+    alphabet: Alphabet
+    udh: Udh | None = None
+    header_is_broken: bool = False
+    """esm_class announced a header and there is no plausible one: the octets are given as they came."""
+
+
+def read_user_data(
+    octets: bytes, *, esm_class: int = 0, data_coding: int = 0, default: Alphabet = Alphabet.GSM
+) -> UserData:
+    """Read short_message or message_payload, under the shift tables its header names; never raises.
+
+    ``default`` is what the carrier means by its default alphabet.
+    """
+    header = parse_udh(octets) if esm_class & UDH_INDICATOR else None
+    body = octets[header.length_bytes :] if header else octets
+    alphabet = alphabet_of(data_coding, default)
+    shifted = header is not None and (header.locking or header.single) and alphabet is Alphabet.GSM
+    text = decode_shifted(body, header.locking, header.single) if header and shifted else decode(body, alphabet)
+    return UserData(
+        text=text,
+        octets=body,
+        alphabet=alphabet,
+        udh=header,
+        header_is_broken=header is None and bool(esm_class & UDH_INDICATOR),
+    )

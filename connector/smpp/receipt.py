@@ -14,9 +14,9 @@ from typing import Final, Literal
 import attrs
 
 from connector.smpp.alphabet import Alphabet, alphabet_of
-from connector.smpp.parts import strip_udh
+from connector.smpp.udh import UDH_INDICATOR as UDH_INDICATOR
+from connector.smpp.udh import strip_udh
 
-UDH_INDICATOR: Final = 0x40  # bit of esm_class: SMPP 3.4, 5.2.12
 _MESSAGE_TYPE: Final = 0x3C
 _RECEIPT_BIT: Final = 0x04
 _INTERMEDIATE: Final = 0x20

@@ -10,6 +10,8 @@ import attrs
 
 from connector.errors import EncodeError
 
+UDH_INDICATOR: Final = 0x40
+"""The bit of esm_class that says that a header is there (SMPP 3.4, 5.2.12)."""
 MOST_PARTS: Final = 255  # total and number are one octet each
 
 _CONCAT8: Final = 0x00

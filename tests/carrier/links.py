@@ -10,7 +10,7 @@ import trio
 from trio.testing import memory_stream_pair
 
 from connector.carrier.carrier import Carrier
-from connector.carrier.serving import Batch
+from connector.carrier.inbox import Batch
 from connector.config import LANES, BindConfig, CarrierConfig
 from connector.model import Part, Result, part_id
 from connector.smpp import tables

@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 
 from connector.errors import EncodeError
 from connector.smpp.alphabet import Alphabet, decode, decode_shifted
-from connector.smpp.parts import Concatenation, Preview, Profile, cut, parse_udh, preview, short_message
+from connector.smpp.parts import (
+    Concatenation,
+    Preview,
+    Profile,
+    cut,
+    parse_udh,
+    preview,
+    read_user_data,
+    short_message,
+)
 from connector.smpp.shift_tables import Language
 
 TURKISH = Profile(languages=(Language.TURKISH,))
@@ -178,6 +187,44 @@ def test_the_parts_come_back_to_the_text_and_fit_the_radio_side(text: str, way: 
         bits = len(body) * (7 if made.alphabet is Alphabet.GSM else 8)
         assert header.length_bytes * 8 + bits <= 140 * 8
     assert back == text
+
+
+# --- what was received ----------------------------------------------------------------------------------------
+
+
+def test_a_text_without_a_header_is_read_in_the_alphabet_of_its_data_coding() -> None:
+    assert read_user_data(b"Gr\x7e\x1ee").text == "Grüße"
+    assert read_user_data(b"Gr\xfc\xdfe", default=Alphabet.LATIN1).text == "Grüße"
+    assert read_user_data("жук".encode("utf-16-be"), data_coding=8).text == "жук"
+
+
+def test_a_header_is_taken_off_and_its_tables_are_obeyed() -> None:
+    octets = bytes.fromhex("03240101") + b"\x1bs"
+    read = read_user_data(octets, esm_class=0x40)
+    assert (read.text, read.octets, read.header_is_broken) == ("ş", b"\x1bs", False)
+    assert read.udh is not None
+    assert read.udh.single == Language.TURKISH
+    # without the announcement the same octets are text
+    assert read_user_data(octets).text != "ş"
+
+
+def test_a_language_without_tables_here_reads_as_the_default_alphabet() -> None:
+    assert read_user_data(bytes.fromhex("03250106") + b"hi", esm_class=0x40).text == "hi"
+
+
+def test_a_header_that_is_none_is_told_and_the_octets_are_kept() -> None:
+    read = read_user_data(b"\xffhi", esm_class=0x40)
+    assert (read.octets, read.udh, read.header_is_broken) == (b"\xffhi", None, True)
+
+
+@given(st.binary(max_size=160), st.integers(0, 255), st.integers(0, 255), st.sampled_from(Alphabet))
+def test_any_user_data_is_read(octets: bytes, esm_class: int, data_coding: int, default: Alphabet) -> None:
+    read = read_user_data(octets, esm_class=esm_class, data_coding=data_coding, default=default)
+    assert octets.endswith(read.octets)
+
+
+def test_what_was_read_does_not_show_in_logs() -> None:
+    assert "secret" not in repr(read_user_data(b"secret"))
 
 
 @pytest.mark.parametrize("way", [Concatenation.SAR, Concatenation.PAYLOAD])
