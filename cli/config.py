@@ -1,5 +1,6 @@
 """``carrierline config``: check a configuration file, or print an example."""
 
+import os
 from pathlib import Path
 
 import click
@@ -24,6 +25,8 @@ def check(file: Path, show: bool) -> None:
         return
     carriers, keys = len(config.carrier), len(config.api.key)
     output.line(f"{file}: good, {carriers} carrier{'s'[: carriers != 1]}, {keys} API key{'s'[: keys != 1]}")
+    for problem in config.missing_secrets(os.environ):
+        output.note(f"note: {problem}; run will need it")
 
 
 @command.command("example")

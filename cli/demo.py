@@ -324,8 +324,10 @@ def _show(outcome: _Outcome, sent: Sent) -> None:
     for name, values in outcome.latencies.items():
         cells = "".join(f"{_quantile(values, q) * 1000:>7,.0f} ms" for q in (0.5, 0.95, 0.99))
         output.rich(f"  {name:<18}{cells}")
-    output.rich(f"\n{figures['refused'] + figures['duplicates']:,} rows were not sent")
-    show_refusals(sent)
+    left_out = figures["refused"] + figures["duplicates"]
+    if left_out:
+        output.rich(f"\n{left_out:,} row{'s'[: left_out > 1]} not sent")
+        show_refusals(sent)
     output.rich("")
     for problem in (*outcome.problems, *outcome.disagreements):
         output.rich(output.styled("PROBLEM ", fg="red") + problem)

@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import socket
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -37,7 +36,8 @@ def command(config: Path, verbose: bool) -> None:
 
 async def run(config: Config) -> None:
     """Run until a signal comes, then drain and return."""
-    check_secrets(config, os.environ)
+    if missing := config.missing_secrets(os.environ):
+        raise ConfigError(missing)
     engine, store = app.open_store(config)
     try:
         with _listen(config) as listener:
@@ -87,17 +87,3 @@ def _report(connector: app.Connector) -> None:
     note(
         f"carrierline: stopped; parts that wait for the next start: {waiting}, that fell in doubt in this run: {doubt}"
     )
-
-
-def check_secrets(config: Config, environ: Mapping[str, str]) -> None:
-    """Read every secret once; ConfigError names all that cannot be read."""
-    problems: list[str] = []
-    readers = [key.read_secret for key in config.api.key]
-    readers += [bind.read_password for carrier in config.carrier for bind in carrier.bind]
-    for read in readers:
-        try:
-            read(environ)
-        except ConfigError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigError(problems)

@@ -1,6 +1,7 @@
 """``carrierline send``: one message, or a list of them from a CSV file."""
 
 import csv
+import hashlib
 import secrets
 import sys
 from collections.abc import Iterator
@@ -44,6 +45,10 @@ class Sent:
     parts: int = 0
     refused: list[Refused] = attrs.field(factory=list)
     repeated: list[Repeated] = attrs.field(factory=list)
+    line: int = 0
+    """The last line whose batch was answered."""
+    stopped: str | None = None
+    """Why it ended before the list did."""
 
 
 @click.command("send")
@@ -55,6 +60,7 @@ class Sent:
 @click.option("--ref", "client_ref", help="Your own name for the message: a second one with it is no second message.")
 @click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), help="Send the rows of this list.")
 @click.option("--one-per-number", is_flag=True, help="With --csv: a number's second row is skipped whatever its text.")
+@click.option("--again", is_flag=True, help="With --csv: send anew what was sent from this very list within a day.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="With --csv: write what was not sent.")
 @options.connection
 @options.as_json
@@ -67,13 +73,17 @@ def command(
     client_ref: str | None,
     file: Path | None,
     one_per_number: bool,
+    again: bool,
     report: Path | None,
     url: str,
     key_env: str,
     key_file: Path | None,
     json_: bool,
 ) -> None:
-    """Hand messages to a running connector.  Exit status 1 if any row was refused."""
+    """Hand messages to a running connector.  Exit status 1 if any row was refused.
+
+    A list that was cut short is sent by the same call again: what the connector holds already is not sent twice.
+    """
     if (to is None) == (file is None):
         raise click.UsageError("give either --to with --text, or --csv FILE")
     key = options.read_key(key_env, key_file)
@@ -82,8 +92,18 @@ def command(
         verdict = trio.run(_send_one, url, key, request)
         _show_one(verdict, json_)
         return
+    read(file)  # a list that cannot be read is said before anybody is asked
+    country = country or trio.run(_country_of_key, url, key)
     contacts = read(file, country=country, lane=lane, sender=sender, text=text, one_per_number=one_per_number)
-    sent = trio.run(_send_list, url, key, contacts)
+    said = repr((country, lane, sender, text, one_per_number))
+    run = secrets.token_urlsafe(12) if again else _digest(file, said)
+    sent = Sent()
+    try:
+        trio.run(_send_list, url, key, contacts, sent, run, _lines_of(file))
+    except ApiError as error:
+        output.note(f"carrierline: {error}")
+        output.note(f"stopped after line {sent.line}; the same call goes on where it stopped and doubles nothing")
+        sent.stopped = str(error)
     if report is not None:
         _write_report(report, sent)
     _show_list(sent, contacts, json_)
@@ -113,22 +133,38 @@ def _show_one(verdict: RowVerdict, json_: bool) -> None:
 # --- a list ---
 
 
-async def _send_list(url: str, key: str, contacts: ContactList) -> Sent:
-    """Send in batches; a batch whose answer was lost is asked for again under the same key, so nothing doubles."""
-    sent = Sent()
-    run = secrets.token_urlsafe(12)
+async def _country_of_key(url: str, key: str) -> str | None:
+    """Return the country the connector reads national spellings by for this key: repetitions are found by it too."""
     async with Client(url, key=key) as client:
-        with click.progressbar(length=_records(contacts), label="sending", file=sys.stderr) as bar:
+        country: str | None = (await client.key())["country"]
+        return country
+
+
+def _digest(file: Path, said: str) -> str:
+    """Return what two calls have in common only if they send the same list in the same way."""
+    digest = hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=12)
+    with file.open("rb") as octets:
+        while chunk := octets.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _lines_of(file: Path) -> int:
+    with file.open("rb") as octets:
+        return sum(1 for _ in octets)
+
+
+async def _send_list(url: str, key: str, contacts: ContactList, sent: Sent, run: str, lines: int) -> None:
+    """Send in batches; a batch whose answer was lost is asked for again under the same key, so nothing doubles."""
+    hidden = not sys.stderr.isatty()
+    async with Client(url, key=key) as client:
+        with click.progressbar(length=lines, label="sending", file=sys.stderr, hidden=hidden) as bar:
             for number, rows in enumerate(batches(contacts, sent, ROWS_PER_REQUEST)):
-                before = sent.rows - len(rows)
                 verdicts = await send_batch(client, [row.request for row in rows], f"{run}-{number}")
                 note_verdicts(sent, rows, verdicts)
-                bar.update(sent.rows - before)
-    return sent
-
-
-def _records(contacts: ContactList) -> int:
-    return sum(1 for _ in contacts)
+                bar.update(rows[-1].line - sent.line)
+                sent.line = rows[-1].line
+            bar.update(lines - sent.line)
 
 
 def batches(contacts: ContactList, sent: Sent, size: int) -> Iterator[list[Row]]:
@@ -176,14 +212,15 @@ def _show_list(sent: Sent, contacts: ContactList, json_: bool) -> None:
     if json_:
         output.as_json(summary(sent, contacts))
     else:
+        before = f" ({sent.replayed} of them before)" if sent.replayed else ""
         output.line(
-            f"{sent.rows} rows: {sent.accepted} accepted in {sent.parts} parts, {len(sent.refused)} refused,"
+            f"{sent.rows} rows: {sent.accepted} accepted{before} in {sent.parts} parts, {len(sent.refused)} refused,"
             f" {len(sent.repeated)} repeated"
         )
         if contacts.unknown_columns:
             output.line(f"columns not used: {', '.join(contacts.unknown_columns)}")
         show_refusals(sent)
-    if sent.refused:
+    if sent.refused or sent.stopped:
         raise SystemExit(1)
 
 
@@ -196,6 +233,7 @@ def summary(sent: Sent, contacts: ContactList) -> dict[str, Any]:
         "refused": len(sent.refused),
         "duplicates": len(sent.repeated),
         "parts": sent.parts,
+        "stopped": sent.stopped,
         "unknown_columns": list(contacts.unknown_columns),
         "refusals": [attrs.asdict(refused) for refused in sent.refused],
         "repetitions": [attrs.asdict(repeated) for repeated in sent.repeated],
@@ -212,11 +250,12 @@ def show_refusals(sent: Sent) -> None:
         output.line(f"  {len(lines):>5} {reason}: {text}; {_lines(lines)}")
     if len(worst) > SHOWN_PROBLEMS:
         rest = sum(len(lines) for _, lines in worst[SHOWN_PROBLEMS:])
-        output.line(f"  {rest:>5} more, for {len(worst) - SHOWN_PROBLEMS} other reasons; send --report lists them all")
+        others = len(worst) - SHOWN_PROBLEMS
+        output.line(f"  {rest:>5} more, for {others} other reasons (send --report FILE lists them all)")
     if sent.repeated:
-        shown = ", ".join(f"{row.line} repeats {row.of_line}" for row in sent.repeated[:SHOWN_REPEATS])
+        shown = ", ".join(f"line {row.line} repeats {row.of_line}" for row in sent.repeated[:SHOWN_REPEATS])
         more = " …" if len(sent.repeated) > SHOWN_REPEATS else ""
-        output.line(f"  {len(sent.repeated):>5} repeated: line {shown}{more}")
+        output.line(f"  {len(sent.repeated):>5} repeated: {shown}{more}")
 
 
 def _lines(lines: list[int]) -> str:

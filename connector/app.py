@@ -17,7 +17,8 @@ from connector.carrier.carrier import Carrier
 from connector.carrier.link import Connect, connect_tcp
 from connector.config import Config, KeyConfig
 from connector.errors import StoreError
-from connector.model import QueueName, QueueState, SendRequest, Verdict
+from connector.lifecycle import FINAL
+from connector.model import MessageView, QueueName, QueueState, SendRequest, Verdict
 from connector.pipeline.dispatch import Dispatch
 from connector.pipeline.door import Door, QueueStatistics, Statistics
 from connector.pipeline.due import Clockwork
@@ -37,6 +38,7 @@ log = logging.getLogger("carrierline")
 
 DISK_LOOK_EVERY_S = 1.0
 READY_WITHIN_S = 5.0
+LOOK_EVERY_S = 0.1
 LAST_COMMITS_S = 5.0
 
 
@@ -141,6 +143,16 @@ class Connector:
         as `Intake.accept` does.
         """
         return await self.intake.accept(key or self.config.api.key[0], requests, idempotency_key=idempotency_key)
+
+    async def wait_final(self, ids: Sequence[int], *, within_s: float) -> list[MessageView]:
+        """Wait until these messages have their final status, or ``within_s`` seconds; return them as they stand."""
+        views: list[MessageView] = []
+        with trio.move_on_after(within_s):
+            while not views or any(view.status not in FINAL for view in views):
+                found = [await self.queries.message(message_id) for message_id in ids]
+                views = [view for view in found if view is not None]
+                await trio.sleep(LOOK_EVERY_S)
+        return views
 
     async def not_ready(self) -> str | None:
         """Return why nothing new can be kept now, or None.  It asks the disk, with a real commit."""

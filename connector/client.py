@@ -100,6 +100,10 @@ class Client:
         """Return what ``/ready`` says, ready or not."""
         return self._body_of(await self._request("GET", "/ready"))
 
+    async def key(self) -> dict[str, Any]:
+        """Return what this API key is called and may do: name, lanes, country, sender, options."""
+        return await self._ask("GET", "/v1/key")
+
     async def verify(self) -> dict[str, Any]:
         """Return the ledger and what a recount of the store found wrong."""
         return await self._ask("GET", "/v1/verify")
@@ -125,7 +129,7 @@ class Client:
         try:
             return await self._http.request(method, path, **how)
         except httpx2.TransportError as error:
-            raise ApiError(0, f"no connector answers at {self._url}: {str(error) or type(error).__name__}") from error
+            raise ApiError(0, f"no connector answers at {self._url}") from error
 
 
 def _checked(url: str) -> httpx2.URL:

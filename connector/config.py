@@ -363,6 +363,18 @@ class Config:
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "route", _named_routes(self.route, self.carrier))
 
+    def missing_secrets(self, environ: Mapping[str, str]) -> list[str]:
+        """Return, in words, every secret that cannot be read now."""
+        problems: list[str] = []
+        readers = [key.read_secret for key in self.api.key]
+        readers += [bind.read_password for carrier in self.carrier for bind in carrier.bind]
+        for read in readers:
+            try:
+                read(environ)
+            except ConfigError as error:
+                problems += error.problems
+        return problems
+
     def problems(self) -> Problems:
         carriers = [carrier.name for carrier in self.carrier]
         yield from _repeated(carriers, "carrier")

@@ -10,6 +10,9 @@ from prometheus_client.registry import Collector
 from connector.model import Ledger
 from connector.pipeline.door import Statistics
 
+_NOT_COUNTED = frozenset({"scheduled", "accepted", "sending"})
+"""Where we bring parts ourselves: the rows and the ledger tell of those."""
+
 _Rows = Sequence[tuple[tuple[str, ...], float]]
 """Label values and a number."""
 
@@ -63,8 +66,9 @@ def _of_pipeline(statistics: Statistics, statuses: Mapping[str, int]) -> Iterato
     yield _gauge("waiting_parts", "Parts that wait, by lane.", waiting, ("lane",))
     rows = [((verdict,), float(n)) for verdict, n in sorted(statistics.rows.items())]
     yield _counter("rows", "Rows of requests by verdict, since the start.", rows, ("verdict",))
-    parts = [((status,), float(n)) for status, n in sorted({**statuses, **statistics.parts}.items())]
-    yield _counter("parts", "Parts by the status they came to, since the start.", parts, ("status",))
+    reached = {status: n for status, n in {**statuses, **statistics.parts}.items() if status not in _NOT_COUNTED}
+    parts = [((status,), float(n)) for status, n in sorted(reached.items())]
+    yield _counter("parts", "Parts by where carriers and time brought them, since the start.", parts, ("status",))
     store = statistics.store
     yield _counter("store_commits", "Transactions committed.", [((), store.commits)])
     yield _gauge("store_last_commit_seconds", "Duration of the newest transaction.", [((), store.last_commit_s)])

@@ -83,7 +83,7 @@ async def test_an_error_carries_its_status_and_the_connectors_sentence(client: C
         await client.message("00000000000")
     assert error.value.status == 404
     async with client_of(httpx2.ASGITransport(door.asgi), key="wrong") as stranger:
-        with pytest.raises(ApiError, match="show an API key") as error:
+        with pytest.raises(ApiError, match="this API key is not known here") as error:
             await stranger.send([HELLO])
     assert error.value.status == 401
     assert "wrong" not in str(error.value)

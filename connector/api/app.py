@@ -41,6 +41,7 @@ def build(door: Door, settings: ApiConfig, keys: Iterable[tuple[KeyConfig, str]]
         routes=[
             Route("/v1/messages", routes.messages, methods=["GET", "POST"]),
             Route("/v1/messages/{id}", routes.get_message, methods=["GET"]),
+            Route("/v1/key", routes.key, methods=["GET"]),
             Route("/v1/verify", routes.verify),
             Route("/health", routes.health),
             Route("/ready", routes.ready),

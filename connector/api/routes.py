@@ -54,9 +54,11 @@ class Routes:
         self._max_body_bytes = max_body_bytes
 
     def _key(self, request: Request) -> KeyConfig:
-        key = self._keys.find(request.headers.get("authorization"))
+        shown = request.headers.get("authorization")
+        key = self._keys.find(shown)
         if key is None:
-            raise Problem(401, "show an API key: Authorization: Bearer KEY", reason="not_authenticated")
+            text = "show an API key: Authorization: Bearer KEY" if shown is None else "this API key is not known here"
+            raise Problem(401, text, reason="not_authenticated")
         return key
 
     # --- messages ---
@@ -149,6 +151,20 @@ class Routes:
         views = await self._door.queries.messages(query)
         more = format_id(views[-1].id) if len(views) == query.limit else None
         return answer({"messages": [show_message(view, events=False) for view in views], "next": more})
+
+    async def key(self, request: Request) -> Response:
+        """Show what the caller's key is called and may do."""
+        key = self._key(request)
+        return answer(
+            {
+                "name": key.name,
+                "lanes": list(key.lanes),
+                "country": key.country,
+                "sender": key.sender,
+                "senders": None if key.senders is None else list(key.senders),
+                "options": list(key.options),
+            }
+        )
 
     async def verify(self, request: Request) -> Response:
         """Show the ledger, and what a recount of the whole store found."""

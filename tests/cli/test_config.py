@@ -11,6 +11,7 @@ def test_the_example_is_a_configuration_that_checks(carrierline: Caller, tmp_pat
     file.write_text(carrierline("config", "example").out)
     ended = carrierline("config", "check", str(file))
     assert (ended.status, ended.out) == (0, f"{file}: good, 1 carrier, 1 API key\n")
+    assert "environment variable NORTH_PASSWORD is not set" in ended.err
 
 
 def test_the_effective_configuration_is_one_again_and_holds_no_secret(carrierline: Caller, tmp_path: Path) -> None:

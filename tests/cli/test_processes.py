@@ -135,7 +135,7 @@ async def test_a_refused_message_is_one_line_and_status_1(tmp_path: Path) -> Non
         ended = await command("messages", "list", "--status", "deliverd", *door)
         assert (ended.returncode, 'did you mean "delivered"?' in one_line(ended)) == (1, True)
         ended = await command("messages", "list", "--url", url, "--key-env", "WRONG", WRONG="wrong-key")
-        assert (ended.returncode, "show an API key" in one_line(ended)) == (1, True)
+        assert (ended.returncode, "this API key is not known here" in one_line(ended)) == (1, True)
         assert b"wrong-key" not in ended.stderr
 
 
@@ -259,3 +259,36 @@ async def test_decode_reads_standard_input(tmp_path: Path) -> None:
     ended = await command("decode", "--json", "-", stdin=b"00000010000000150000000000000001\n\xff\n")
     assert (ended.returncode, json.loads(ended.stdout)["command"]) == (1, "enquire_link")
     assert b"Traceback" not in ended.stderr
+
+
+async def test_repetitions_are_found_by_the_country_of_the_api_key(tmp_path: Path) -> None:
+    contacts = tmp_path / "list.csv"
+    contacts.write_text("to,text\n07400123470,One\n07400 123470,One\n+447400123470,One\n")
+    async with connector(tmp_path, 1) as (_, client):
+        url = str(client._http.base_url)
+        first = await command("send", "--csv", str(contacts), "--json", "--url", url, CARRIERLINE_KEY=KEY)
+        found = json.loads(first.stdout)
+        assert (found["rows"], found["accepted"], found["duplicates"]) == (3, 1, 2)
+
+
+async def test_a_list_sent_again_is_not_sent_twice_unless_asked(tmp_path: Path) -> None:
+    contacts = tmp_path / "list.csv"
+    contacts.write_text("to,text\n+447400123470,One\n+447400123471,Two\n")
+    async with connector(tmp_path, 1) as (_, client):
+        call = ("send", "--csv", str(contacts), "--json", "--url", str(client._http.base_url))
+        for more, replayed in (((), 0), ((), 2), (("--again",), 0)):
+            ended = await command(*call, *more, CARRIERLINE_KEY=KEY)
+            assert json.loads(ended.stdout)["replayed"] == replayed, ended.stderr
+        assert (await client.verify())["accepted"] == 4
+
+
+async def test_a_list_cut_short_says_where_and_still_writes_its_report(tmp_path: Path) -> None:
+    contacts, report = tmp_path / "list.csv", tmp_path / "report.csv"
+    contacts.write_text("to,text\nnobody,One\n+447400123471,Two\n")
+    async with connector(tmp_path, 1) as (_, client):
+        url = str(client._http.base_url)
+    contacts_call = ("send", "--csv", str(contacts), "--country", "GB", "--report", str(report), "--url", url)
+    ended = await command(*contacts_call, CARRIERLINE_KEY=KEY)
+    assert ended.returncode == 1
+    assert b"stopped after line 0" in ended.stderr
+    assert report.exists()
