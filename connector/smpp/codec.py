@@ -235,6 +235,9 @@ def _read_body(body: _Body, layout: type[Pdu]) -> dict[str, Any]:
     except _BodyEnds:
         return values
     values["tlvs"] = _read_tlvs(body)
+    missing = tables.MANDATORY_TLVS.get(layout.command, _NONE) - {item.tag for item in values["tlvs"]}
+    for tag in sorted(missing):
+        body.note(f"TLV {tables.TLV_BY_TAG[tag].name} is missing", tables.ESME_RMISSINGTLV)
     if values.get("short_message") and any(item.tag == _MESSAGE_PAYLOAD for item in values["tlvs"]):
         body.note("both short_message and message_payload: short_message counts")
     return values
@@ -332,6 +335,7 @@ def _read_tlvs(body: _Body) -> tuple[Tlv, ...]:
     return tuple(found)
 
 
+_NONE: Final[frozenset[int]] = frozenset()
 _MESSAGE_PAYLOAD: Final = tables.TLV_BY_NAME["message_payload"].tag
 _READERS: Final[Mapping[type, Callable[[Any, str, _Body], Any]]] = {
     CString: _read_cstring,

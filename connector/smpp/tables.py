@@ -352,6 +352,20 @@ TLV_BY_NAME: Final[Mapping[str, TlvSpec]] = {row.name: row for row in TLVS} | {
 }
 
 
+MANDATORY_TLVS: Final[Mapping[str, frozenset[int]]] = {
+    "broadcast_sm": frozenset(
+        TLV_BY_NAME[name].tag
+        for name in (
+            "broadcast_area_identifier",
+            "broadcast_content_type",
+            "broadcast_rep_num",
+            "broadcast_frequency_interval",
+        )
+    ),
+}
+"""Command to the tags without which its PDU is answered by ESME_RMISSINGTLV (SMPP 5.0, 4.4.1)."""
+
+
 # --- command_status -------------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from connector.smpp.pdu import (
     BindReceiverResp,
     BindTransceiver,
     BindTransceiverResp,
+    BroadcastSm,
     CancelSmResp,
     DataSm,
     DataSmResp,
@@ -75,7 +76,7 @@ def test_what_is_encoded_is_decoded_to_the_same(pdu: Pdu) -> None:
         assert (again.command, again.command_status) == (pdu.command, pdu.command_status)
         assert not pdu.tlvs
         assert pdu.command_status
-    elif any(item.tag == 0x0424 for item in pdu.tlvs):
+    elif any(item.tag == 0x0424 for item in pdu.tlvs) or isinstance(pdu, BroadcastSm):
         assert again.tlvs == pdu.tlvs
     else:
         assert again == pdu
@@ -377,6 +378,23 @@ def test_fewer_destinations_than_counted_are_noted() -> None:
 def test_a_final_date_of_a_query_is_read() -> None:
     sent = QuerySmResp(message_id="7", final_date="260101120000000+", message_state=2, sequence_number=3)
     assert decode(encode(sent)) == sent
+
+
+def test_a_broadcast_without_its_mandatory_tlvs_is_flawed() -> None:
+    whole = (
+        tlv("broadcast_area_identifier", b"\0North"),
+        tlv("broadcast_content_type", b"\1\0\0"),
+        tlv("broadcast_rep_num", 1),
+        tlv("broadcast_frequency_interval", b"\x08\0\x1e"),
+    )
+    assert decode(encode(BroadcastSm(tlvs=whole), 1)).oddities == ()
+    for left_out in whole:
+        tlvs = tuple(item for item in whole if item is not left_out)
+        (oddity,) = decode(encode(BroadcastSm(tlvs=tlvs), 1)).oddities
+        assert (oddity.text, oddity.command_status) == (
+            f"TLV {tables.TLV_BY_TAG[left_out.tag].name} is missing",
+            tables.ESME_RMISSINGTLV,
+        )
 
 
 def test_the_text_of_data_sm_is_its_payload() -> None:

@@ -117,6 +117,15 @@ USUAL: Final[Mapping[str, Any]] = {
 }
 
 
+# tag, name, octets, value
+MANDATORY_IN_A_BROADCAST: Final[tuple[tuple[int, str, bytes, Any], ...]] = (
+    (0x0606, "broadcast_area_identifier", b"\0North", None),
+    (0x0601, "broadcast_content_type", b"\1\0\0", None),
+    (0x0604, "broadcast_rep_num", b"\0\1", 1),
+    (0x0605, "broadcast_frequency_interval", b"\x08\0\x1e", None),
+)
+
+
 def _empty(kind: str) -> Any:
     return {"c": "", "t": "", "1": 0, "4": 0, "o": b"", "d": [], "u": []}[kind[0]]
 
@@ -234,6 +243,9 @@ def whole(
 ) -> Row:
     """A PDU whose fields have ``values``, all others their usual ones; TLVs are (tag, name, octets, value)."""
     chosen = {**USUAL, **(values or {})}
+    if command == "broadcast_sm":
+        given = {tag for tag, *_ in tlvs}
+        tlvs = [*tlvs, *(row for row in MANDATORY_IN_A_BROADCAST if row[0] not in given)]
     octets = b""
     body: Row = {}
     for field, kind in _fields(command):
@@ -540,6 +552,7 @@ def _wrong_bodies() -> Iterator[Row]:
             "ESME_RINVSYSTYP",
         ),
         ("bind_transmitter, no body", 0x02, b"", "ESME_RINVCMDLEN"),
+        ("broadcast_sm, mandatory TLVs missing", 0x111, bytes(11), "ESME_RMISSINGTLV"),
     )
     for name, number, body, status in answers:
         command = next(command for command, (known, _) in LAYOUTS.items() if known == number)
