@@ -49,6 +49,18 @@ class Submitter(Protocol):
         """Send one at this time."""
 
 
+def _fault(pdu: Submit) -> int:
+    """Return the status that a strict carrier refuses this with, or 0.
+
+    An address beyond ASCII is refused too: it could not be echoed in a receipt, where only ASCII is legal.
+    """
+    if pdu.oddities and pdu.fault:
+        return pdu.fault
+    if not pdu.source_addr.isascii():
+        return tables.ESME_RINVSRCADR
+    return 0 if pdu.destination_addr.isascii() else tables.ESME_RINVDSTADR
+
+
 def refusal(pdu: Pdu, command_status: int) -> Pdu:
     """Return the response to a request that is refused with this status."""
     layout = PDU_BY_ID[pdu.command_id | tables.RESPONSE_BIT]
@@ -88,12 +100,12 @@ class Intake:
     # --- refusing
 
     def _without_faulty(self, peer: Submitter, pdus: Sequence[Submit]) -> Sequence[Submit]:
-        odd = [pdu for pdu in pdus if pdu.oddities and pdu.fault]
-        if not odd:
+        faults = {index: fault for index, pdu in enumerate(pdus) if (fault := _fault(pdu))}
+        if not faults:
             return pdus
-        for pdu in odd:
-            self._refuse(peer, [pdu], pdu.fault)
-        return [pdu for pdu in pdus if not (pdu.oddities and pdu.fault)]
+        for index, fault in faults.items():
+            self._refuse(peer, [pdus[index]], fault)
+        return [pdu for index, pdu in enumerate(pdus) if index not in faults]
 
     def _first(self, peer: Submitter, pdus: Sequence[Submit], count: int, command_status: int) -> Sequence[Submit]:
         if len(pdus) > count:

@@ -17,6 +17,7 @@ from connector.smpp.pdu import DataSm, Pdu, SubmitSm
 from connector.smpp.session import Session
 from connector.smpp.tables import Role, State
 from connector.smpp.timers import SMSC_TIMERS
+from connector.smpp.versions import Tlvs
 from simulator.accounts import Account
 from simulator.calendar import Calendar
 from simulator.carrier import BIND_TYPES, BindRequest, Carrier
@@ -78,6 +79,7 @@ class Peer:
             Role.SMSC,
             window_size=rules.delivery.window,
             interface_version=tables.SMPP_50,
+            tlvs=Tlvs.ALWAYS,  # a carrier's receipt does not fail for being too long for a 3.3 peer's short_message
             timers=attrs.evolve(
                 SMSC_TIMERS,
                 session_init_s=rules.carrier.session_init_s,

@@ -747,3 +747,29 @@ async def test_the_ledger_keeps_no_more_than_it_is_asked_to(autojump_clock: Mock
     assert [entry.octets for entry in smsc.ledger] == [b"3", b"4"]
     assert smsc.ledger.find("0000000001") is None
     assert smsc.statistics().accepted == 5
+
+
+# --- what a peer may send without harming anybody -----------------------------------------------------------------------
+
+
+async def test_an_address_beyond_ascii_is_refused_and_harms_nobody(autojump_clock: MockClock) -> None:
+    smsc = smsc_of()
+    async with bound(smsc) as esme:
+        octets = esme.session.submit([submit_sm(registered_delivery=1)], ["latin-1"], trio.current_time())
+        await esme.stream.send_all(octets.replace(b"60777", b"Caf\xe9s"))
+        await esme.read_until(lambda: bool(esme.answers))
+        assert esme.answers[0].command_status == tables.ESME_RINVSRCADR
+        (answer,) = await esme.submitted(submit_sm(registered_delivery=1))
+        assert answer.command_status == 0
+        await esme.delivered(1)
+
+
+async def test_a_text_too_long_for_a_33_peers_short_message_is_delivered_all_the_same(
+    autojump_clock: MockClock,
+) -> None:
+    smsc = smsc_of()
+    async with linked(smsc, interface_version=0x33) as esme:
+        assert await esme.bind("receiver") == 0
+        smsc.deliver("447400123456", "60777", "x" * 300)
+        (delivered,) = await esme.delivered(1)
+        assert len(delivered.message_octets) == 300
