@@ -749,7 +749,7 @@ async def test_the_ledger_keeps_no_more_than_it_is_asked_to(autojump_clock: Mock
     assert smsc.statistics().accepted == 5
 
 
-# --- what a peer may send without harming anybody ----------------------------------------------------------------------
+# --- what a peer may send without harming anybody ---
 
 
 async def test_an_address_beyond_ascii_is_refused_and_harms_nobody(autojump_clock: MockClock) -> None:
