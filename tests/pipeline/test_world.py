@@ -363,3 +363,18 @@ async def test_the_backlog_of_a_route_that_was_renamed_still_leaves(autojump_clo
         it.down.clear()
         await it.start()
         await it.counted(Status.DELIVERED, len(ids))
+
+
+async def test_what_waits_is_counted_right_when_deadlines_pass_while_heads_are_read(
+    autojump_clock: MockClock,
+) -> None:
+    async with world() as it:
+        it.down.add("north")
+        await it.start()
+        await it.send(1_500, deadline_in_s=5)
+        with trio.move_on_after(8):
+            while True:  # other traffic wakes dispatch like this
+                it.connector._wake_dispatch()
+                await trio.sleep(0.001)
+        await it.counted(Status.EXPIRED, 1_500)
+        assert [queue.waiting for queue in it.connector.statistics().queues] == [0, 0, 0]
