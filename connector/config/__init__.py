@@ -1,0 +1,31 @@
+"""What the connector is configured with: one frozen value, every limit named with its unit, no secret in it.
+
+Keys in the file are the field names; a field that ends in ``_s`` is a duration, written without the suffix as text:
+``response_timeout = "60s"``.
+"""
+
+from connector.config.api import ApiConfig, KeyConfig
+from connector.config.bind import BindConfig
+from connector.config.carrier import CarrierConfig
+from connector.config.config import EXAMPLE, Config, effective, load_config
+from connector.config.dialect import DialectConfig
+from connector.config.lane import LANES, LaneConfig, RetryConfig
+from connector.config.route import RouteConfig
+from connector.config.store import StoreConfig
+
+__all__ = [
+    "EXAMPLE",
+    "LANES",
+    "ApiConfig",
+    "BindConfig",
+    "CarrierConfig",
+    "Config",
+    "DialectConfig",
+    "KeyConfig",
+    "LaneConfig",
+    "RetryConfig",
+    "RouteConfig",
+    "StoreConfig",
+    "effective",
+    "load_config",
+]

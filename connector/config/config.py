@@ -1,0 +1,89 @@
+"""The whole configuration, as one value and as a file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from connector.config import checks
+from connector.config.api import ApiConfig
+from connector.config.carrier import CarrierConfig
+from connector.config.checks import Problems
+from connector.config.lane import LANES, LaneConfig
+from connector.config.route import RouteConfig
+from connector.config.store import StoreConfig
+from connector.errors import ConfigError
+from connector.settings import as_toml, at_least_one, load, named
+
+
+@attrs.frozen(kw_only=True)
+class Config:
+    """The connector's whole configuration.
+
+    Values built in Python are checked as a whole by `connector.settings.check`.
+    """
+
+    api: ApiConfig
+    carrier: tuple[CarrierConfig, ...] = attrs.field(validator=at_least_one("[[carrier]]"))
+    store: StoreConfig = attrs.field(factory=StoreConfig)
+    route: tuple[RouteConfig, ...] = ()
+    """In order of precedence; without any, one named "default" takes every message to all carriers in file order."""
+    lane: dict[str, LaneConfig] = attrs.field(metadata=named(LANES), factory=lambda: dict(LANES))
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "route", _named_routes(self.route, self.carrier))
+
+    def missing_secrets(self, environ: Mapping[str, str]) -> list[str]:
+        """Return, in words, every secret that cannot be read now."""
+        problems: list[str] = []
+        readers = [key.read_secret for key in self.api.key]
+        readers += [bind.read_password for carrier in self.carrier for bind in carrier.bind]
+        for read in readers:
+            try:
+                read(environ)
+            except ConfigError as error:
+                problems += error.problems
+        return problems
+
+    def problems(self) -> Problems:
+        carriers = [carrier.name for carrier in self.carrier]
+        yield from checks.repeated(carriers, "carrier")
+        yield from checks.repeated((str(route.name) for route in self.route), "route")
+        for index, route in enumerate(self.route):
+            yield from checks.unknown(route.carriers, carriers, ("route", index, "carriers"), "carrier")
+            yield from checks.unknown(route.lanes or (), self.lane, ("route", index, "lanes"), "lane")
+        for index, key in enumerate(self.api.key):
+            yield from checks.unknown(key.lanes, self.lane, ("api", "key", index, "lanes"), "lane")
+
+
+def load_config(path: str | Path) -> Config:
+    """Return the configuration in a file; ConfigError holds every problem, one line each, with its line number."""
+    return load(Path(path), Config)
+
+
+def effective(config: Config) -> str:
+    """Return the configuration as TOML with every default written out; of secrets only the origin is in it."""
+    return as_toml(config)
+
+
+def _named_routes(routes: tuple[RouteConfig, ...], carriers: tuple[CarrierConfig, ...]) -> tuple[RouteConfig, ...]:
+    if not routes:
+        return (RouteConfig(name="default", carriers=tuple(carrier.name for carrier in carriers)),)
+    return tuple(attrs.evolve(route, name=route.name or f"route-{number}") for number, route in enumerate(routes, 1))
+
+
+EXAMPLE: Final = """\
+[[api.key]]
+name = "shop"
+secret_env = "CARRIERLINE_KEY_SHOP"
+
+[[carrier]]
+name = "north"
+rate_per_s = 100
+[[carrier.bind]]
+host = "smpp.north.example"
+system_id = "acme"
+password_env = "NORTH_PASSWORD"
+"""
+"""A complete configuration: one carrier, one key, defaults for the rest."""
