@@ -20,7 +20,7 @@ class CarrierConfig:
     """Parts per second over all binds of the account; without it only the windows limit."""
     rate_margin: float = attrs.field(default=0.98, validator=within(0.1, 1))
     """Share of the rate that is used: carriers count in their own seconds."""
-    dialect: DialectConfig = DialectConfig()
+    dialect: DialectConfig = attrs.field(factory=DialectConfig)
     max_parts: int = attrs.field(default=10, validator=within(1, 255))
     """Parts of one message; a longer text is refused."""
 
