@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,7 +13,8 @@ from connector.errors import FramingError
 from connector.smpp.codec import decode
 from connector.smpp.describe import describe
 from connector.smpp.framing import Framer
-from connector.smpp.receipt import MessageState, parse_receipt
+from connector.smpp.reading import describe_receipt, reading_of, says_something
+from connector.smpp.receipt import parse_receipt
 from connector.smpp.tables import HEADER_OCTETS
 
 
@@ -32,10 +32,11 @@ def command(
 
     Octets may hold several PDUs; what is strange in one is listed under its oddities.
     """
-    failed = False
+    failed, carrier_zone = False, _zone(zone)
+    show = _show if receipt else _show_pdu
     for text in _lines(what):
         try:
-            found = [_receipt(text, hex_, _zone(zone))] if receipt else _pdus(text, show_secrets)
+            found = [_receipt(text, hex_, carrier_zone)] if receipt else _pdus(text, show_secrets)
         except ValueError as error:
             failed = True
             output.note(f"carrierline: {error}")
@@ -44,7 +45,7 @@ def command(
             if json_:
                 output.as_json(shown)
             else:
-                _show(shown)
+                show(shown)
                 output.line()
     if failed:
         raise SystemExit(1)
@@ -88,7 +89,8 @@ def _pdus(text: str, show_secrets: bool) -> list[dict[str, Any]]:
     while octets:
         length = int.from_bytes(octets[:4], "big")
         whole = HEADER_OCTETS <= length <= len(octets) - HEADER_OCTETS
-        found.append(describe(decode(octets[:length] if whole else octets), show_secrets=show_secrets))
+        pdu = decode(octets[:length] if whole else octets)
+        found.append(describe(pdu, show_secrets=show_secrets) | {"reading": reading_of(pdu)})
         last, octets = octets, octets[length:] if whole else b""
     found[-1]["oddities"] += _complaint(last)
     return found
@@ -114,28 +116,40 @@ def _zone(zone: str | None) -> ZoneInfo | None:
 
 def _receipt(text: str, hex_: bool, zone: ZoneInfo | None) -> dict[str, Any]:
     found = parse_receipt(_octets(text) if hex_ else text.encode("latin-1", "replace"))
-    # whether ACCEPTED is the last word is a matter of the carrier, and a receipt without a state says nothing
-    open_ = found.state is MessageState.ACCEPTED or found.stat is None
-    final = None if open_ else found.is_final
-    return {
-        "id": found.id,
-        "effective_id": found.effective_id,
-        "sub": found.sub,
-        "dlvrd": found.dlvrd,
-        "submit_date": _date(found.submit_date, zone),
-        "done_date": _date(found.done_date, zone),
-        "stat": found.stat,
-        "err": found.err,
-        "text": found.text,
-        "state": str(found.state),
-        "final": final,
-    }
+    if not says_something(found):
+        raise ValueError(f"no receipt, it has no id, no stat and no other field of one: {text[:40]!r}")
+    return describe_receipt(found, zone)
 
 
-def _date(date: datetime | None, zone: ZoneInfo | None) -> str | None:
-    if date is None:
-        return None
-    return (date if zone is None else date.replace(tzinfo=zone)).isoformat()
+# --- for people -------------------------------------------------------------------------------------------------
+
+
+def _show_pdu(pdu: dict[str, Any]) -> None:
+    """Show the fields, and behind ``#``, so that none is mistaken for a field, what the text octets say."""
+    name, reading = pdu["command_status_name"], pdu["reading"]
+    fields = {key: value for key, value in pdu.items() if key not in ("command_status_name", "reading")}
+    _show(fields | {"command_status": f"{name} ({pdu['command_status']})"})
+    for text in _remarks(reading) if reading else ():
+        output.line(f"# {text}")
+
+
+def _remarks(reading: dict[str, Any]) -> Iterator[str]:
+    header, receipt = reading["udh"], reading["receipt"]
+    if header is not None:
+        yield f"header of {header['length_bytes']} octets: {_named(header, skip=('length_bytes', 'elements'))}"
+        yield from (f"header element {item['identifier']}: {item['data_hex']}" for item in header["elements"])
+    if reading["text"] is None:
+        yield "the rest is 8-bit data"
+    else:
+        yield f"text, read as {reading['alphabet']}: {reading['text']!r}"
+    if receipt is not None:
+        yield f"receipt: {_named(receipt, skip=('text',))}"
+
+
+def _named(values: dict[str, Any], skip: tuple[str, ...]) -> str:
+    """Return the values that are there, with their names."""
+    said = {name: value for name, value in values.items() if name not in skip and value is not None}
+    return ", ".join(f"{name} {value}" for name, value in said.items()) or "nothing we know"
 
 
 def _show(value: dict[str, Any], indent: int = 0) -> None:

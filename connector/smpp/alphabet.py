@@ -12,7 +12,8 @@ from functools import cache
 from typing import Final
 
 from connector.errors import EncodeError
-from connector.smpp.shift_tables import BASIC, ESCAPE, EXTENSION, LOCKING, SINGLE, Language
+from connector.smpp.shift_tables import BASIC, ESCAPE, EXTENSION, LOCKING, SINGLE
+from connector.smpp.shift_tables import Language as Language
 
 
 class Alphabet(StrEnum):

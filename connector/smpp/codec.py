@@ -19,6 +19,7 @@ from connector.smpp.tlv import Tlv
 HEADER: Final = Struct(">4L")
 TIME_OCTETS: Final = 17
 _unpack_header: Final = HEADER.unpack_from
+_fast_encoder: Final = FAST_ENCODERS.get
 _fast_decoder: Final = FAST_DECODERS.get
 _MAX_SEQUENCE_NUMBER: Final = tables.MAX_SEQUENCE_NUMBER
 
@@ -32,11 +33,11 @@ def encode(pdu: Pdu, sequence_number: int | None = None) -> bytes:
     Raises EncodeError(field, problem) when a value does not fit its field.
     """
     number = pdu.sequence_number if sequence_number is None else sequence_number
-    fast = FAST_ENCODERS.get(pdu.command_id)
+    fast = _fast_encoder(pdu.command_id)
     if fast is not None:
         try:
             octets = fast(pdu, number)
-        except (TypeError, AttributeError, OverflowError, struct.error):
+        except (TypeError, AttributeError, KeyError, struct.error):
             octets = None  # a value of a wrong type or range: the table says which
         if octets is not None:
             return octets
@@ -78,6 +79,9 @@ def _body_octets(pdu: Pdu) -> bytes:
         return pdu.body
     if pdu.body_omitted or _refuses_without_body(pdu):
         return b""
+    if getattr(pdu, "short_message", b"") and any(item.tag == _MESSAGE_PAYLOAD for item in pdu.tlvs):
+        # SMPP 3.4, 3.2.3 and 4.4.1: one of them, and which one a receiver reads is anybody's guess
+        raise EncodeError("short_message", "cannot go with message_payload: a message has its text in one of them")
     return _write_fields(pdu.wire, pdu) + b"".join(map(_write_tlv, pdu.tlvs))
 
 

@@ -21,7 +21,8 @@ def describe(pdu: Pdu, *, show_secrets: bool = False) -> dict[str, Any]:
     return {
         "command": tables.COMMAND_NAMES.get(pdu.command_id, "unknown"),
         "command_id": f"0x{pdu.command_id:08X}",
-        "command_status": tables.status_name(pdu.command_status),
+        "command_status": pdu.command_status,
+        "command_status_name": tables.status_name(pdu.command_status),
         "sequence_number": pdu.sequence_number,
         "body": _describe_body(pdu, show_secrets),
         "tlvs": [_describe_tlv(item) for item in pdu.tlvs],

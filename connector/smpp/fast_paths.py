@@ -44,9 +44,13 @@ _ANY_LENGTH: Final = (0, 0xFFFF)
 # --- writing --------------------------------------------------------------------------------------------------
 
 
+# The character of each octet.  A mapping, for in a sequence -1 would be an octet too.
+_CHARACTERS: Final = {number: chr(number) for number in range(256)}
+
+
 # The PDUs are Any: a cast would cost each message 0.04 us.
 def _encode_message(message: Any, number: int) -> bytes | None:
-    """submit_sm and deliver_sm: one bytes-format of header and body (0.6 us, against 0.9 us for a join of pieces)."""
+    """submit_sm and deliver_sm: one string, a character an octet (0.57 us, against 0.61 us for a bytes-format)."""
     service_type, source, destination = message.service_type, message.source_addr, message.destination_addr
     schedule, validity = message.schedule_delivery_time, message.validity_period
     text = message.short_message
@@ -63,29 +67,23 @@ def _encode_message(message: Any, number: int) -> bytes | None:
         or message.body_omitted
     ):
         return None
-    after = text + _write_tlvs(message.tlvs) if message.tlvs else text
-    size = _BARE_MESSAGE + len(words) + len(after)
-    return b"%b%b\0%c%c%b\0%c%c%b\0%c%c%c%b\0%b\0%c%c%c%c%c%b" % (
-        _pack_header(size, message.command_id, message.command_status, number),
-        service_type.encode(),
-        message.source_addr_ton,
-        message.source_addr_npi,
-        source.encode(),
-        message.dest_addr_ton,
-        message.dest_addr_npi,
-        destination.encode(),
-        message.esm_class,
-        message.protocol_id,
-        message.priority_flag,
-        schedule.encode(),
-        validity.encode(),
-        message.registered_delivery,
-        message.replace_if_present_flag,
-        message.data_coding,
-        message.sm_default_msg_id,
-        len(text),
-        after,
+    after = text
+    if message.tlvs:
+        if text and any(item.tag == _MESSAGE_PAYLOAD for item in message.tlvs):
+            return None
+        after += _write_tlvs(message.tlvs)
+    character = _CHARACTERS
+    body = (
+        f"{service_type}\0"
+        f"{character[message.source_addr_ton]}{character[message.source_addr_npi]}{source}\0"
+        f"{character[message.dest_addr_ton]}{character[message.dest_addr_npi]}{destination}\0"
+        f"{character[message.esm_class]}{character[message.protocol_id]}{character[message.priority_flag]}"
+        f"{schedule}\0{validity}\0"
+        f"{character[message.registered_delivery]}{character[message.replace_if_present_flag]}"
+        f"{character[message.data_coding]}{character[message.sm_default_msg_id]}{character[len(text)]}"
     )
+    header = _pack_header(_BARE_MESSAGE + len(words) + len(after), message.command_id, message.command_status, number)
+    return header + body.encode("latin-1") + after
 
 
 def _write_tlvs(tlvs: tuple[Tlv, ...]) -> bytes:

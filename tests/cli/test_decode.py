@@ -4,13 +4,14 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connector.smpp.codec import encode
-from connector.smpp.pdu import BindTransceiver, DeliverSm, EnquireLink, SubmitSm, Tlv, tlv
+from connector.smpp.pdu import BindTransceiver, DeliverSm, EnquireLink, SubmitSm, SubmitSmResp, Tlv, tlv
 from tests.cli.calls import Caller
 
 ENQUIRE_LINK = encode(EnquireLink(sequence_number=7)).hex()
@@ -59,7 +60,8 @@ def test_octets_that_hold_several_pdus_are_shown_one_by_one(carrierline: Caller)
 def test_every_field_has_its_specification_name_and_octets_are_hexadecimal(carrierline: Caller) -> None:
     pdu = DeliverSm(esm_class=4, short_message=b"\xff", tlvs=(tlv("message_state", 2), Tlv(0x1403, b"a\0")))
     shown = json.loads(carrierline("decode", "--json", encode(pdu, 9).hex()).out)
-    assert (shown["command"], shown["command_id"], shown["command_status"]) == ("deliver_sm", "0x00000005", "ESME_ROK")
+    assert (shown["command"], shown["command_id"]) == ("deliver_sm", "0x00000005")
+    assert (shown["command_status"], shown["command_status_name"]) == (0, "ESME_ROK")
     assert (shown["body"]["esm_class"], shown["body"]["sm_length"], shown["body"]["short_message_hex"]) == (4, 1, "ff")
     assert shown["tlvs"] == [
         {"tag": "0x0427", "name": "message_state", "length": 1, "value_hex": "02", "value": 2},
@@ -160,3 +162,66 @@ def test_no_octets_end_in_a_traceback(carrierline: Caller, octets: bytes, head: 
     if text:
         assert carrierline("decode", text).status in (0, 1)
         assert carrierline("decode", "--receipt", "--hex", text).status in (0, 1)
+
+
+# --- what the text says ----------------------------------------------------------------------------------------------
+
+PART = encode(SubmitSm(esm_class=0x40, short_message=bytes([5, 0, 3, 0x34, 3, 2]) + b"caf\x05"), 1).hex()
+RECEIPT_PDU = encode(DeliverSm(esm_class=4, short_message=RECEIPT.encode()), 1).hex()
+
+
+def reading(carrierline: Caller, octets: str) -> Any:
+    return json.loads(carrierline("decode", "--json", octets).out)["reading"]
+
+
+def test_the_text_is_told_apart_from_its_header(carrierline: Caller) -> None:
+    said = reading(carrierline, PART)
+    assert (said["text"], said["alphabet"], said["receipt"]) == ("café", "gsm", None)
+    assert (said["udh"]["reference"], said["udh"]["total"], said["udh"]["number"]) == (0x34, 3, 2)
+    assert said["udh"]["elements"] == [{"identifier": "0x00", "data_hex": "340302"}]
+
+
+def test_a_text_is_read_by_its_data_coding_and_from_message_payload(carrierline: Caller) -> None:
+    wide = SubmitSm(data_coding=8, tlvs=(tlv("message_payload", "漢字".encode("utf-16-be")),))
+    assert reading(carrierline, encode(wide, 1).hex())["text"] == "漢字"
+    data = reading(carrierline, encode(SubmitSm(data_coding=4, short_message=b"\1\2"), 1).hex())
+    assert (data["text"], data["alphabet"]) == (None, "binary")
+
+
+def test_a_pdu_without_a_text_has_no_reading(carrierline: Caller) -> None:
+    assert reading(carrierline, ENQUIRE_LINK) is None
+    assert reading(carrierline, encode(SubmitSm(), 1).hex()) is None
+
+
+def test_a_receipt_is_read_where_it_is_one(carrierline: Caller) -> None:
+    receipt = reading(carrierline, RECEIPT_PDU)["receipt"]
+    assert (receipt["id"], receipt["state"], receipt["final"]) == ("0123", "delivered", True)
+    submitted = encode(SubmitSm(esm_class=4, short_message=RECEIPT.encode()), 1).hex()
+    assert reading(carrierline, submitted)["receipt"] is None
+    only_tlvs = DeliverSm(esm_class=4, tlvs=(tlv("receipted_message_id", "77"), tlv("message_state", 5)))
+    receipt = reading(carrierline, encode(only_tlvs, 1).hex())["receipt"]
+    assert (receipt["effective_id"], receipt["state"], receipt["final"]) == ("77", "undeliverable", True)
+
+
+def test_what_the_text_says_is_no_field_among_the_fields(carrierline: Caller) -> None:
+    lines = carrierline("decode", PART).out.splitlines()
+    assert "# text, read as gsm: 'café'" in lines
+    assert any(line.startswith("# header of 6 octets") and "number 2" in line for line in lines)
+    assert not any(line.startswith(("reading", "text")) for line in lines)
+    assert any(line.startswith("# receipt: id 0123") for line in carrierline("decode", RECEIPT_PDU).out.splitlines())
+
+
+def test_a_status_is_shown_by_name_and_number(carrierline: Caller) -> None:
+    assert "ESME_RTHROTTLED (88)" in carrierline("decode", encode(SubmitSmResp(command_status=88), 1).hex()).out
+
+
+@pytest.mark.parametrize("text", ["hello", "see you at 9: bring wine", "text:hello"])
+def test_a_text_that_is_no_receipt_is_said_to_be_none(carrierline: Caller, text: str) -> None:
+    ended = carrierline("decode", "--receipt", text)
+    assert (ended.status, ended.out, ended.err.count("\n")) == (1, "", 1)
+    assert "no receipt" in ended.err
+
+
+@pytest.mark.parametrize("text", ["id:7", "DELIVRD", "stat:odd", "id: stat:DELIVRD", "err:0 foo:bar"])
+def test_a_receipt_that_leaves_most_out_is_one(carrierline: Caller, text: str) -> None:
+    assert carrierline("decode", "--receipt", text).status == 0

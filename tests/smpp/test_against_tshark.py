@@ -73,13 +73,21 @@ def _pdus() -> Iterator[Pdu]:
     for layout in PDU_BY_ID.values():
         for _ in range(OF_EACH):
             response = bool(layout.command_id & tables.RESPONSE_BIT)
-            yield _filled(
+            pdu = _filled(
                 layout,
                 chance,
                 sequence_number=chance.randrange(1, 1 << 31),
                 command_status=chance.choice([0, 0, 0, 8, 0x58]) if response else 0,
                 tlvs=_tlvs(chance) if layout.wire and layout.command not in WITHOUT_TLVS else (),
             )
+            yield _one_text(pdu)
+
+
+def _one_text(pdu: Pdu) -> Pdu:
+    """A text in both places is refused."""
+    if getattr(pdu, "short_message", b""):
+        pdu.tlvs = tuple(item for item in pdu.tlvs if item.tag != tables.TLV_BY_NAME["message_payload"].tag)
+    return pdu
 
 
 PDUS = list(_pdus())

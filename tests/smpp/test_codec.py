@@ -27,6 +27,7 @@ from connector.smpp.pdu import (
     GenericNack,
     Pdu,
     QuerySmResp,
+    ReplaceSm,
     SubmitMulti,
     SubmitMultiResp,
     SubmitSm,
@@ -165,6 +166,19 @@ def test_a_submit_sm_is_these_octets() -> None:
             "tlvs",
             "tag 0x0424 has 65536 octets, the limit is 65535",
         ),
+        (
+            SubmitSm(short_message=b"hi", tlvs=(tlv("message_payload", b""),)),
+            "short_message",
+            "cannot go with message_payload: a message has its text in one of them",
+        ),
+        (
+            ReplaceSm(short_message=b"hi", tlvs=(tlv("message_payload", b"ho"),)),
+            "short_message",
+            "cannot go with message_payload: a message has its text in one of them",
+        ),
+        (SubmitSm(registered_delivery=512), "registered_delivery", "512 is not in 0 to 255"),
+        (SubmitSm(dest_addr_ton=-512), "dest_addr_ton", "-512 is not in 0 to 255"),
+        (SubmitSm(dest_addr_npi=-513), "dest_addr_npi", "-513 is not in 0 to 255"),
         (BindTransceiver(password="x" * 65), "password", "65 characters, the limit is 64"),
         (BindTransceiver(system_id="x" * 16), "system_id", "16 characters, the limit is 15"),
         (
