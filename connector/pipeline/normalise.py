@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from connector.carrier.translate import option_problem
+from connector.carrier.options import VendorTlvs, option_problem, vendor_tlvs
 from connector.config import Config, KeyConfig
 from connector.model import Message, Reason, SendRequest, Verdict
 from connector.pipeline.router import Router
@@ -38,11 +38,17 @@ class Normaliser:
     next_reference: Callable[[str, str], int]
     """Concatenation reference for (sender, destination)."""
     _cutters: dict[str, Cutter] = attrs.field(init=False)
+    _tlvs: dict[str, list[VendorTlvs]] = attrs.field(init=False)
+    """The own TLVs of each carrier of a rule."""
 
     def __attrs_post_init__(self) -> None:
         carriers = {carrier.name: carrier for carrier in self.config.carrier}
         self._cutters = {
             str(route.name): Cutter([carriers[name] for name in route.carriers]) for route in self.config.route
+        }
+        self._tlvs = {
+            str(route.name): [vendor_tlvs(carriers[name].dialect) for name in route.carriers]
+            for route in self.config.route
         }
 
     def normalise(self, request: SendRequest, key: KeyConfig, now: float) -> Message | Verdict:
@@ -81,7 +87,7 @@ class Normaliser:
             country=number.region,
             client_ref=_client_ref(request),
             metadata=_metadata(request),
-            options=_options(request, key),
+            options=_options(request, key, self._tlvs[rule]),
             receipt=request.receipt,
         )
 
@@ -176,13 +182,13 @@ def _metadata(request: SendRequest) -> str | None:
     return text
 
 
-def _options(request: SendRequest, key: KeyConfig) -> str | None:
+def _options(request: SendRequest, key: KeyConfig, carriers: list[VendorTlvs]) -> str | None:
     if not request.options:
         return None
     for name, value in request.options.items():
         if name not in key.options:
             raise _Refused(Reason.OPTION_NOT_ALLOWED, f"options.{name}", f"this API key may not set {name}")
-        problem = option_problem(name, value)
+        problem = option_problem(name, value, carriers)
         if problem is not None:
             raise _Refused(Reason.OPTION_INVALID, f"options.{name}", problem)
     return json.dumps(request.options, sort_keys=True, separators=(",", ":"))

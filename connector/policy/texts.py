@@ -6,7 +6,7 @@ import attrs
 
 from connector.config import CarrierConfig
 from connector.errors import EncodeError
-from connector.smpp.alphabet import Alphabet
+from connector.smpp.alphabet import Alphabet, Language
 from connector.smpp.parts import Concatenation, Cut, Profile, cut
 
 _ALPHABETS = {
@@ -29,7 +29,14 @@ def profile_of(carriers: Sequence[CarrierConfig]) -> Profile:
         alphabets=_ALPHABETS[alphabets.pop()] if len(alphabets) == 1 else _ALPHABETS["ascii"],
         concatenation=next(way for way in _NEEDIEST if way in ways),
         max_parts=min(carrier.max_parts for carrier in carriers),
+        languages=_common_languages(carriers),
     )
+
+
+def _common_languages(carriers: Sequence[CarrierConfig]) -> tuple[Language, ...]:
+    """Return the shift tables that all of these carriers know, in the order of the first."""
+    first, *others = (carrier.dialect.languages for carrier in carriers)
+    return tuple(Language[name.upper()] for name in first if all(name in known for known in others))
 
 
 class Cutter:

@@ -1,16 +1,36 @@
 """One carrier's spellings of the ids it gives, and of how far a message came."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.carrier.dialect import Dialect
-from connector.config import DialectConfig
+from connector.carrier.dialect import Dialect, dialect_problems, status_number
+from connector.config import LANES, BindConfig, CarrierConfig, DialectConfig
+from connector.config.dialect import ErrorConfig, TlvConfig, profile_names
+from connector.errors import ConfigError
 from connector.lifecycle import Event
+from connector.smpp import tables
+from connector.smpp.delivery_errors import DeliveryReason
+from connector.smpp.events import Answered
+from connector.smpp.outcomes import Outcome
+from connector.smpp.pdu import SubmitSmResp, tlv
 from connector.smpp.receipt import MessageState
+from connector.smpp.versions import Tlvs
 
 HEX_DECIMAL = Dialect(DialectConfig(id_in_response="hex", id_in_receipt="decimal"))
 SAME = Dialect(DialectConfig())
+
+
+def dialect_of(**values: Any) -> Dialect:
+    return Dialect(DialectConfig(**values))
+
+
+def problems_of(**values: Any) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        dialect_of(**values)
+    return caught.value.problems
 
 
 @given(st.integers(1, 2**63), st.integers(0, 20))
@@ -27,6 +47,44 @@ def test_zeros_case_and_padding_make_no_difference(spelling: str) -> None:
 def test_ids_that_are_not_of_the_base_stay_text() -> None:
     uuid = "6f1c2a34-0000-4c3d-9b1e-1234567890AB"
     assert HEX_DECIMAL.key_of_response(uuid) == uuid.lower()
+
+
+@given(st.integers(1, 2**130), st.integers(0, 20))
+def test_decimal_in_the_response_and_hex_in_the_receipt_meet(number: int, zeros: int) -> None:
+    dialect = dialect_of(id_in_response="decimal", id_in_receipt="hex")
+    response = dialect.key_of_response(str(number))
+    assert dialect.keys_of_receipt(None, "0" * zeros + f"{number:x}") == (response,)
+
+
+@given(st.uuids(), st.sampled_from(["same", "hex", "decimal"]), st.sampled_from(["same", "hex", "decimal"]))
+def test_a_uuid_is_found_in_any_case_with_and_without_dashes(uuid: Any, response: Any, receipt: Any) -> None:
+    dialect = dialect_of(id_in_response=response, id_in_receipt=receipt)
+    for spelling in (str(uuid), uuid.hex):
+        if not (spelling.isdecimal() and response != receipt):
+            assert dialect.keys_of_receipt(None, spelling.upper()) == (dialect.key_of_response(spelling),)
+
+
+@pytest.mark.parametrize("base", ["hex", "decimal"])
+@given(number=st.integers(1, 2**63))
+def test_same_on_one_side_means_as_on_the_other(base: Any, number: int) -> None:
+    spelled = f"{number:x}" if base == "hex" else str(number)
+    for dialect in (dialect_of(id_in_response=base), dialect_of(id_in_receipt=base)):
+        assert dialect.keys_of_receipt(spelled, "000" + spelled.upper()) == (dialect.key_of_response(spelled),)
+
+
+def test_the_tlv_may_be_spelled_in_a_way_of_its_own() -> None:
+    dialect = dialect_of(id_in_response="decimal", id_in_receipt="decimal", id_in_tlv="hex")
+    assert dialect.keys_of_receipt("38601FA", "0059113978") == (dialect.key_of_response("59113978"),)
+
+
+@pytest.mark.parametrize("spelling", ["1_0", "+10", "-10", "\u0661\u0660"])
+def test_what_only_python_takes_for_a_number_is_none(spelling: str) -> None:
+    assert HEX_DECIMAL.key_of_response("A") == "10"
+    assert HEX_DECIMAL.keys_of_receipt(None, spelling) == (spelling,)
+
+
+def test_a_hexadecimal_id_may_say_that_it_is_one() -> None:
+    assert HEX_DECIMAL.key_of_response("0xFF") == "255"
 
 
 @pytest.mark.parametrize("nothing", ["", " ", "\0"])
@@ -65,3 +123,146 @@ def test_states_of_receipts(state: MessageState, event: Event | None) -> None:
 
 def test_acceptd_is_the_last_word_of_some_carriers() -> None:
     assert Dialect(DialectConfig(accepted_is_final=True)).event_of(MessageState.ACCEPTED) is Event.DELIVERED
+
+
+# --- statuses ---------------------------------------------------------------------------------------------------------
+
+
+def answered(status: int, *tlvs: Any) -> Answered:
+    return Answered(None, status, "", 0.0, False, SubmitSmResp(command_status=status, tlvs=tlvs))
+
+
+def test_a_status_means_what_the_table_says_unless_the_carrier_says_otherwise() -> None:
+    own = dialect_of(outcomes={"ESME_RSUBMITFAIL": "refused", "0x0400": "slow_down", "1025": "bind_sick"})
+    assert SAME.outcome_of(0) is own.outcome_of(0, answered(0)) is Outcome.ACCEPTED
+    assert own.outcome_of(tables.ESME_RSUBMITFAIL) is Outcome.REFUSED
+    assert SAME.outcome_of(tables.ESME_RSUBMITFAIL) is not Outcome.REFUSED
+    assert (SAME.outcome_of(0x400), own.outcome_of(0x400)) == (Outcome.OTHER_ROUTE, Outcome.SLOW_DOWN)
+    assert own.outcome_of(0x401) is Outcome.BIND_SICK
+
+
+def test_why_a_delivery_failed_is_read_from_its_tlv() -> None:
+    status = tables.ESME_RDELIVERYFAILURE
+    permanent, temporary = (tlv("delivery_failure_reason", number) for number in (2, 3))
+    assert SAME.outcome_of(status, answered(status, permanent)) is Outcome.REFUSED
+    assert SAME.outcome_of(status, answered(status, temporary)) is Outcome.RETRY_LATER
+    own = dialect_of(outcomes={"ESME_RDELIVERYFAILURE": "refused"})
+    assert own.outcome_of(status, answered(status, temporary)) is Outcome.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("ESME_RTHROTTLED", 0x58), ("0x58", 0x58), ("88", 0x58), ("0x100000000", None), ("-1", None), ("odd", None)],
+)
+def test_a_status_has_a_name_or_a_number(text: str, number: int | None) -> None:
+    assert status_number(text) == number
+
+
+# --- errors of receipts -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("err", "network_error_code", "reason", "temporary"),
+    [
+        ("027", None, "absent_subscriber", True),
+        ("1", None, "unknown_subscriber", False),
+        ("", bytes([3, 0, 32]), "memory_full", True),
+        ("999", bytes([3, 0, 13]), "barred", False),
+        (None, b"027", "absent_subscriber", True),
+        (None, b"\x01", "unknown_subscriber", False),
+        ("001", bytes([3, 0, 27]), "absent_subscriber", True),  # the TLV names its network, err does not
+    ],
+)
+def test_codes_of_gsm_come_to_a_reason(
+    err: str | None, network_error_code: bytes | None, reason: str, temporary: bool
+) -> None:
+    found = SAME.error_of(err, network_error_code)
+    assert found is not None
+    assert (found.reason, found.temporary) == (reason, temporary)
+
+
+@pytest.mark.parametrize(
+    ("err", "network_error_code"),
+    [
+        (None, None),
+        ("000", None),
+        ("4A6", None),
+        ("E_NET", b""),
+        ("999", bytes([8, 0, 1])),
+        ("1" * 5000, bytes([3, 0])),
+    ],
+)
+def test_codes_that_say_nothing_have_no_reason(err: str | None, network_error_code: bytes | None) -> None:
+    assert SAME.error_of(err, network_error_code) is None
+
+
+def test_a_carrier_s_own_codes_come_first() -> None:
+    errors = {
+        "027": ErrorConfig(reason="do_not_disturb", temporary=False),
+        "4a6": ErrorConfig(reason="blocked", temporary=False),
+        "0x03001b": ErrorConfig(reason="no_credit", temporary=True),
+    }
+    own = dialect_of(errors=errors)
+    for err, code, reason in (
+        ("27", None, DeliveryReason.DO_NOT_DISTURB),
+        ("00004A6", bytes([3, 0, 1]), DeliveryReason.BLOCKED),
+        (None, bytes([3, 0, 27]), DeliveryReason.NO_CREDIT),
+        ("001", None, DeliveryReason.UNKNOWN_SUBSCRIBER),
+    ):
+        found = own.error_of(err, code)
+        assert found is not None
+        assert found.reason is reason
+    assert dialect_of(errors=errors, error_codes="own").error_of("001", None) is None
+
+
+# --- what SMPP does not know ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "key", "word"),
+    [
+        ({"outcomes": {"ESME_RTHROTLED": "refused"}}, "outcomes.ESME_RTHROTLED", "ESME_RTHROTTLED"),
+        ({"outcomes": {"0x0": "refused"}}, "outcomes.0x0", "acceptance"),
+        ({"always": {"dlt_entity": 1}}, "always.dlt_entity", "there is no field or TLV"),
+        ({"always": {"priority_flg": 1}}, "always.priority_flg", "priority_flag"),
+        ({"always": {"priority_flag": 300}}, "always.priority_flag", "does not fit"),
+        ({"lane": {"otp": {"service_type": "TOOLONG"}}}, "lane.otp.service_type", "does not fit"),
+        ({"always": {"dest_port": 1}, "tlvs": "never"}, "always.dest_port", "never"),
+        ({"tlv": {"dest_port": TlvConfig(tag=0x1400, kind="int")}}, "tlv.dest_port", "SMPP's own"),
+        ({"tlv": {"mine": TlvConfig(tag=0x0427, kind="int")}}, "tlv.mine.tag", "message_state"),
+        (
+            {"errors": {"1": ErrorConfig(reason="absent_subscribr", temporary=True)}},
+            "errors.1.reason",
+            "absent_subscriber",
+        ),
+    ],
+)
+def test_a_name_nobody_knows_is_an_error_that_says_which(values: dict[str, Any], key: str, word: str) -> None:
+    (problem,) = problems_of(**values)
+    assert problem.startswith(f"dialect.{key}: ")
+    assert word in problem
+
+
+def test_all_carriers_dialects_are_checked_at_once_by_their_place() -> None:
+    bind = (BindConfig(host="smsc", system_id="acme"),)
+    carriers = [
+        CarrierConfig(name="north", bind=bind, dialect=DialectConfig(always={"odd": 1})),
+        CarrierConfig(name="south", bind=bind),
+        CarrierConfig(name="west", bind=bind, dialect=DialectConfig(lane={"oto": {"priority_flag": 1}})),
+    ]
+    first, second = dialect_problems(carriers, LANES)
+    assert first.startswith("carrier[0].dialect.always.odd: there is no field or TLV")
+    assert second == 'carrier[2].dialect.lane.oto: there is no lane "oto", did you mean "otp"?'
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_every_shipped_profile_is_one_smpp_knows(name: str) -> None:
+    assert Dialect(DialectConfig.from_profile(name)).config.profile == name
+
+
+def test_whether_tlvs_are_sent_is_the_session_s_to_keep() -> None:
+    assert [dialect_of(tlvs=word).tlvs for word in ("auto", "always", "never")] == [
+        Tlvs.AUTO,
+        Tlvs.ALWAYS,
+        Tlvs.NEVER,
+    ]

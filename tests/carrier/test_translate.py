@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.carrier.translate import Translator, option_problem, relative_time
+from connector.carrier.options import option_problem, vendor_tlvs
+from connector.carrier.times import relative_time
+from connector.carrier.translate import Translator
 from connector.config import LANES, BindConfig, CarrierConfig, DialectConfig
+from connector.config.dialect import AddressesConfig, TlvConfig, TonNpi
 from connector.errors import EncodeError
 from connector.lifecycle import Event
 from connector.model import Answer, Inbound, Part, Reason, Receipt, part_id
@@ -15,6 +18,7 @@ from connector.smpp import tables
 from connector.smpp.codec import decode, encode
 from connector.smpp.events import Answered
 from connector.smpp.outcomes import Outcome, outcome_of
+from connector.smpp.parts import read_user_data
 from connector.smpp.pdu import DataSm, DeliverSm, SubmitSm, SubmitSmResp
 from connector.smpp.tlv import tlv
 
@@ -184,6 +188,118 @@ def test_options_that_fit_are_taken(name: str, value: object) -> None:
     assert option_problem(name, value) is None
 
 
+# --- down, by dialect -----------------------------------------------------------------------------------------------
+
+DLT = {"dlt_entity_id": TlvConfig(tag=0x1400, kind="c-octets"), "hash": TlvConfig(tag=0x1402, kind="octets", octets=4)}
+
+
+def test_ton_and_npi_are_the_carrier_s() -> None:
+    addresses = AddressesConfig(
+        alphanumeric=TonNpi(ton=5, npi=1), short_code=TonNpi(ton=6, npi=0), destination=TonNpi(ton=0, npi=1)
+    )
+    for sender, expected in (("ACME", (5, 1)), ("60777", (6, 0)), ("+447911123456", (1, 1)), ("", (0, 0))):
+        pdu = translator(addresses=addresses).submit_sm(part(sender=sender), NOW)
+        assert (pdu.source_addr_ton, pdu.source_addr_npi) == expected
+        assert (pdu.dest_addr_ton, pdu.dest_addr_npi) == (0, 1)
+
+
+def test_the_value_that_asks_for_a_receipt_is_the_carrier_s() -> None:
+    for wanted, registered in ((True, 17), (False, 0)):
+        pdu = translator(registered_delivery=17).submit_sm(part(receipt=wanted), NOW)
+        assert pdu.registered_delivery == registered
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        ({}, "000000000200000R"),
+        ({"validity_cap_s": 60.0}, "000000000100000R"),
+        ({"validity_cap_s": 3_600.0}, "000000000200000R"),
+        ({"validity": "none"}, ""),
+        ({"validity": "absolute"}, "270115080200000+"),
+        ({"validity": "absolute", "validity_cap_s": 60.0}, "270115080100000+"),
+        ({"validity": "absolute", "time_zone": "Asia/Kolkata"}, "270115133200022+"),
+        ({"validity": "absolute", "time_zone": "America/New_York"}, "270115030200020-"),
+    ],
+)
+def test_validity_is_said_the_carrier_s_way(dialect: dict[str, Any], text: str) -> None:
+    assert translator(**dialect).submit_sm(part(), NOW).validity_period == text
+
+
+def test_a_deadline_that_is_past_is_never_written_as_a_moment_that_is() -> None:
+    assert translator(validity="absolute").submit_sm(part(deadline=NOW - 9), NOW).validity_period == "270115080001000+"
+
+
+def test_constants_go_with_every_message_and_lanes_and_options_come_over_them() -> None:
+    dialect = {
+        "tlv": DLT,
+        "always": {"priority_flag": 1, "service_type": "CMT", "dlt_entity_id": "1101"},
+        "lane": {"otp": {"priority_flag": 3, "user_message_reference": 7}},
+    }
+    pdu = translator(**dialect).submit_sm(part(options='{"service_type": "OTP", "hash": "c0ffee"}'), NOW)
+    assert (pdu.priority_flag, pdu.service_type) == (3, "OTP")
+    assert [(item.tag, item.value) for item in pdu.tlvs] == [
+        (0x1400, b"1101\0"),
+        (0x0204, b"\0\7"),
+        (0x1402, bytes.fromhex("c0ffee")),
+    ]
+    other = translator(**dialect).submit_sm(part(lane="promotional"), NOW)
+    assert (other.priority_flag, other.service_type, len(other.tlvs)) == (1, "CMT", 1)
+    over = translator(**dialect).submit_sm(part(lane="promotional", options='{"dlt_entity_id": "2202"}'), NOW)
+    assert [item.value for item in over.tlvs] == [b"2202\0"]
+
+
+def test_a_carrier_s_tlvs_go_beside_those_that_join_parts() -> None:
+    pdu = translator(concatenation="sar", tlv=DLT, always={"dlt_entity_id": "1"}).submit_sm(part(total=2), NOW)
+    assert [item.tag for item in pdu.tlvs] == [0x020C, 0x020E, 0x020F, 0x1400]
+
+
+@pytest.mark.parametrize("options", ['{"user_message_reference": 1}', '{"dlt_entity_id": "1"}'])
+def test_a_part_that_needs_a_tlv_is_refused_where_none_may_leave(options: str) -> None:
+    with pytest.raises(EncodeError, match="north gets none"):
+        translator(tlvs="never", tlv=DLT).submit_sm(part(options=options), NOW)
+    assert translator(tlvs="never").submit_sm(part(options='{"priority_flag": 1}'), NOW).priority_flag == 1
+
+
+def test_an_option_is_known_where_all_carriers_of_the_route_know_it() -> None:
+    knows, narrower = vendor_tlvs(DialectConfig(tlv=DLT)), {"dlt_entity_id": TlvConfig(tag=1, kind="text", octets=2)}
+    assert option_problem("dlt_entity_id", "1101", [knows, knows]) is None
+    assert option_problem("dlt_entity_id", "1101")
+    assert option_problem("dlt_entity_id", "1101", [knows, {}])
+    assert option_problem("dlt_entity_id", "1101", [knows, vendor_tlvs(DialectConfig(tlv=narrower))])
+    assert option_problem("hash", "c0ffee0000", [knows])
+    assert option_problem("priority_flag", 1, [{}]) is None
+
+
+@pytest.mark.parametrize(
+    ("languages", "text", "header", "octets"),
+    [
+        (("turkish",), "ş", "03240101", "1b73"),
+        (("portuguese", "turkish"), "ş", "03240101", "1b73"),
+        (("turkish",), "ş" * 100, "06250101240101", "1d" * 100),
+        (("spanish",), "€á", "03240102", "1b651b61"),
+    ],
+)
+def test_a_text_beyond_gsm_goes_by_the_carrier_s_shift_tables(
+    languages: tuple[Any, ...], text: str, header: str, octets: str
+) -> None:
+    pdu = translator(languages=languages).submit_sm(part(text=text), NOW)
+    assert (pdu.esm_class, pdu.data_coding, pdu.short_message.hex()) == (0x40, 0, header + octets)
+    assert read_user_data(pdu.short_message, esm_class=0x40).text == text
+
+
+def test_parts_with_shift_tables_have_one_header_for_both() -> None:
+    pdu = translator(languages=("turkish",)).submit_sm(part(text="ş", number=2, total=3), NOW)
+    assert pdu.short_message.hex() == "080003340302240101" + "1b73"
+    plain = translator(languages=("turkish",)).submit_sm(part(text="s", number=2, total=3), NOW)
+    assert plain.short_message.hex() == "050003340302" + "73"
+
+
+def test_shift_tables_help_no_text_they_do_not_hold() -> None:
+    with pytest.raises(EncodeError):
+        translator(languages=("turkish",)).submit_sm(part(text="漢"), NOW)
+
+
 # --- up: answers ----------------------------------------------------------------------------------------------------
 
 
@@ -216,6 +332,7 @@ def test_an_acceptance_without_an_id_is_one_all_the_same() -> None:
         (tables.ESME_RSYSERR, 3, Event.EXHAUSTED, None, 1, Reason.ATTEMPTS_USED_UP),
         (tables.ESME_RINVBNDSTS, 5, Event.DEFERRED, 1, 0, Reason.BIND_SICK),
         (tables.ESME_RINVDSTADR, 0, Event.REFUSED, None, 1, Reason.REFUSED_BY_CARRIER),
+        (tables.ESME_RINVDCS, 0, Event.REFUSED, None, 1, Reason.OUR_ENCODING),
     ],
 )
 def test_a_setback_follows_the_lane_s_retry_table(
@@ -270,6 +387,29 @@ def test_the_tlv_s_id_comes_first() -> None:
     assert found.keys == ("cd", "ab")
 
 
+def test_why_it_was_not_delivered_is_said_in_words_of_our_own() -> None:
+    found = receipt(stat=b"UNDELIV", err=b"027")
+    assert (found.reason, found.temporary) == ("absent_subscriber", True)
+    by_tlv = receipt(stat=b"UNDELIV", err=b"4A6", tlvs=(tlv("network_error_code", bytes([3, 0, 1])),))
+    assert (by_tlv.reason, by_tlv.temporary, by_tlv.detail) == ("unknown_subscriber", False, "UNDELIV 4A6")
+    assert receipt(stat=b"DELIVRD", err=b"027").reason is None
+    assert receipt(stat=b"UNDELIV").reason is None
+
+
+@pytest.mark.parametrize(("zone", "moment"), [("UTC", 1_767_225_600.0), ("Asia/Kolkata", 1_767_205_800.0)])
+def test_the_date_of_a_receipt_is_on_the_carrier_s_clock(zone: str, moment: float) -> None:
+    pdu = DeliverSm(esm_class=4, short_message=TEXT % (b"1", b"DELIVRD", b"000"))
+    found = translator(time_zone=zone).deliver(pdu, NOW)
+    assert isinstance(found, Receipt)
+    assert found.done_at == moment
+
+
+def test_a_receipt_without_a_date_has_no_moment() -> None:
+    found = translator().deliver(DeliverSm(esm_class=4, short_message=b"id:1 stat:DELIVRD done date:0000000000"), NOW)
+    assert isinstance(found, Receipt)
+    assert found.done_at is None
+
+
 def test_an_intermediate_notification_moves_nothing() -> None:
     pdu = DeliverSm(esm_class=0x20, short_message=TEXT % (b"1", b"DELIVRD", b"000"))
     found = translator().deliver(pdu, NOW)
@@ -291,6 +431,49 @@ def test_messages_from_subscribers_are_read_by_their_data_coding(data_coding: in
     found = translator().deliver(pdu, NOW)
     assert isinstance(found, Inbound)
     assert (found.text, found.octets, found.sender, found.to) == (text, octets, "447911123456", "60777")
+    assert (found.body, found.reference, found.destination_port) == (octets, None, None)
+
+
+def inbound(octets: bytes, *, esm_class: int = 0x40, data_coding: int = 0, **more: Any) -> Inbound:
+    pdu = DeliverSm(esm_class=esm_class, data_coding=data_coding, short_message=octets, **more)
+    found = translator().deliver(pdu, NOW)
+    assert isinstance(found, Inbound)
+    return found
+
+
+def test_the_header_of_a_part_is_no_text_and_says_where_it_belongs() -> None:
+    octets = bytes.fromhex("0b05040b8423f00003340302") + b"caf\x05"
+    found = inbound(octets)
+    assert (found.text, found.octets, found.body) == ("café", octets, b"caf\x05")
+    assert (found.reference, found.wide, found.total, found.number) == (0x34, False, 3, 2)
+    assert (found.destination_port, found.source_port) == (0x0B84, 0x23F0)
+
+
+def test_a_text_under_national_shift_tables_is_read_by_them() -> None:
+    assert inbound(bytes.fromhex("032401011b73")).text == "ş"
+    assert inbound(bytes.fromhex("032501011d")).text == "ş"
+
+
+@pytest.mark.parametrize("data_coding", [2, 4, 0xF5, 9])
+def test_8_bit_data_has_octets_and_no_text(data_coding: int) -> None:
+    found = inbound(b"\x03\x24\x01\x01\xff\x00", data_coding=data_coding)
+    assert (found.text, found.alphabet, found.body) == ("", "binary", b"\xff\x00")
+
+
+def test_a_header_that_is_none_leaves_the_octets_as_they_came() -> None:
+    found = inbound(b"hello")
+    assert (found.text, found.header_bytes, found.reference) == ("hello", 0, None)
+
+
+def test_parts_may_be_joined_and_ports_named_by_tlvs() -> None:
+    sar = (tlv("sar_msg_ref_num", 0x1234), tlv("sar_total_segments", 3), tlv("sar_segment_seqnum", 2))
+    found = inbound(b"x", esm_class=0, tlvs=(*sar, tlv("dest_port", 5), tlv("source_port", 6)))
+    assert (found.reference, found.wide, found.total, found.number) == (0x1234, True, 3, 2)
+    assert (found.destination_port, found.source_port) == (5, 6)
+    both = inbound(bytes.fromhex("050003770201") + b"x", tlvs=sar)  # the header counts
+    assert (both.reference, both.total, both.number) == (0x77, 2, 1)
+    assert inbound(b"x", esm_class=0, tlvs=sar[:2]).reference is None
+    assert inbound(b"x", esm_class=0, tlvs=(*sar[:2], tlv("sar_segment_seqnum", 4))).reference is None
 
 
 def test_a_message_may_be_in_message_payload_and_in_data_sm() -> None:

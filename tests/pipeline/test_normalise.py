@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
+import attrs
 import pytest
 
-from connector.config import LANES, ApiConfig, BindConfig, CarrierConfig, Config, KeyConfig, RouteConfig
+from connector.config import LANES, ApiConfig, BindConfig, CarrierConfig, Config, DialectConfig, KeyConfig, RouteConfig
+from connector.config.dialect import TlvConfig
 from connector.model import Message, Reason, SendRequest, Verdict
 from connector.pipeline.normalise import MAX_AHEAD_S, Normaliser
 from connector.pipeline.router import Router
@@ -126,6 +128,24 @@ def test_a_time_that_is_past_means_now_and_the_deadline_counts_from_the_sending(
     assert message(send_at=NOW - 5).send_at is None
     found = message(send_at=NOW + 100, deadline_in_s=60.0)
     assert (found.send_at, found.deadline) == (NOW + 100, NOW + 160)
+
+
+def test_an_option_may_name_a_tlv_that_all_carriers_of_its_rule_have() -> None:
+    bind = BindConfig(host="smsc", system_id="acme")
+    dlt = DialectConfig(tlv={"dlt_entity_id": TlvConfig(tag=0x1400, kind="c-octets")})
+    key = attrs.evolve(KEY, options=("dlt_entity_id",))
+    for dialects, kept in (((dlt, dlt), True), ((dlt, DialectConfig()), False)):
+        names = [f"c{number}" for number in range(len(dialects))]
+        carriers = [CarrierConfig(name=n, bind=(bind,), dialect=d) for n, d in zip(names, dialects, strict=True)]
+        config = attrs.evolve(
+            CONFIG,
+            carrier=tuple(carriers),
+            route=(RouteConfig(name="home", carriers=tuple(names), countries=("GB",)),),
+        )
+        normaliser = Normaliser(config, Router(config.route), QUEUES, lambda: 1, lambda _sender, _to: 77)
+        asked = SendRequest(to="07400 123456", text="hello", options={"dlt_entity_id": "1101"})
+        found = normaliser.normalise(asked, key, NOW)
+        assert isinstance(found, Message) is kept
 
 
 def test_metadata_and_options_are_kept_as_json() -> None:

@@ -58,19 +58,32 @@ def test_carriers_that_differ_agree_on_ascii_and_on_ucs2_for_what_one_of_them_wo
     assert cut("{`", LATIN1, ASCII).alphabet is Alphabet.ASCII
 
 
-CARRIERS = st.lists(
-    st.builds(
-        carrier,
-        default_alphabet=st.sampled_from(["gsm", "latin1", "ascii"]),
-        concatenation=st.sampled_from(["udh8", "udh16", "sar"]),
-        max_parts=st.just(255),
-    ),
-    min_size=1,
-    max_size=3,
+def test_shift_tables_are_used_where_all_carriers_of_the_rule_know_them() -> None:
+    both, turkish = carrier(languages=("spanish", "turkish")), carrier(languages=("turkish", "spanish"))
+    assert cut("ş" * 100, turkish).alphabet is Alphabet.GSM
+    assert cut("ş" * 77, turkish, both).bounds == ((0, 77),)
+    assert cut("ş" * 100, turkish, GSM).alphabet is Alphabet.UCS2
+    assert cut("á", both, turkish).single == 2
+    assert cut("hello", both).single == 0
+
+
+PLAIN = st.builds(
+    carrier,
+    default_alphabet=st.sampled_from(["gsm", "latin1", "ascii"]),
+    concatenation=st.sampled_from(["udh8", "udh16", "sar"]),
+    max_parts=st.just(255),
 )
+SHIFTED = st.builds(
+    carrier,
+    concatenation=st.sampled_from(["udh8", "udh16"]),
+    languages=st.permutations(["turkish", "spanish", "portuguese"]).map(tuple),
+    max_parts=st.just(255),
+)
+CARRIERS = st.lists(PLAIN, min_size=1, max_size=3) | st.lists(SHIFTED, min_size=1, max_size=3)
+LETTERS = st.text("ab é€{`@漢😀\n", min_size=1, max_size=400) | st.text("aşğãáÊ€{", min_size=1, max_size=400)
 
 
-@given(text=st.text("ab é€{`@漢😀\n", min_size=1, max_size=400), carriers=CARRIERS)
+@given(text=LETTERS, carriers=CARRIERS)
 def test_every_carrier_of_the_rule_can_write_every_part_in_140_octets(text: str, carriers: list[CarrierConfig]) -> None:
     found = cut(text, *carriers)
     message = Message(
