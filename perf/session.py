@@ -16,7 +16,7 @@ import trio
 from connector.carrier.carrier import Carrier
 from connector.carrier.inbox import Batch
 from connector.carrier.link import connect_tcp
-from connector.config import BindConfig, CarrierConfig, LaneConfig
+from connector.config import BindConfig, CarrierConfig, Credentials, LaneConfig
 from connector.lifecycle import Event
 from connector.model import Answer, Part, Receipt
 from perf.peers import PEERS
@@ -51,8 +51,9 @@ class _Feeder:
         now = trio.current_time()
         credit = carrier.credit(now)
         if credit:
-            carrier.reserve(credit, now)
-            carrier.submit(self._parts(credit))
+            parts = self._parts(credit)
+            carrier.reserve(parts)
+            carrier.submit(parts)
 
     def _parts(self, count: int) -> Sequence[Part]:
         first, self._next = self._next, self._next + count
@@ -86,7 +87,7 @@ async def _measure(port: int, window: int, seconds: float) -> dict[str, float]:
         config,
         {"otp": LaneConfig()},
         feeder,
-        passwords=[""],
+        credentials=[Credentials()],
         connect=connect_tcp,
         clock=trio.current_time,
         random=random.Random(1),

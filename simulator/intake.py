@@ -83,7 +83,12 @@ class Intake:
         self._over_rate = status_number(limits.over_rate)
         self._over_window = status_number(limits.over_window)
         self.bucket: Bucket | None = None
+        self._senders: dict[str, Bucket] = {}
         self._planner = Planner(scenario)
+
+    def set_rate(self, rate: Rate | None) -> None:
+        """Let another rate pass from now on, or any."""
+        self._rate = rate
 
     def take(self, peer: Submitter, pdus: Sequence[Submit], now: float) -> None:
         """Accept what the scenario lets pass and refuse the rest; the peer is given all answers."""
@@ -92,8 +97,7 @@ class Intake:
             room = max(0, self._window - peer.unanswered)
             pdus = self._first(peer, pdus, room, self._over_window)
         if self._rate is not None and pdus:
-            granted = self._bucket_of(peer, self._rate, now).take(len(pdus), now)
-            pdus = self._first(peer, pdus, granted, self._over_rate)
+            pdus = self._within_rate(peer, pdus, self._rate, now)
         if pdus:
             self._accept(peer, pdus, now)
 
@@ -112,6 +116,20 @@ class Intake:
             self._refuse(peer, pdus[count:], command_status)
         return pdus[:count]
 
+    def _within_rate(self, peer: Submitter, pdus: Sequence[Submit], rate: Rate, now: float) -> Sequence[Submit]:
+        if rate.scope != "sender":
+            return self._first(peer, pdus, self._bucket_of(peer, rate, now).take(len(pdus), now), self._over_rate)
+        passing = []
+        for pdu in pdus:
+            bucket = self._senders.get(pdu.source_addr)
+            if bucket is None or bucket.rate != rate:
+                bucket = self._senders[pdu.source_addr] = Bucket.full(rate, now)
+            if bucket.take(1, now):
+                passing.append(pdu)
+            else:
+                self._refuse(peer, [pdu], self._over_rate)
+        return passing
+
     def _refuse(self, peer: Submitter, pdus: Sequence[Submit], command_status: int) -> None:
         self._counts.submits[command_status] += len(pdus)
         peer.answer([refusal(pdu, command_status) for pdu in pdus])
@@ -120,7 +138,7 @@ class Intake:
         assert peer.account is not None, "only bound sessions submit"
         owners: dict[str, _Limited] = {"bind": peer, "account": peer.account, "carrier": self}
         owner = owners[rate.scope]
-        if owner.bucket is None:
+        if owner.bucket is None or owner.bucket.rate != rate:
             owner.bucket = Bucket.full(rate, now)
         return owner.bucket
 

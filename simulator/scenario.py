@@ -205,8 +205,8 @@ class Rate:
 
     per_second: float = attrs.field(validator=above(0))
     burst: int = attrs.field(default=1, validator=within(1))
-    scope: Literal["account", "bind", "carrier"] = "account"
-    """What shares one bucket."""
+    scope: Literal["account", "bind", "carrier", "sender"] = "account"
+    """What shares one bucket; "sender" gives each source_addr its own."""
 
 
 @attrs.frozen(kw_only=True)

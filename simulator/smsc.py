@@ -11,7 +11,7 @@ from simulator.ledger import Ledger
 from simulator.mo import subscriber_message
 from simulator.peer import Peer
 from simulator.receipts import Delivery
-from simulator.scenario import Scenario
+from simulator.scenario import Rate, Scenario
 from simulator.statistics import Statistics
 
 
@@ -66,6 +66,10 @@ class Smsc:
             await peer.run()
         finally:
             self._peers.discard(peer)
+
+    def set_rate(self, rate: Rate | None) -> None:
+        """Let another rate pass from now on, or any; the scenario's was the first."""
+        self._carrier.intake.set_rate(rate)
 
     def _tell_watchers(self) -> None:
         self._watchers.unpark_all()

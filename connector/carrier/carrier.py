@@ -6,17 +6,24 @@ from collections.abc import Callable, Mapping, Sequence
 import attrs
 import trio
 
+from connector.carrier.attempts import Attempts
 from connector.carrier.bind import Bind, BindState, BindStatistics
 from connector.carrier.inbox import Batch, Inbox
+from connector.carrier.limits import HELD_UP_S, Budget, Limits, ScopeStatistics
 from connector.carrier.link import Connect
-from connector.carrier.throttle import Throttle
+from connector.carrier.outgoing import Outgoing
 from connector.carrier.translate import Translator
-from connector.config import CarrierConfig, LaneConfig
+from connector.config import CarrierConfig, Credentials, LaneConfig
 from connector.model import NotSent, Part, Reason
 from connector.smpp.pdu import Pdu
 
 BIND_GAP_S = 0.2
 """Between the first tries of a carrier's binds: carriers take a burst of binds for an attack."""
+AHEAD_S = 0.05
+"""How far ahead of the pace parts are claimed, besides what a claim takes: further only makes doubt after a crash."""
+LONGEST_AHEAD_S = 1.0
+SMOOTHING = 0.1
+SHORTEST_NAP_S, LONGEST_NAP_S = 0.002, 0.05
 
 
 @attrs.frozen
@@ -28,17 +35,22 @@ class CarrierStatistics:
     """Binds that are up."""
     credit: int
     """Parts that may be claimed for it now."""
-    reserved: int
-    """Places given to claims that are not committed yet."""
+    claimed: int
+    """Parts that have credit and have not left: on their way to disk, or waiting for their moment."""
+    wait_s: float
+    """From the claim's commit to the wire, smoothed."""
     throttled: int
-    """How often it asked us to slow down."""
+    """How often it said that it is too much."""
+    limits: tuple[ScopeStatistics, ...]
+    """The account's limit first, then those of binds, countries and senders."""
     binds: tuple[BindStatistics, ...]
 
 
 class Carrier:
     """The binds of one account, and the credit they offer: free places in the windows and what the pace allows.
 
-    ``reserve`` takes credit before the claim is written, ``submit`` turns it into places, ``release`` gives it back.
+    ``reserve`` takes credit before the claim is written, ``submit`` hands in what was claimed, ``release`` gives it
+    back.  Claims run a little ahead of the pace; tokens are taken when parts leave.
     """
 
     def __init__(
@@ -47,7 +59,7 @@ class Carrier:
         lanes: Mapping[str, LaneConfig],
         inbox: Inbox,
         *,
-        passwords: Sequence[str],
+        credentials: Sequence[Credentials],
         connect: Connect,
         clock: Callable[[], float],
         random: random.Random,
@@ -56,113 +68,233 @@ class Carrier:
         self.name = config.name
         self._inbox = inbox
         self._clock = clock
-        self._throttle = Throttle(config.rate_per_s, config.rate_margin)
-        self._reserved = 0
+        self.limits = Limits(config)
+        self._outgoing = Outgoing([name for name, lane in lanes.items() if lane.urgent])
+        self._claimed: dict[int, Part] = {}
+        """Parts that have credit and have not left: on their way to disk, or waiting for their moment."""
+        self._claim_s = 0.0
+        self._wake = trio.Event()
         self._draining = False
+        self.suspended = False
+        """Whether an operator has said that nothing is to be sent."""
         translator = Translator(config, lanes)
+        attempts = Attempts(config.tries_per_minute)
         self.binds: list[Bind] = []
-        for settings, password in zip(config.bind, passwords, strict=True):
+        for settings, secrets in zip(config.bind, credentials, strict=True):
             for _ in range(settings.count):
                 name = f"{config.name}/{len(self.binds) + 1}"
+                self.limits.bind(name, settings.rate_per_s)
                 bind = Bind(
                     name,
                     settings,
-                    password,
+                    secrets,
                     translator,
                     inbox,
-                    self._slow_down,
+                    self.limits,
+                    attempts,
                     connect=connect,
                     clock=clock,
                     random=random,
                 )
                 self.binds.append(bind)
 
-    def _slow_down(self) -> None:
-        self._throttle.slow_down(self._clock())
-
     # --- credit ---
 
     def credit(self, now: float, keep_free: float = 0.0) -> int:
         """Return how many parts may be claimed for this carrier now, by who must leave a share of all windows free.
 
-        The share is of places only, rounded down: of what the pace allows nothing is held back, or at a low rate
-        nothing at all would be left.
+        The share is of places, rounded down.  Who leaves none may also claim twice as far ahead of the pace, so that
+        what others have claimed never stands in its way.
         """
-        if self._draining:
+        if self._draining or self.suspended:
             return 0
-        places = sum(bind.free for bind in self.binds) - self._reserved
+        places = self._places() - len(self._claimed)
         if keep_free:
             places -= int(keep_free * sum(bind.window_size for bind in self.binds))
-        allowed = self._throttle.available(now)
-        return max(0, places if allowed is None else min(places, allowed))
+        allowed = self._coming(now, self.ahead_s * (1 if keep_free else 2))
+        return max(0, places if allowed is None else min(places, allowed - len(self._claimed)))
+
+    @property
+    def ahead_s(self) -> float:
+        """How far ahead of the pace parts are claimed, in seconds: a slice, and twice what a claim takes."""
+        return min(LONGEST_AHEAD_S, AHEAD_S + 2 * self._claim_s)
+
+    def suspend(self) -> None:
+        """Offer no credit until `resume`; the binds stay, and what was claimed and not written waits again."""
+        self.suspended = True
+        self._return(self._outgoing.give_up(len(self._outgoing)), Reason.SUSPENDED)
+        self._inbox.credit_changed()
+
+    def resume(self) -> None:
+        """Offer credit again."""
+        self.suspended = False
+        self._inbox.credit_changed()
+
+    def claim_took(self, seconds: float) -> None:
+        """Take note of how long a claim was on its way to disk."""
+        self._claim_s += (seconds - self._claim_s) * SMOOTHING
+
+    def budget(self, now: float) -> Budget | None:
+        """Return what its countries and senders may claim in this turn; None where none of them is limited."""
+        return self.limits.budget(self._claimed.values(), now, self.ahead_s)
 
     def next_credit_at(self, now: float) -> float | None:
         """Return when time alone will bring credit; None if it depends on answers, or some is there."""
-        if self._draining or sum(bind.free for bind in self.binds) <= self._reserved:
+        if self._draining or self.suspended or self._places() <= len(self._claimed):
             return None
-        return self._throttle.next_at(now)
+        times = [self.limits.next_opening(now)]
+        if not self._claimed:  # otherwise what leaves next makes room
+            times.append(self._opens_at(now) - self.ahead_s)
+        return min((at for at in times if at is not None and at > now), default=None)
 
-    def reserve(self, count: int, now: float) -> None:
+    def reserve(self, parts: Sequence[Part]) -> None:
         """Take credit for parts about to be claimed."""
-        self._reserved += count
-        self._throttle.take(count, now)
+        self._claimed.update((part.id, part) for part in parts)
 
-    def release(self, count: int) -> None:
+    def release(self, parts: Sequence[Part]) -> None:
         """Give back credit of claims that lost."""
-        self._reserved -= count
-        self._throttle.give_back(count)
+        for part in parts:
+            self._claimed.pop(part.id, None)
+
+    def _places(self) -> int:
+        return sum(bind.free for bind in self.binds)
+
+    def _coming(self, now: float, ahead_s: float) -> int | None:
+        """Return what account and binds let leave within ``ahead_s`` from now; None means any number."""
+        account = self.limits.account.coming(now, ahead_s)
+        binds = [self.limits.bind(bind.name).coming(now, ahead_s) for bind in self.binds if bind.window_size]
+        if any(coming is None for coming in binds):
+            return account
+        whole = sum(coming or 0 for coming in binds)
+        return whole if account is None else min(account, whole)
+
+    def _opens_at(self, now: float) -> float:
+        binds = [self.limits.bind(bind.name).opens_at(now) for bind in self.binds if bind.window_size]
+        return max(self.limits.account.opens_at(now), min(binds, default=now))
 
     # --- parts ---
 
     def submit(self, parts: Sequence[Part]) -> None:
-        """Send claimed parts for which credit is reserved; what finds no place any more comes back as not sent.
+        """Take claimed parts for which credit is reserved; they leave at the carrier's pace.
 
-        Parts of one message stay together, in order, on one bind where it has room.
+        What finds no place any more comes back as not sent.
         """
-        self._reserved -= len(parts)
-        left = list(parts)
-        for bind in sorted(self.binds, key=lambda bind: -bind.free):
-            room = min(bind.free, len(left))
-            if room > 0:
-                bind.submit(left[:room])
-                del left[:room]
-        if left:
-            self._return(left)
+        if self.suspended:
+            self._return(parts, Reason.SUSPENDED)
+            return
+        self._outgoing.add(parts, self._clock())
+        self._let_leave()
+        if self._outgoing:
+            self._wake.set()
 
-    def _return(self, parts: Sequence[Part]) -> None:
+    def _let_leave(self) -> None:
+        """Send what may leave now; give back what lost its place or would wait too long."""
+        now = self._clock()
+        if self.limits.account.opens_at(now) > now + HELD_UP_S:
+            self._return(self._outgoing.give_up(len(self._outgoing)), Reason.THROTTLED)
+            return
+        self._return(self._outgoing.give_up(len(self._outgoing) - self._places()), Reason.NO_BIND)
+        leaving = self._leaving(now)
+        if leaving:
+            self.limits.account.take(len(leaving), now)
+            self._share_out(leaving, now)
+            if self._claimed or self.limits.account.room(now) is not None:
+                self._inbox.credit_changed()
+
+    def _leaving(self, now: float) -> list[Part]:
+        room = sum(self._room_of(bind, now) for bind in self.binds)
+        allowed = self.limits.account.room(now)
+        room = room if allowed is None else min(room, allowed)
+        if not self.limits.nested:
+            return self._outgoing.take(room, now)
+        leaving = self._outgoing.take_where(room, Budget(self.limits, (), now, 0.0).admits, now)
+        self.limits.take(leaving, now)
+        held_up = self._outgoing.take_where(
+            len(self._outgoing), lambda part: self.limits.opens_at(part, now) > now + HELD_UP_S, now
+        )
+        self._return(held_up, Reason.THROTTLED)
+        return leaving
+
+    def _room_of(self, bind: Bind, now: float) -> int:
+        free = bind.free
+        allowed = self.limits.bind(bind.name).room(now) if free else 0
+        return free if allowed is None else min(free, allowed)
+
+    def _share_out(self, parts: list[Part], now: float) -> None:
+        """Hand parts to the binds: those of one message stay together, in order, on one bind where it has room."""
+        self.release(parts)
+        start = 0
+        for bind in sorted(self.binds, key=lambda bind: -bind.free):
+            room = self._room_of(bind, now)
+            if room and start < len(parts):
+                share = parts[start : start + room]
+                self.limits.bind(bind.name).take(len(share), now)
+                bind.submit(share)
+                start += len(share)
+
+    def _return(self, parts: Sequence[Part], reason: Reason) -> None:
+        """Put parts back that were claimed and do not leave."""
+        if not parts:
+            return
+        self.release(parts)
         now = self._clock()
         batch = Batch(_nothing_owed)
-        batch.results += [NotSent(part.id, part.attempt, now, self.name, Reason.NO_BIND) for part in parts]
+        batch.results += [NotSent(part.id, part.attempt, now, self.name, reason) for part in parts]
         batch.returned.update((part.id, part) for part in parts)
-        self._throttle.give_back(len(parts))
         self._inbox.put(batch)
+
+    async def _keep_pace(self) -> None:
+        """Let parts leave when their moment comes."""
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            while self._outgoing:
+                now = self._clock()
+                await trio.sleep(min(LONGEST_NAP_S, max(SHORTEST_NAP_S, self._opens_at(now) - now)))
+                self._let_leave()
 
     # --- its life ---
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Keep all binds up until cancelled or drained."""
-        async with trio.open_nursery() as nursery:
-            task_status.started()
-            for number, bind in enumerate(self.binds):
-                if number:
-                    await trio.sleep(BIND_GAP_S)
-                nursery.start_soon(bind.run)
+        try:
+            async with trio.open_nursery() as nursery:
+                task_status.started()
+                nursery.start_soon(self._keep_pace)
+                async with trio.open_nursery() as binds:
+                    for number, bind in enumerate(self.binds):
+                        if number:
+                            await trio.sleep(BIND_GAP_S)
+                        binds.start_soon(bind.run)
+                nursery.cancel_scope.cancel()
+        finally:
+            self._return(self._outgoing.give_up(len(self._outgoing)), Reason.NO_BIND)
+
+    def renew(self, credentials: Sequence[Credentials]) -> None:
+        """Bind with these, one for each bind of the configuration, from the next time on; what is up stays up."""
+        each = (new for settings, new in zip(self.config.bind, credentials, strict=True) for _ in range(settings.count))
+        for bind, new in zip(self.binds, each, strict=True):
+            bind.renew(new)
 
     async def drain(self) -> None:
         """Take nothing more, wait for the answers due, unbind every bind."""
         self._draining = True
+        self._return(self._outgoing.give_up(len(self._outgoing)), Reason.DRAINING)
         async with trio.open_nursery() as nursery:
             for bind in self.binds:
                 nursery.start_soon(bind.drain)
 
     def statistics(self) -> CarrierStatistics:
         """Return the numbers of this moment."""
+        now = self._clock()
         return CarrierStatistics(
             name=self.name,
             bound=sum(bind.state is BindState.BOUND for bind in self.binds),
-            credit=self.credit(self._clock()),
-            reserved=self._reserved,
-            throttled=self._throttle.throttled,
+            credit=self.credit(now),
+            claimed=len(self._claimed),
+            wait_s=self._outgoing.wait_s,
+            throttled=self.limits.throttled,
+            limits=self.limits.statistics(now),
             binds=tuple(bind.statistics() for bind in self.binds),
         )
 

@@ -1,60 +1,171 @@
-"""A carrier's pace: how many parts may leave now, over all its binds.  Pure; time is an argument."""
+"""One limit and how it gives way: the contract's ceiling, and below it what the carrier bears just now.  Pure."""
 
 import math
 
-PAUSE_S = 1.0
-"""After ESME_RTHROTTLED; Kannel's own pause.  Doubles while it goes on."""
-LONGEST_PAUSE_S = 30.0
-QUIET_S = 10.0
-"""So long without a throttle and the next pause is a short one again."""
+from connector.carrier.pace import Pace
+
+DECREASE = 0.5
+"""What is left of the rate when the carrier says that it is too much."""
+LOWEST_SHARE = 0.01
+"""Of the ceiling: so much is tried even when the carrier refuses on and on."""
+LOWEST_RATE_PER_S = 0.2
+"""Where there is no ceiling to take a share of."""
+INCREASE = 0.01
+"""Share of the ceiling that each quiet second gives back at first."""
+CALM_S = 4.0
+"""So long after the last complaint the carrier is taken to bear more, and ..."""
+RECOVERY = 0.05
+"""... each further second gives back this share: 20 s from nothing to everything."""
+FORGOTTEN_AT = 4.0
+"""Without a ceiling, the limit that a carrier has taught is forgotten when so many times of it pass unrefused."""
+PAUSE_S = 0.25
+"""After a complaint nothing leaves for so long: what is in flight already is answered meanwhile."""
+LONGEST_PAUSE_S = 5.0
+"""The pause doubles while even the lowest rate is refused."""
+METER_S = 1.0
+
+# congestion_state (SMPP 5.0, 4.8.4.18) → factor on the rate; what is not listed is as it should be.
+_CONGESTED_FROM, _FULL, _RESERVED_FROM = 90, 100, 101
+EASE_OFF = 0.85
 
 
 class Throttle:
-    """Paces by the generic cell rate algorithm, just under the carrier's limit.
+    """Says how many parts may leave now: under the ceiling, and under what the carrier bears.
 
-    Parts are due at even intervals of 1 / (rate × margin); they may run ahead of that by half of what the margin
-    leaves of a second, and the other half is for jitter on the way.  So no sliding second holds more than the limit,
-    where a bucket of depth b would pass rate + b.
+    Additive increase, multiplicative decrease.  A complaint halves the rate once for all that was in flight when it
+    came; each quiet second gives a little back, and more when it has been quiet for some seconds.  Without a ceiling
+    the rate measured at the first complaint stands for it, until several times as much passes unrefused.
     """
 
-    def __init__(self, rate_per_s: float | None, margin: float = 0.98) -> None:
-        self._interval_s = 1 / (rate_per_s * margin) if rate_per_s else 0.0
-        self._ahead_s = (1 - margin) / 2
-        self._due = -math.inf
-        """When the next part is due by the even pace."""
+    def __init__(self, rate_per_s: float | None = None, margin: float = 0.98) -> None:
+        self._margin = margin
+        self._ceiling = rate_per_s
+        self._pace = Pace(rate_per_s, margin) if rate_per_s else None
+        self._meter: tuple[float, int, float] = (-math.inf, 0, 0.0)
+        """Since when, how many have left, and the rate of the second before."""
+        self._base_per_s = 0.0
+        """The rate right after the last complaint; 0 while there is nothing to recover from."""
+        self._full_per_s = 0.0
+        """The rate that recovery leads to."""
+        self._eased_at = -math.inf
         self._paused_until = -math.inf
         self._pause_s = PAUSE_S
         self.throttled = 0
-        """How often the carrier asked us to slow down."""
+        """How often the carrier's "too much" was charged to it."""
 
-    def available(self, now: float) -> int | None:
+    # --- what may leave ---
+
+    def room(self, now: float) -> int | None:
         """Return how many parts may leave now; None means any number."""
         if now < self._paused_until:
             return 0
-        if not self._interval_s:
-            return None
-        late_s = now + self._ahead_s - max(self._due, now)
-        return int(late_s / self._interval_s + 1e-9) + 1 if late_s >= 0 else 0
+        pace = self._present(now)
+        return None if pace is None else pace.room(now)
+
+    def coming(self, now: float, ahead_s: float) -> int | None:
+        """Return how many may leave now and within so many seconds; None means any number."""
+        if now + ahead_s < self._paused_until:
+            return 0
+        pace = self._present(now)
+        return None if pace is None else pace.coming(now, ahead_s)
+
+    def opens_at(self, now: float) -> float:
+        """Return when at least one part may leave."""
+        pace = self._present(now)
+        return max(now, self._paused_until, now if pace is None else pace.opens_at(now))
 
     def take(self, count: int, now: float) -> None:
-        """Count parts that will leave now."""
-        self._due = max(self._due, now) + count * self._interval_s
+        """Count parts that leave now."""
+        since, passed, before = self._meter
+        if now - since >= METER_S:
+            self._meter = (now, count, passed / (now - since) if now - since < 2 * METER_S else 0.0)
+        else:
+            self._meter = (since, passed + count, before)
+        if self._pace is not None:
+            self._pace.take(count, now)
 
-    def give_back(self, count: int) -> None:
-        """Uncount parts that did not leave after all."""
-        self._due -= count * self._interval_s
+    def rate_per_s(self, now: float) -> float | None:
+        """Return what may leave in a second at present; None means any number."""
+        pace = self._present(now)
+        return None if pace is None else pace.rate_per_s
 
-    def next_at(self, now: float) -> float | None:
-        """Return when time alone will let more leave; None if some may leave now."""
-        if self.available(now) != 0:
-            return None
-        return max(self._paused_until, self._due - self._ahead_s) if self._interval_s else self._paused_until
+    def is_eased(self, now: float) -> bool:
+        """Tell whether the carrier's complaints hold it under its ceiling."""
+        self._present(now)
+        return bool(self._base_per_s) or now < self._paused_until
 
-    def slow_down(self, now: float) -> None:
-        """Take note that the carrier said it is too much: pause, longer each time it goes on."""
+    # --- what the carrier says ---
+
+    def slow_down(self, now: float, *, sent_at: float | None = None, pause_s: float = PAUSE_S) -> bool:
+        """Take note that the carrier refused, as too much, what was sent at ``sent_at``; return whether it was news.
+
+        What was in flight when the last complaint came tells nothing new.
+        """
         self.throttled += 1
-        if now < self._paused_until:
-            return  # answers to what was in flight already
-        again = now - self._paused_until < QUIET_S
-        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S) if again else PAUSE_S
-        self._paused_until = now + self._pause_s
+        if (now if sent_at is None else sent_at) <= self._eased_at:
+            return False
+        self._ease(DECREASE, now)
+        lowest = self._base_per_s <= self._lowest()
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S) if lowest else pause_s
+        self._paused_until = now + max(pause_s, self._pause_s)
+        return True
+
+
+    def congestion(self, state: int, now: float) -> None:
+        """Take note of a congestion_state, which comes with answers (SMPP 5.0): 100 is too much, from 90 on less."""
+        if state == _FULL:
+            self.slow_down(now)
+        elif _CONGESTED_FROM <= state < _RESERVED_FROM and now - self._eased_at >= METER_S:
+            self._ease(EASE_OFF, now)
+
+    # --- the rate of the moment ---
+
+    def _lowest(self) -> float:
+        return max(LOWEST_RATE_PER_S, LOWEST_SHARE * self._full_per_s) if self._full_per_s > 1 else 0.1
+
+    def _measured(self, now: float) -> float:
+        since, passed, before = self._meter
+        running = passed / max(now - since, METER_S / 2) if now - since < 2 * METER_S else 0.0
+        return max(running, before)
+
+    def _ease(self, factor: float, now: float) -> None:
+        """Go on with a share of what has really left, and of what was allowed: idleness is no sign of what it bears."""
+        present = self.rate_per_s(now)
+        measured = self._measured(now)
+        if not self._base_per_s:
+            self._full_per_s = self._ceiling or max(1.0, measured)
+        rate = self._full_per_s if present is None else present
+        self._base_per_s = max(self._lowest(), factor * min(rate, max(measured, rate / 2)))
+        self._eased_at = now
+
+    def _present(self, now: float) -> Pace | None:
+        """Return the pace of this moment, recovered as far as quiet has lasted."""
+        if not self._base_per_s:
+            return self._pace
+        rate = self._recovered(now - max(self._eased_at, self._paused_until))
+        whole = self._ceiling or FORGOTTEN_AT * self._full_per_s
+        if rate >= whole:
+            self._base_per_s, self._pause_s, rate = 0.0, PAUSE_S, whole
+            if self._ceiling is None:
+                self._pace = None
+                return None
+        if self._pace is None:
+            self._pace = Pace(rate, self._margin)
+        elif abs(rate - self._pace.rate_per_s) > 0.01 * rate or rate == whole:
+            self._pace.change(rate)
+        return self._pace
+
+    def _recovered(self, quiet_s: float) -> float:
+        """Return the rate that so much quiet has brought back."""
+        full = self._full_per_s
+        rate = self._base_per_s + full * _given_back(quiet_s)
+        if self._ceiling is not None or rate <= full:
+            return rate
+        # beyond what was ever refused there is no map: go on in small steps
+        return full + (rate - full) * INCREASE / RECOVERY
+
+
+def _given_back(quiet_s: float) -> float:
+    """Return the share of the full rate that so much quiet gives back."""
+    quiet_s = max(0.0, quiet_s)
+    return INCREASE * min(quiet_s, CALM_S) + RECOVERY * max(0.0, quiet_s - CALM_S)

@@ -8,7 +8,7 @@ from connector.carrier.carrier import Carrier
 from connector.config import LaneConfig
 from connector.lifecycle import Event
 from connector.model import Claim, Move, Moved, Part, Reason, Wanted
-from connector.pipeline.lanes import Lanes, Pick
+from connector.pipeline.lanes import Lanes, Offer, Pick
 from connector.store.store import Store
 
 CLAIM_PARTS = 250
@@ -80,13 +80,14 @@ class Dispatch:
             nursery.start_soon(self._refill, wanted)
         open_lanes = (() if True in self._claiming else self._urgent) + (() if False in self._claiming else self._bulk)
         if open_lanes:
-            credit = {name: min(carrier.credit(now), CLAIM_PARTS) for name, carrier in self._carriers.items()}
-            kept = {
-                name: credit[name] - min(carrier.credit(now, keep_free=self._keep_free), CLAIM_PARTS)
-                for name, carrier in self._carriers.items()
-            }
-            pick = self._lanes.pick(credit, kept, open_lanes, now)
-            self._start(pick, nursery, now)
+            offers = {name: self._offer(carrier, now) for name, carrier in self._carriers.items()}
+            self._start(self._lanes.pick(offers, open_lanes, now), nursery, now)
+
+    def _offer(self, carrier: Carrier, now: float) -> Offer:
+        credit = min(carrier.credit(now), CLAIM_PARTS)
+        kept = credit - min(carrier.credit(now, keep_free=self._keep_free), CLAIM_PARTS)
+        budget = carrier.budget(now)
+        return Offer(credit, kept, budget and budget.admits)
 
     def _start(self, pick: Pick, nursery: trio.Nursery, now: float) -> None:
         if pick.expired:
@@ -98,14 +99,16 @@ class Dispatch:
             if chosen:
                 self._claiming[urgent] = chosen
                 for name, parts in chosen.items():
-                    self._carriers[name].reserve(len(parts), now)
+                    self._carriers[name].reserve(parts)
                 nursery.start_soon(self._claim, urgent, chosen)
 
     async def _claim(self, urgent: bool, chosen: dict[str, list[Part]]) -> None:
         claims = [_claim_of(part, name) for name, parts in chosen.items() for part in parts]
+        began = self._clock()
         try:
-            won = {claim.part for claim in await self._store.claim(claims, now=self._clock())}
+            won = {claim.part for claim in await self._store.claim(claims, now=began)}
             for name, parts in chosen.items():
+                self._carriers[name].claim_took(self._clock() - began)
                 self._hand_over(name, parts, won)
         finally:
             del self._claiming[urgent]
@@ -122,9 +125,10 @@ class Dispatch:
         mine = [part for part in parts if part.id in won]
         if len(mine) < len(parts):
             # somebody moved them meanwhile and has taken them off the queue's count; we did so a second time
-            self._carriers[name].release(len(parts) - len(mine))
-            for part in parts:
-                self._lanes.queue(part.queue).waiting += part.id not in won
+            lost = [part for part in parts if part.id not in won]
+            self._carriers[name].release(lost)
+            for part in lost:
+                self._lanes.queue(part.queue).waiting += 1
         for part in mine:
             _claimed(part, name)
         if mine:
@@ -141,8 +145,10 @@ class Dispatch:
         if self._stopped or first.lane not in self._urgent or self._lanes.queue(first.queue).waiting:
             return []
         for name in self._carriers_of.get(self._lanes.queue(first.queue).rule, ()):
-            if self._carriers[name].credit(now) >= len(parts):
-                self._carriers[name].reserve(len(parts), now)
+            carrier = self._carriers[name]
+            budget = carrier.budget(now)
+            if carrier.credit(now) >= len(parts) and (budget is None or all(map(budget.admits, parts))):
+                carrier.reserve(parts)
                 self._fusing += 1
                 return [_claim_of(part, name) for part in parts]
         return []
@@ -157,7 +163,7 @@ class Dispatch:
                 _claimed(part, name)
             self._carriers[name].submit(parts)
         else:
-            self._carriers[name].release(len(parts))
+            self._carriers[name].release(parts)
             self.wake()
 
     # --- the rest ---

@@ -5,7 +5,7 @@ is pure and synchronous: the whole decision of what leaves next is here.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
 
 import attrs
@@ -15,7 +15,10 @@ from connector.model import Part, QueueState, Wanted
 
 HEADS = 500
 """Parts of one queue held in memory.  A million waiting messages cost no more memory than this."""
-REFILL_BELOW = 250
+MOST_HEADS = 4_000
+"""Where many are held back because their sender or country is limited: so many may stand before one that may go."""
+BEGUN_HELD = 1_000
+"""Messages of a queue: more than all claims that may be under way at once begin."""
 LEAST_WEIGHT = 0.01
 """Of a lane without a reserve: it may not starve."""
 
@@ -47,8 +50,11 @@ class Queue:
     heads: list[_Entry] = attrs.field(factory=list, repr=False)
     complete: bool = True
     """Whether `heads` is all that waits; if not, everything else on disk sorts behind its last entry."""
-    begun: tuple[int, str] = attrs.field(default=(0, ""), repr=False)
-    """The message whose part was last taken, and for which carrier: its other parts may still be on disk."""
+    reach: int = attrs.field(factory=lambda: HEADS)
+    """How many heads it holds."""
+    begun: dict[int, str] = attrs.field(factory=dict, repr=False)
+    """The messages of several parts that were last begun, and on which carrier: a read that began before the claim's
+    commit brings their other parts without it."""
     _refill: _Refill | None = attrs.field(default=None, repr=False)
 
     def add(self, part: Part) -> None:
@@ -66,8 +72,8 @@ class Queue:
             # a read that began after its commit may have brought it before we heard of the commit
             if heads[at][:2] != place:
                 heads.insert(at, (*place, part))
-                self._trim(HEADS)
-        elif self.complete and at < HEADS:
+                self._trim(self.reach)
+        elif self.complete and at < self.reach:
             heads.append((*place, part))
         else:
             self.complete = False
@@ -87,7 +93,9 @@ class Queue:
 
     def wanted(self, in_hand: Iterable[int]) -> Wanted | None:
         """Return the wish for more heads, or None while there are enough.  ``in_hand``: parts being claimed now."""
-        if self.complete or self._refill is not None or len(self.heads) >= REFILL_BELOW:
+        if 4 * len(self.heads) <= self.reach:
+            self.reach = max(HEADS, self.reach // 2)
+        if self.complete or self._refill is not None or 2 * len(self.heads) >= self.reach:
             return None
         self._refill = _Refill(set(in_hand))
         return Wanted(self.id, self.heads[-1][:2] if self.heads else None, HEADS)
@@ -104,12 +112,23 @@ class Queue:
         new = {part.id: part for part in parts if part.id not in state.taken}
         new.update((part.id, part) for part in state.came if whole or (part.deadline, part.id) < last)
         for part in new.values():
-            if part.message_id == self.begun[0]:
-                part.pinned = self.begun[1]
+            if part.total > 1 and part.message_id in self.begun:
+                part.pinned = self.begun[part.message_id]
         self.heads += [(part.deadline, part.id, part) for part in new.values() if part.id not in held]
         self.heads.sort(key=itemgetter(0, 1))
         self.complete = whole
-        self._trim(HEADS + REFILL_BELOW)
+        self._trim(self.reach + HEADS)
+
+    def begin(self, messages: Collection[int], carrier: str) -> None:
+        """Keep the other parts of these messages for the carrier that has their first ones."""
+        for message in messages:
+            self.begun.pop(message, None)
+            self.begun[message] = carrier
+        for message in list(self.begun)[: max(0, len(self.begun) - BEGUN_HELD)]:
+            del self.begun[message]
+        for _, _, part in self.heads:
+            if part.total > 1 and part.message_id in messages:
+                part.pinned = carrier
 
     def expired(self, now: float) -> list[Part]:
         """Take out the parts whose deadline has passed."""
@@ -124,10 +143,34 @@ class Queue:
             return []
         taken = [entry[2] for entry in self.heads[:count]]
         del self.heads[:count]
+        self._left(taken)
+        return taken
+
+    def take_where(self, count: int, admits: Callable[[Part], bool]) -> list[Part]:
+        """Take out up to ``count`` parts that are admitted, earliest deadline first; the others keep their places.
+
+        Where those held back fill the memory, more of what waits behind them is held from then on.
+        """
+        taken: list[Part] = []
+        kept: list[_Entry] = []
+        for number, entry in enumerate(self.heads):
+            if len(taken) == count:
+                kept += self.heads[number:]
+                break
+            if admits(entry[2]):
+                taken.append(entry[2])
+            else:
+                kept.append(entry)
+        if len(taken) < count and not self.complete:
+            self.reach = min(MOST_HEADS, max(self.reach, 2 * len(kept) + 1))
+        self.heads = kept
+        self._left(taken)
+        return taken
+
+    def _left(self, taken: list[Part]) -> None:
         self.waiting -= len(taken)
         if self._refill is not None:
             self._refill.taken.update(part.id for part in taken)
-        return taken
 
 
 def apportion(total: int, weights: Mapping[str, float], carry: dict[str, float]) -> dict[str, int]:
@@ -150,11 +193,29 @@ def _forget(carry: dict[str, float], waiting: Collection[str]) -> None:
 
 
 @attrs.define
+class Offer:
+    """What one carrier takes in one turn."""
+
+    credit: int
+    """Parts, whoever sends them."""
+    kept: int = 0
+    """How many of these are only for lanes that keep places free."""
+    admits: Callable[[Part], bool] | None = None
+    """Whether its countries and senders let a part through, which it then counts; None where all may pass."""
+
+    def usable(self, lane: LaneConfig) -> int:
+        """Return how many of the credit this lane may use."""
+        return self.credit if lane.keep_free else self.credit - self.kept
+
+
+@attrs.define
 class Pick:
     """What one turn of dispatch takes: parts by carrier, and parts found past their deadline."""
 
     parts: dict[str, list[Part]] = attrs.field(factory=dict)
     expired: list[Part] = attrs.field(factory=list)
+    stuck: set[int] = attrs.field(factory=set)
+    """Queues of which nothing in memory is let through now."""
 
     def add(self, carrier: str, parts: list[Part]) -> None:
         if parts:
@@ -222,28 +283,28 @@ class Lanes:
 
     # --- who goes next ---
 
-    def pick(self, credit: dict[str, int], keep_free: Mapping[str, int], lanes: Collection[str], now: float) -> Pick:
-        """Return what leaves next from these lanes, and take it out of ``credit``.
+    def pick(self, offers: Mapping[str, Offer], lanes: Collection[str], now: float) -> Pick:
+        """Return what leaves next from these lanes, and take it out of the carriers' offers.
 
         Parts of a message begun on a carrier go first.  Then every lane with something to send gets its share of the
         credit, one that is not among ``lanes`` too: its share stays for its own turn.  What a lane cannot use, the
-        others may, but for the places of ``keep_free`` (by carrier), which stay for lanes that keep some.
+        others may, but for what is kept for lanes that keep places free.
         """
         pick = Pick()
-        self._pick_pinned(credit, lanes, pick, now)
+        self._pick_pinned(offers, lanes, pick, now)
         self._forget_idle()
-        usable = self._usable(self._lanes, credit, keep_free)
-        budget = sum(credit.values())
+        usable = self._usable(self._lanes, offers, pick)
+        budget = sum(offer.credit for offer in offers.values())
         shares = self._shares(budget, usable)
         budget -= sum(share for name, share in shares.items() if name not in lanes)
         while usable := {name: queues for name, queues in usable.items() if name in lanes}:
             for name, queues in usable.items():
-                budget -= self._pick_lane(name, queues, shares[name], credit, keep_free, pick, now)
+                budget -= self._pick_lane(name, queues, shares[name], offers, pick, now)
             if budget <= 0:
                 break
-            usable = self._usable(lanes, credit, keep_free)
+            usable = self._usable(lanes, offers, pick)
             shares = self._shares(budget, usable)
-        self._pick_pinned(credit, lanes, pick, now)
+        self._pick_pinned(offers, lanes, pick, now)
         return pick
 
     def _forget_idle(self) -> None:
@@ -252,32 +313,29 @@ class Lanes:
         for name, carry in self._queue_carry.items():
             _forget(carry, waiting[name])
 
-    def _usable(
-        self, lanes: Iterable[str], credit: Mapping[str, int], keep_free: Mapping[str, int]
-    ) -> dict[str, list[Queue]]:
+    def _usable(self, lanes: Iterable[str], offers: Mapping[str, Offer], pick: Pick) -> dict[str, list[Queue]]:
         """Return, by lane, the queues with something to send and a carrier that would take it now."""
         usable: dict[str, list[Queue]] = {}
         for lane in lanes:
-            kept = self._kept(lane, keep_free)
-            able = {name for name, count in credit.items() if count > kept.get(name, 0)}
+            able = {name for name, offer in offers.items() if offer.usable(self._lanes[lane]) > 0}
             for queue in self._by_lane[lane]:
-                if queue.heads and not able.isdisjoint(self._carriers_of.get(queue.rule, ())):
+                mine = self._carriers_of.get(queue.rule, ())
+                if queue.heads and queue.id not in pick.stuck and not able.isdisjoint(mine):
                     usable.setdefault(lane, []).append(queue)
         return usable
-
-    def _kept(self, lane: str, keep_free: Mapping[str, int]) -> Mapping[str, int]:
-        return {} if self._lanes[lane].keep_free else keep_free
 
     def _shares(self, budget: int, usable: Iterable[str]) -> dict[str, int]:
         weights = {name: self._lanes[name].reserve or LEAST_WEIGHT for name in usable}
         return apportion(budget, weights, self._lane_carry) if weights else {}
 
-    def _pick_pinned(self, credit: dict[str, int], lanes: Collection[str], pick: Pick, now: float) -> None:
+    def _pick_pinned(self, offers: Mapping[str, Offer], lanes: Collection[str], pick: Pick, now: float) -> None:
         for carrier, entries in self._pinned.items():
-            room = credit.get(carrier, 0)
-            if room <= 0 or not entries:
+            offer = offers.get(carrier)
+            if offer is None or offer.credit <= 0 or not entries:
                 continue
-            taken = [entry for entry in entries if entry[2].lane in lanes][:room]
+            taken = [entry for entry in entries if entry[2].lane in lanes][: offer.credit]
+            if offer.admits is not None:
+                taken = [entry for entry in taken if entry[0] <= now or offer.admits(entry[2])]
             gone = {entry[1] for entry in taken}
             self._pinned[carrier] = [entry for entry in entries if entry[1] not in gone]
             for entry in taken:
@@ -285,41 +343,36 @@ class Lanes:
             pick.expired += [entry[2] for entry in taken if entry[0] <= now]
             parts = [entry[2] for entry in taken if entry[0] > now]
             pick.add(carrier, parts)
-            credit[carrier] = room - len(parts)
+            offer.credit -= len(parts)
 
     def _pick_lane(
-        self,
-        lane: str,
-        queues: Sequence[Queue],
-        share: int,
-        credit: dict[str, int],
-        keep_free: Mapping[str, int],
-        pick: Pick,
-        now: float,
+        self, lane: str, queues: Sequence[Queue], share: int, offers: Mapping[str, Offer], pick: Pick, now: float
     ) -> int:
         """Take up to ``share`` parts from the queues of a lane, in equal shares; return how many it took."""
         if share <= 0:
             return 0
-        kept = self._kept(lane, keep_free)
         by_name = {str(queue.id): queue for queue in queues}
         shares = apportion(share, dict.fromkeys(by_name, 1.0), self._queue_carry[lane])
-        return sum(
-            self._pick_queue(by_name[name], count, credit, kept, pick, now) for name, count in shares.items() if count
-        )
+        return sum(self._pick_queue(by_name[name], count, offers, pick, now) for name, count in shares.items() if count)
 
-    def _pick_queue(
-        self, queue: Queue, count: int, credit: dict[str, int], kept: Mapping[str, int], pick: Pick, now: float
-    ) -> int:
+    def _pick_queue(self, queue: Queue, count: int, offers: Mapping[str, Offer], pick: Pick, now: float) -> int:
+        lane = self._lanes[queue.lane]
         left = count
         for carrier in self._carriers_of.get(queue.rule, ()):
-            usable = min(left, credit.get(carrier, 0) - kept.get(carrier, 0))
-            while usable > 0 and queue.heads:
+            offer = offers.get(carrier)
+            usable = min(left, offer.usable(lane)) if offer is not None else 0
+            while offer is not None and usable > 0 and queue.heads:
                 pick.expired += queue.expired(now)
-                mine = self._pin(queue, carrier, queue.take(usable))
+                taken = queue.take(usable) if offer.admits is None else queue.take_where(usable, offer.admits)
+                if not taken:
+                    break
+                mine = self._pin(queue, carrier, taken)
                 pick.add(carrier, mine)
-                credit[carrier] -= len(mine)
+                offer.credit -= len(mine)
                 usable -= len(mine)
                 left -= len(mine)
+        if left == count:
+            pick.stuck.add(queue.id)
         return count - left
 
     def _pin(self, queue: Queue, carrier: str, parts: list[Part]) -> list[Part]:
@@ -328,12 +381,8 @@ class Lanes:
         for part in parts:
             if part.pinned is not None and part.pinned != carrier:
                 self._wait_pinned(part.pinned, part)
-        if mine and mine[-1].total > 1:
-            queue.begun = mine[-1].message_id, carrier
-            for entry in queue.heads:
-                if entry[2].message_id != queue.begun[0]:
-                    break
-                entry[2].pinned = carrier
+        if begun := {part.message_id for part in mine if part.total > 1}:
+            queue.begin(begun, carrier)
         return mine
 
     def _wait_pinned(self, carrier: str, part: Part) -> None:

@@ -1,7 +1,7 @@
 """Who goes next: shares between lanes and API keys, lending, places kept free, and messages of several parts."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connector.config import LANES
 from connector.model import Part, QueueName, QueueState, part_id
-from connector.pipeline.lanes import HEADS, Lanes, Pick, apportion
+from connector.pipeline.lanes import HEADS, MOST_HEADS, Lanes, Offer, Pick, apportion
 
 ALL = tuple(LANES)
 OTP, PROMOTIONAL = "otp", "promotional"
@@ -22,6 +22,7 @@ class Waiting:
     def __init__(self, *names: tuple[str, str, str], **carriers_of: Sequence[str]) -> None:
         self.lanes = Lanes(LANES, carriers_of or {"default": ("north",)})
         self.lanes.open(QueueState(n, QueueName(*name), 0) for n, name in enumerate(names, 1))
+        self.admits: Callable[[Part], bool] | None = None
         self._ids = count(1)
 
     def add(self, queue: int, number: int, *, total: int = 1, **changes: Any) -> list[Part]:
@@ -52,7 +53,7 @@ class Waiting:
         return added
 
     def pick(self, lanes: Sequence[str] = ALL, keep: int = 0, now: float = 0.0, **credit: int) -> Pick:
-        return self.lanes.pick(dict(credit), dict.fromkeys(credit, keep), lanes, now)
+        return self.lanes.pick({name: Offer(count, keep, self.admits) for name, count in credit.items()}, lanes, now)
 
     def lanes_of(self, pick: Pick) -> Counter[str]:
         return Counter(part.lane for parts in pick.parts.values() for part in parts)
@@ -223,3 +224,24 @@ def test_a_part_that_a_read_brought_before_we_heard_of_its_commit_is_held_once()
     it.lanes.add([second])
     assert it.pick(north=5).parts["north"] == [first, second]
     assert queue.waiting == 0
+
+
+def test_who_is_held_back_lets_those_behind_pass_and_keeps_its_place() -> None:
+    it = Waiting((PROMOTIONAL, "default", "shop"))
+    held = it.add(1, 3, sender="SLOW")
+    passing = it.add(1, 3, sender="FAST")
+    it.admits = lambda part: part.sender != "SLOW"
+    assert it.pick(north=5).parts["north"] == passing
+    it.admits = None
+    assert it.pick(north=5).parts["north"] == held
+
+
+def test_a_queue_full_of_what_is_held_back_reads_further_on_disk() -> None:
+    it = Waiting((PROMOTIONAL, "default", "shop"))
+    queue = it.lanes.queue(1)
+    it.add(1, HEADS + 1, sender="SLOW")
+    it.admits = lambda part: part.sender != "SLOW"
+    assert it.pick(north=5).parts == {}
+    [wish] = it.lanes.wanted([])
+    assert wish.after == (1_000.0, queue.heads[-1][1])
+    assert len(queue.heads) < queue.reach <= MOST_HEADS

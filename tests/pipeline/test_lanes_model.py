@@ -11,7 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from connector.config import LANES
 from connector.model import Part, QueueName, QueueState, Wanted, part_id
 from connector.pipeline import lanes as module
-from connector.pipeline.lanes import Lanes
+from connector.pipeline.lanes import Lanes, Offer
 
 QUEUE = 1
 CARRIERS = ("north", "south")
@@ -19,6 +19,7 @@ DEADLINES = st.integers(100, 105).map(float)
 
 
 def part(message: int, deadline: float, number: int = 0, total: int = 1) -> Part:
+    """A part; every third message is from A, every third from B."""
     return Part(
         id=part_id(message, number),
         number=number or 1,
@@ -26,7 +27,7 @@ def part(message: int, deadline: float, number: int = 0, total: int = 1) -> Part
         queue=QUEUE,
         lane="promotional",
         to="447911123456",
-        sender="",
+        sender="ABC"[message % 3],
         text="hello",
         alphabet="gsm",
         reference=0,
@@ -52,8 +53,8 @@ class QueueAgainstDisk(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.kept = module.HEADS, module.REFILL_BELOW
-        module.HEADS, module.REFILL_BELOW = 4, 2
+        self.kept = module.HEADS, module.MOST_HEADS
+        module.HEADS, module.MOST_HEADS = 4, 12
         self.lanes = Lanes(LANES, {"default": CARRIERS})
         self.lanes.open([QueueState(QUEUE, QueueName("promotional", "default", "shop"), 0)])
         self.disk: dict[int, Row] = {}
@@ -112,9 +113,12 @@ class QueueAgainstDisk(RuleBasedStateMachine):
 
     # --- leaving ---
 
-    @rule(target=claims, north=st.integers(0, 4), south=st.integers(0, 4))
-    def pick(self, north: int, south: int) -> list[tuple[str, Part]]:
-        pick = self.lanes.pick({"north": north, "south": south}, {}, tuple(LANES), 0.0)
+    @rule(target=claims, north=st.integers(0, 4), south=st.integers(0, 4), held_back=st.sampled_from(["", "A", "AB"]))
+    def pick(self, north: int, south: int, held_back: str = "") -> list[tuple[str, Part]]:
+        admits = (lambda part: part.sender not in held_back) if held_back else None
+        offers = {"north": Offer(north, admits=admits), "south": Offer(south, admits=admits)}
+        pick = self.lanes.pick(offers, tuple(LANES), 0.0)
+        assert not any(part.sender in held_back for parts in pick.parts.values() for part in parts if held_back)
         assert len(pick.parts.get("north", [])) <= north
         assert len(pick.parts.get("south", [])) <= south
         chosen = [(carrier, part) for carrier, parts in pick.parts.items() for part in parts]
@@ -162,13 +166,13 @@ class QueueAgainstDisk(RuleBasedStateMachine):
     def heads_are_in_order_and_few(self) -> None:
         places = [entry[:2] for entry in self.lanes.queue(QUEUE).heads]
         assert places == sorted(set(places))
-        assert len(places) <= module.HEADS + module.REFILL_BELOW
+        assert len(places) <= self.lanes.queue(QUEUE).reach + module.HEADS
 
     def teardown(self) -> None:
         try:
             self._drain()
         finally:
-            module.HEADS, module.REFILL_BELOW = self.kept
+            module.HEADS, module.MOST_HEADS = self.kept
 
     def _drain(self) -> None:
         for claim in list(self.claiming):

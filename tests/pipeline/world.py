@@ -75,6 +75,8 @@ class World:
         self.tries: Counter[str] = Counter()
         self.random = random.Random(7)
         self.engine = MemoryEngine()
+        self.wrap: Callable[[trio.abc.Stream], trio.abc.Stream] = lambda stream: stream
+        """What lies on the way from the connector to the carriers."""
         self.full: Callable[[], bool] = lambda: False
         """Whether the disk has no room for the transaction about to run."""
         self.connector: Connector
@@ -96,7 +98,7 @@ class World:
             raise ConnectionRefusedError(111, "Connection refused")
         ours, theirs = memory_stream_pair()
         self._nursery.start_soon(self.smsc[host].serve_stream, theirs)
-        return ours
+        return self.wrap(ours)
 
     def cut(self, host: str = "north") -> None:
         self.down.add(host)

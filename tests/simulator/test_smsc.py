@@ -261,7 +261,7 @@ async def test_the_rate_is_a_limit_and_not_a_chance(autojump_clock: MockClock) -
     assert smsc.statistics().submits == {"ESME_ROK": 5 + math.floor(39 * 0.05 * 10), "ESME_RTHROTTLED": 56}
 
 
-@pytest.mark.parametrize(("scope", "accepted"), [("bind", 4), ("account", 2), ("carrier", 2)])
+@pytest.mark.parametrize(("scope", "accepted"), [("bind", 4), ("account", 2), ("carrier", 2), ("sender", 2)])
 async def test_a_rate_is_shared_by_its_scope(scope: Any, accepted: int, autojump_clock: MockClock) -> None:
     smsc = smsc_of(limits=Limits(rate=Rate(per_second=1, burst=2, scope=scope)))
     async with bound(smsc) as one, bound(smsc) as two:

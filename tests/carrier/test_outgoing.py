@@ -1,0 +1,43 @@
+"""Who leaves first of those that are claimed."""
+
+from connector.carrier.outgoing import Outgoing
+from tests.carrier.test_limits import part
+
+
+
+def named(*names: str, lane: str = "promotional") -> list:  # type: ignore[type-arg]
+    found = [part(name) for name in names]
+    for each in found:
+        each.lane = lane
+    return found
+
+
+def senders(parts: list) -> str:  # type: ignore[type-arg]
+    return "".join(each.sender for each in parts)
+
+
+def test_urgent_ones_leave_first_and_otherwise_it_is_first_come_first_served() -> None:
+    outgoing = Outgoing(["otp"])
+    outgoing.add(named("A", "B"), 0.0)
+    outgoing.add(named("X", lane="otp"), 0.0)
+    outgoing.add(named("C"), 0.0)
+    assert senders(outgoing.take(3, 1.0)) == "XAB"
+    assert len(outgoing) == 1
+    assert outgoing.wait_s > 0
+
+
+def test_who_is_not_admitted_keeps_its_place() -> None:
+    outgoing = Outgoing(["otp"])
+    outgoing.add(named("A", "B", "A", "C"), 0.0)
+    assert senders(outgoing.take_where(2, lambda each: each.sender != "A", 0.0)) == "BC"
+    assert senders(outgoing.take(5, 0.0)) == "AA"
+
+
+def test_those_that_came_last_are_given_up_first_and_urgent_ones_last() -> None:
+    outgoing = Outgoing(["otp"])
+    outgoing.add(named("X", "Y", lane="otp"), 0.0)
+    outgoing.add(named("A", "B", "C"), 0.0)
+    assert senders(outgoing.give_up(2)) == "BC"
+    assert senders(outgoing.give_up(2)) == "YA"
+    assert senders(outgoing.give_up(9)) == "X"
+    assert outgoing.give_up(1) == []
