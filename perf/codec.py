@@ -42,21 +42,20 @@ SUBMIT_OCTETS = encode(SUBMIT, 7)
 THEIR_FIELDS = {name: getattr(SUBMIT, name) for name, _ in SUBMIT.wire}
 
 
+_layout: Any = SubmitSm  # its positions are those of the wire table
+
+
 def build_submit_sm() -> object:
     """What the connector does for each message: values to a PDU to octets."""
-    return encode(
-        SubmitSm(
-            source_addr_ton=5,
-            source_addr="Carrierline",
-            dest_addr_ton=1,
-            dest_addr_npi=1,
-            destination_addr="447700900123",
-            validity_period="000000000500000R",
-            registered_delivery=1,
-            short_message=SUBMIT.short_message,
-        ),
-        7,
-    )
+    pdu = _layout(
+        "",
+        5, 0, "Carrierline",
+        1, 1, "447700900123",
+        0, 0, 0, "", "000000000500000R",
+        1, 0, 0, 0,
+        SUBMIT.short_message,
+    )  # fmt: skip
+    return encode(pdu, 7)
 
 
 def read_receipt() -> object:

@@ -29,7 +29,7 @@ def test_the_example_is_complete_and_short() -> None:
 
 
 def test_without_routes_every_lane_goes_to_all_carriers_in_file_order() -> None:
-    more = EXAMPLE + '[[carrier]]\nname = "south"\n[[carrier.bind]]\nhost = "s"\nsystem_id = "b"\n'
+    more = EXAMPLE + '[[carrier]]\nname = "south"\n[[carrier.bind]]\nhost = "::1"\nsystem_id = "b"\n'
     assert read(more).route == (RouteConfig(name="default", carriers=("north", "south")),)
 
 
@@ -67,7 +67,7 @@ def test_the_effective_configuration_shows_defaults_and_origins() -> None:
         assert line in text.splitlines()
 
 
-CARRIER = '[[carrier]]\nname = "n"\n[[carrier.bind]]\nhost = "h"\nsystem_id = "s"\n'
+CARRIER = '[[carrier]]\nname = "n"\n[[carrier.bind]]\nhost = "localhost"\nsystem_id = "s"\n'
 KEY = '[[api.key]]\nname = "k"\nsecret_env = "K"\n'
 
 WRONG = [
@@ -79,19 +79,20 @@ WRONG = [
         KEY + CARRIER + 'password = "hush"\n',
         [
             "c.toml:9: carrier[0].bind[0].password: a secret does not belong in this file: "
-            "use password_env or password_file"
+            "use password_env, password_file or password_command"
         ],
     ),
     (
         CARRIER + '[[api.key]]\nname = "k"\nsecret = "hush"\n',
         [
-            "c.toml:6: api.key[0]: needs exactly one of secret_env and secret_file",
-            "c.toml:8: api.key[0].secret: a secret does not belong in this file: use secret_env or secret_file",
+            "c.toml:6: api.key[0]: needs exactly one of secret_env, secret_file and secret_command",
+            "c.toml:8: api.key[0].secret: a secret does not belong in this file: "
+            "use secret_env, secret_file or secret_command",
         ],
     ),
     (
         KEY + CARRIER + 'password_env = "A"\npassword_file = "b"\n',
-        ["c.toml:6: carrier[0].bind[0]: needs at most one of password_env and password_file"],
+        ["c.toml:6: carrier[0].bind[0]: needs at most one of password_env, password_file and password_command"],
     ),
     (
         KEY + CARRIER + "window_size = 1001\nport = 70000\n",

@@ -1,6 +1,7 @@
 """One persistent tie to a carrier: it connects, binds, serves, and comes back after whatever ends it."""
 
 import logging
+import math
 import random
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -8,12 +9,15 @@ from enum import StrEnum
 import attrs
 import trio
 
-from connector.carrier.backoff import Backoff, Ended
+from connector.carrier.attempts import Attempts, Hosts
+from connector.carrier.backoff import STEADY_S, Backoff, Ended, Ending
 from connector.carrier.inbox import Inbox
-from connector.carrier.link import Connect, plain
-from connector.carrier.serving import Serving, Terms
+from connector.carrier.limits import Limits
+from connector.carrier.link import Connect, close, open_link
+from connector.carrier.serving import Serving
+from connector.carrier.terms import Terms
 from connector.carrier.translate import Translator
-from connector.config import BindConfig
+from connector.config import BindConfig, Credentials, Endpoint
 from connector.model import Part
 
 log = logging.getLogger("carrierline.bind")
@@ -26,6 +30,8 @@ class BindState(StrEnum):
     CONNECTING = "connecting"
     BOUND = "bound"
     DRAINING = "draining"
+    STOPPED = "stopped"
+    """The carrier does not know who we say we are: it tries again when it gets new credentials, and not before."""
 
 
 @attrs.frozen
@@ -43,9 +49,18 @@ class BindStatistics:
     """deliver_sm of the carrier not answered yet: they wait for their commit."""
     response_time_s: float
     """From the wire to the wire, smoothed; waiting for a place is not in it."""
+    response_p50_s: float
+    response_p99_s: float
+    """Quantiles of the last answers: one of each read is looked at."""
     attempts: int
     """Tries to bind since the start."""
+    oldest_in_flight_s: float
+    """How long the request that waits longest has waited for its answer; 0 when none waits."""
     bound_for_s: float
+    host: str
+    """Host and port in use, or of the next try."""
+    next_try_at: float | None
+    """When it tries to bind again, in seconds since the epoch; None while it is up, or tries, or is stopped."""
     reason: str
     """Why it is not bound; empty when it is."""
 
@@ -57,10 +72,11 @@ class Bind:
         self,
         name: str,
         config: BindConfig,
-        password: str,
+        credentials: Credentials,
         translator: Translator,
         inbox: Inbox,
-        slow_down: Callable[[], None],
+        limits: Limits,
+        attempts: Attempts,
         *,
         connect: Connect,
         clock: Callable[[], float],
@@ -68,19 +84,31 @@ class Bind:
     ) -> None:
         self.name = name
         self._config = config
+        self._credentials = credentials
         self._inbox = inbox
-        self._terms = Terms(name, config, password, translator, inbox, slow_down, self._bound, clock)
+        self._attempts = attempts
+        self._terms = Terms(name, config, translator, inbox, limits, self._bound, clock)
         self._connect = connect
         self._clock = clock
         self._random = random
-        self._backoff = Backoff(config.reconnect_min_s, config.reconnect_max_s)
+        self._hosts = Hosts(config.endpoints)
+        self._backoff = Backoff(
+            config.reconnect_min_s, config.reconnect_max_s, config.rebind_after_s, config.unbind_pause_s
+        )
         self._serving: Serving | None = None
         self._gone = trio.Event()
-        self._draining = trio.Event()
+        self._stirred = trio.Event()
+        """Set when what a pause waits for may have come."""
+        self._draining = False
+        self._renewed = False
+        """Whether there are credentials that no try has used yet."""
         self._bound_at: float | None = None
         """When the present link was bound."""
-        self._attempts = 0
+        self._tries = 0
+        self._next_try_at: float | None = None
         self._reason = "not started"
+        self._told: dict[Endpoint, str] = {}
+        """What was logged of each host since the last bind."""
         self.state = BindState.DOWN
 
     # --- what the carrier asks ---
@@ -105,6 +133,8 @@ class Bind:
         """Return the numbers of this moment."""
         serving, bound = self._serving, self.state is BindState.BOUND
         since = self._bound_at
+        times = sorted(self._terms.response_times_s)
+        median, slowest = (times[len(times) // 2], times[len(times) * 99 // 100]) if times else (0.0, 0.0)
         return BindStatistics(
             name=self.name,
             state=self.state,
@@ -113,14 +143,29 @@ class Bind:
             queued=serving.queued if serving else 0,
             unanswered=serving.unanswered if serving else 0,
             response_time_s=serving.response_time_s if serving else 0.0,
-            attempts=self._attempts,
+            response_p50_s=median,
+            response_p99_s=slowest,
+            attempts=self._tries,
+            oldest_in_flight_s=serving.oldest_in_flight_s if serving else 0.0,
             bound_for_s=self._clock() - since if bound and since is not None else 0.0,
+            host=str(self._hosts.present),
+            next_try_at=self._next_try_at,
             reason="" if bound else self._reason,
         )
 
+    def renew(self, credentials: Credentials) -> None:
+        """Bind with these from the next time on; a link that is up stays as it is.
+
+        A bind that is stopped, or pauses because TLS was not agreed, tries again at once.
+        """
+        self._credentials, self._renewed = credentials, True
+        self._attempts.renew(self._config)
+        self._stirred.set()
+
     async def drain(self) -> None:
         """Take nothing more, wait for the answers due, unbind, close: in twice ``drain_s`` at most."""
-        self._draining.set()
+        self._draining = True
+        self._stirred.set()
         serving = self._serving
         if serving is not None:
             self.state = BindState.DRAINING
@@ -129,60 +174,94 @@ class Bind:
             serving.unbind()
             with trio.move_on_after(self._config.drain_s):
                 await self._gone.wait()
+            serving.abort()
+            await self._gone.wait()
 
     # --- its life ---
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
-        """Keep the bind up until cancelled or drained."""
-        task_status.started()
-        while not self._draining.is_set():
-            ended, reason = await self._once()
-            if self._draining.is_set():
-                break
-            bound_s = 0.0 if self._bound_at is None else self._clock() - self._bound_at
-            pause = self._backoff.after(ended, bound_s, self._random)
-            self._tell(reason, pause)
-            with trio.move_on_after(pause):
-                await self._draining.wait()
+        """Keep the bind up until cancelled or drained.
 
-    def _tell(self, reason: str, pause: float) -> None:
-        """Log the first failure of a row, and each with another reason: on-call reads changes, not a drum."""
-        if reason != self._reason:
-            log.warning("bind %s: %s; trying again in %.1f s", self.name, reason, pause)
-        self._reason = reason
+        Whatever network, TLS and carrier do ends a link, never the bind.
+        """
+        task_status.started()
+        while not self._draining:
+            if self._attempts.refused(self._config):
+                await self._stop()
+            await self._pause_until(self._attempts.turn(self._clock()))
+            if not (self._draining or self._attempts.refused(self._config)):
+                await self._recover(*await self._once())
+
+    async def _recover(self, ended: Ended, reason: str) -> None:
+        """Wait as the end of a link wants it."""
+        if self._draining:
+            return
+        now = self._clock()
+        bound_s = 0.0 if self._bound_at is None else now - self._bound_at
+        pause_s = self._backoff.after(ended, bound_s, self._random)
+        self._tell(reason, pause_s)
+        self._hosts.ended(steady=bound_s >= STEADY_S)
+        if pause_s is not None:
+            await self._pause_until(now + pause_s, lambda: ended is Ended.HANDSHAKE and self._renewed)
+        elif not self._renewed:
+            self._attempts.refuse(self._config)
+
+    async def _stop(self) -> None:
+        """Wait for new credentials: of settings that the carrier refused, one try tells enough for all binds."""
+        self.state = BindState.STOPPED
+        if self._backoff.last is not Ended.CREDENTIALS:
+            self._reason = "another bind with these settings was refused: its credentials are wrong"
+        await self._pause_until(math.inf, lambda: not self._attempts.refused(self._config))
+        self.state = BindState.DOWN
+
+    async def _pause_until(self, at: float, over: Callable[[], bool] = lambda: False) -> None:
+        """Wait until then; a drain ends it, and so do new credentials when they make it ``over``."""
+        self._next_try_at = at if at < math.inf else None
+        while not (self._draining or over()) and self._clock() < at:
+            self._stirred = trio.Event()
+            with trio.move_on_after(at - self._clock()):
+                await self._stirred.wait()
+        self._next_try_at = None
+
+    def _tell(self, reason: str, pause_s: float | None) -> None:
+        """Log the first failure of a row, each with another reason, and what has to be looked at: on-call reads
+        changes, not a drum."""
+        place, alarming = self._hosts.present, self._backoff.alarming
+        if self._told.get(place) != reason or (alarming and self._backoff.is_new_alarm):
+            then = "stopped until it gets other credentials" if pause_s is None else f"trying again in {pause_s:.1f} s"
+            log.log(logging.ERROR if alarming else logging.WARNING, "bind %s: %s; %s", self.name, reason, then)
+        self._told[place] = self._reason = reason
 
     def _bound(self) -> None:
-        self.state = BindState.DRAINING if self._draining.is_set() else BindState.BOUND
+        self.state = BindState.DRAINING if self._draining else BindState.BOUND
         self._bound_at = self._clock()
-        log.info("bind %s: bound to %s:%d", self.name, self._config.host, self._config.port)
+        log.info("bind %s: bound to %s", self.name, self._hosts.present)
         self._reason = ""
+        self._told.clear()
         self._inbox.credit_changed()
 
-    async def _once(self) -> tuple[Ended, str]:
+    async def _once(self) -> Ending:
         """Connect, bind and serve one link; return why it ended."""
-        config = self._config
+        config, place = self._config, self._hosts.present
+        credentials, self._renewed = self._credentials, False
         self.state = BindState.CONNECTING
         self._bound_at = None
-        self._attempts += 1
-        try:
-            with trio.fail_after(config.connect_timeout_s):
-                stream = await self._connect(config.host, config.port)
-        except trio.TooSlowError:
+        self._tries += 1
+        name = config.tls_config.server_name if config.tls_config else None
+        link = await open_link(self._connect, place, credentials.tls, name, config.connect_timeout_s)
+        if not isinstance(link, trio.abc.Stream):
             self.state = BindState.DOWN
-            return Ended.NETWORK, f"no connection to {config.host}:{config.port} in {config.connect_timeout_s:g} s"
-        except OSError as error:
-            self.state = BindState.DOWN
-            return Ended.NETWORK, f"cannot connect to {config.host}:{config.port}: {plain(error)}"
-        return await self._serve(stream)
+            return link
+        terms = attrs.evolve(self._terms, password=credentials.password, peer=str(place))
+        return await self._serve(link, Serving(terms, link))
 
-    async def _serve(self, stream: trio.abc.Stream) -> tuple[Ended, str]:
-        serving = self._serving = Serving(self._terms, stream)
+    async def _serve(self, stream: trio.abc.Stream, serving: Serving) -> Ending:
+        self._serving = serving
         self._gone = trio.Event()
         try:
-            async with stream:
-                if self._draining.is_set():
-                    return Ended.UNBOUND, "drained"
-                return await serving.run()
+            if self._draining:
+                return Ended.UNBOUND, "drained"
+            return await serving.run()
         finally:
             self._serving = None
             self.state = BindState.DOWN
@@ -190,4 +269,5 @@ class Bind:
             if leftovers.results:
                 self._inbox.put(leftovers)
             self._inbox.credit_changed()
+            await close(stream)
             self._gone.set()

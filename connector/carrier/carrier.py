@@ -12,6 +12,7 @@ from connector.carrier.inbox import Batch, Inbox
 from connector.carrier.limits import HELD_UP_S, Budget, Limits, ScopeStatistics
 from connector.carrier.link import Connect
 from connector.carrier.outgoing import Outgoing
+from connector.carrier.ramp import Ramp, Watch
 from connector.carrier.translate import Translator
 from connector.config import CarrierConfig, Credentials, LaneConfig
 from connector.model import NotSent, Part, Reason
@@ -43,6 +44,11 @@ class CarrierStatistics:
     """How often it said that it is too much."""
     limits: tuple[ScopeStatistics, ...]
     """The account's limit first, then those of binds, countries and senders."""
+    suspended: bool
+    ramp_stage: int
+    """Stages of its ramp that are over."""
+    ramp_halted: str
+    """Why its ramp rises no more; empty while it does, or where there is none."""
     binds: tuple[BindStatistics, ...]
 
 
@@ -77,6 +83,9 @@ class Carrier:
         self._draining = False
         self.suspended = False
         """Whether an operator has said that nothing is to be sent."""
+        self.ramp = Ramp(config.ramp, config.ramp_limits)
+        self._set_ceiling()
+        watched = Watch(inbox, self.ramp, config.name) if config.ramp else inbox
         translator = Translator(config, lanes)
         attempts = Attempts(config.tries_per_minute)
         self.binds: list[Bind] = []
@@ -89,7 +98,7 @@ class Carrier:
                     settings,
                     secrets,
                     translator,
-                    inbox,
+                    watched,
                     self.limits,
                     attempts,
                     connect=connect,
@@ -97,6 +106,11 @@ class Carrier:
                     random=random,
                 )
                 self.binds.append(bind)
+
+    def _set_ceiling(self) -> None:
+        """Keep to the contract, and to the present stage of a ramp."""
+        rates = [rate for rate in (self.config.rate_per_s, self.ramp.rate_per_s) if rate is not None]
+        self.limits.account.set_ceiling(min(rates, default=None))
 
     # --- credit ---
 
@@ -126,9 +140,25 @@ class Carrier:
         self._inbox.credit_changed()
 
     def resume(self) -> None:
-        """Offer credit again."""
+        """Offer credit again, and let a halted ramp rise again."""
         self.suspended = False
+        self.ramp.resume()
         self._inbox.credit_changed()
+
+    def change(self, config: CarrierConfig) -> None:
+        """Keep to another rate and to other limits of countries and senders from now on; the binds stay as they are."""
+        self.config = config
+        self.limits.change(config)
+        self._set_ceiling()
+        self._inbox.credit_changed()
+
+    def succeed(self, other: "Carrier") -> None:
+        """Go on where another life of the same account has ended: suspended or not, and at its stage of the ramp."""
+        self.suspended = other.suspended
+        if self.config.ramp == other.config.ramp:
+            self.ramp.stage, self.ramp.began_at = other.ramp.stage, other.ramp.began_at
+            self.ramp.halted = other.ramp.halted
+            self._set_ceiling()
 
     def claim_took(self, seconds: float) -> None:
         """Take note of how long a claim was on its way to disk."""
@@ -197,6 +227,8 @@ class Carrier:
         leaving = self._leaving(now)
         if leaving:
             self.limits.account.take(len(leaving), now)
+            if self.ramp.left(now):
+                self._set_ceiling()
             self._share_out(leaving, now)
             if self._claimed or self.limits.account.room(now) is not None:
                 self._inbox.credit_changed()
@@ -295,6 +327,9 @@ class Carrier:
             wait_s=self._outgoing.wait_s,
             throttled=self.limits.throttled,
             limits=self.limits.statistics(now),
+            suspended=self.suspended,
+            ramp_stage=self.ramp.stage,
+            ramp_halted=self.ramp.halted,
             binds=tuple(bind.statistics() for bind in self.binds),
         )
 

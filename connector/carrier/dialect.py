@@ -1,13 +1,12 @@
 """A carrier's habits, turned from data into small pure functions: its ids, statuses, final words and errors."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import attrs
 
-from connector.carrier.options import OPTION_FIELDS, VendorTlvs, option_problem, vendor_tlvs
-from connector.config import CarrierConfig, DialectConfig
-from connector.config.dialect import no_such
-from connector.errors import ConfigError
+from connector.carrier.options import VendorTlvs, vendor_tlvs
+from connector.config import DialectConfig
+from connector.config.names import number_of, status_number
 from connector.lifecycle import Event
 from connector.smpp import tables
 from connector.smpp.delivery_errors import DeliveryError, DeliveryReason, error_of_err, error_of_network_code
@@ -25,13 +24,11 @@ def _same(text: str) -> str:
 
 
 def _number(text: str, base: int) -> str | None:
-    """Return the number in decimal, or None: `int` also takes signs and underscores, which are no digits of an id."""
-    bare = text.strip(" \0")
-    if not (bare.isascii() and bare.isalnum()):
-        return None
+    """Return the number in decimal, or None where these are not its digits."""
+    number = number_of(text.strip(" \0"), base)
     try:
-        return str(int(bare, base))
-    except ValueError:
+        return None if number is None else str(number)
+    except ValueError:  # more digits than Python writes
         return None
 
 
@@ -63,15 +60,6 @@ _EVENTS: dict[MessageState, Event] = {
     MessageState.EXPIRED: Event.EXPIRED,
     MessageState.REJECTED: Event.REJECTED,
 }
-_STATUS_NUMBERS = {name: row.command_status for row in tables.STATUSES for name in (row.name, row.name_34) if name}
-
-
-def status_number(text: str) -> int | None:
-    """Return the command_status of a name or of a number such as "0x0400" or "1024"; None if it is neither."""
-    number = _number(text, 16 if text[:2].lower() == "0x" else 10)
-    if number is None:
-        return _STATUS_NUMBERS.get(text)
-    return int(number) if int(number) <= 0xFFFFFFFF else None
 
 
 def _error_key(code: str) -> str:
@@ -82,7 +70,7 @@ def _error_key(code: str) -> str:
 class Dialect:
     """What is needed to read one carrier's answers and receipts.
 
-    Raises ConfigError, naming each key, when the configuration names what SMPP does not know.
+    It takes any configuration: what is wrong with one, `DialectConfig.problems` has told when it was loaded.
     """
 
     config: DialectConfig
@@ -98,15 +86,13 @@ class Dialect:
 
     def __attrs_post_init__(self) -> None:
         config = self.config
-        found = [f"dialect.{'.'.join(path)}: {sentence}" for path, sentence in problems_of(config)]
-        if found:
-            raise ConfigError(found)
         self.vendor = vendor_tlvs(config)
         self.tlvs = Tlvs(config.tlvs)
         self._of_response = _form(config.id_in_response, config.id_in_receipt)
         self._of_receipt = _form(config.id_in_receipt, config.id_in_response)
         self._of_tlv = _form(config.id_in_tlv, config.id_in_response, config.id_in_receipt)
-        self._outcomes = {status_number(name) or 0: Outcome(outcome) for name, outcome in config.outcomes.items()}
+        numbers = ((status_number(name), outcome) for name, outcome in config.outcomes.items())
+        self._outcomes = {number: Outcome(outcome) for number, outcome in numbers if number}
         self._errors = {
             _error_key(code): DeliveryError(DeliveryReason(error.reason), error.temporary)
             for code, error in config.errors.items()
@@ -166,56 +152,3 @@ class Dialect:
         if by_network is None and err and self.config.error_codes == "gsm":
             return error_of_err(err)
         return by_network
-
-
-# --- what only SMPP's tables can tell about a configuration -----------------------------------------------------------
-
-Problems = Iterator[tuple[tuple[str, ...], str]]
-
-
-def dialect_problems(carriers: Sequence[CarrierConfig], lanes: Mapping[str, object]) -> list[str]:
-    """Return, one line each, every name in the carriers' dialects that neither SMPP nor the configuration knows."""
-    found = []
-    for index, carrier in enumerate(carriers):
-        dialect = carrier.dialect
-        for path, sentence in (*problems_of(dialect), *dialect.lane_problems(lanes)):
-            found.append(f"carrier[{index}].dialect.{'.'.join(map(str, path))}: {sentence}")
-    return found
-
-
-def problems_of(config: DialectConfig) -> Problems:
-    """Yield every name in a dialect that SMPP does not know, as (path below the dialect, sentence)."""
-    yield from _definitions(config)
-    yield from _constants(config.always, config, ("always",))
-    for lane, given in config.lane.items():
-        yield from _constants(given, config, ("lane", lane))
-    for name in config.outcomes:
-        number = status_number(name)
-        if number is None:
-            yield ("outcomes", name), no_such("command_status", name, _STATUS_NUMBERS)
-        elif number == tables.ESME_ROK:
-            yield ("outcomes", name), "is the acceptance, which can mean nothing else"
-    for code, error in config.errors.items():
-        if error.reason not in list(DeliveryReason):
-            yield ("errors", code, "reason"), no_such("reason", error.reason, list(DeliveryReason))
-
-
-def _definitions(config: DialectConfig) -> Problems:
-    for name, definition in config.tlv.items():
-        known = tables.TLV_BY_TAG.get(definition.tag)
-        if name in OPTION_FIELDS or name in tables.TLV_BY_NAME:
-            yield ("tlv", name), "is a name of SMPP's own"
-        elif known is not None:
-            yield ("tlv", name, "tag"), f"0x{definition.tag:04X} is {known.name}"
-
-
-def _constants(given: Mapping[str, str | int], config: DialectConfig, path: tuple[str, ...]) -> Problems:
-    vendor = vendor_tlvs(config)
-    known = [*OPTION_FIELDS, *tables.TLV_BY_NAME, *vendor]
-    for name, value in given.items():
-        if name not in known:
-            yield (*path, name), no_such("field or TLV", name, known)
-        elif problem := option_problem(name, value, [vendor]):
-            yield (*path, name), problem
-        elif config.tlvs == "never" and name not in OPTION_FIELDS:
-            yield (*path, name), 'is a TLV, and tlvs = "never" lets none leave'

@@ -19,6 +19,8 @@ class Batch:
     responses: list[Pdu] = attrs.field(factory=list)
     returned: dict[int, Part] = attrs.field(factory=dict)
     """Parts that may wait again at once, by id."""
+    put_at: float = 0.0
+    """When it was put into the inbox."""
 
 
 class Inbox(Protocol):

@@ -114,10 +114,7 @@ class Limits:
         self._account_rate_per_s = config.rate_per_s
         self.account = Throttle(config.rate_per_s, self._margin)
         self._binds: dict[str, Throttle] = {}
-        self._configured: dict[Place, float] = {
-            (Scope(limit.scope), limit.value): limit.rate_per_s for limit in config.limit
-        }
-        self._scopes = tuple(dict.fromkeys(scope for scope, _ in self._configured))
+        self._configured = _configured(config)
         self._nested: dict[Place, Throttle] = {}
         self._evidence = Evidence()
         self._watching_until = 0.0
@@ -180,6 +177,12 @@ class Limits:
         for place in set(gone):
             del self._nested[place]
 
+    def change(self, config: CarrierConfig) -> None:
+        """Keep to other limits of countries and senders from now on; what has left already counts."""
+        self._configured = _configured(config)
+        for place, throttle in self._nested.items():
+            throttle.set_ceiling(self._rate_of(place))
+
     # --- what the carrier says ---
 
     def is_watching(self, now: float) -> bool:
@@ -232,6 +235,10 @@ class Limits:
             ScopeStatistics(str(scope), value, it.rate_per_s(now), it.is_eased(now), it.throttled)
             for (scope, value), it in rows.items()
         )
+
+
+def _configured(config: CarrierConfig) -> dict[Place, float]:
+    return {(Scope(limit.scope), limit.value): limit.rate_per_s for limit in config.limit}
 
 
 def _places(part: Part) -> tuple[Place, Place]:

@@ -28,7 +28,7 @@ class Outgoing:
 
     def take(self, count: int, now: float) -> list[Part]:
         """Take out up to ``count`` whose turn it is."""
-        taken = []
+        taken: list[Part] = []
         for queue in (self._urgent, self._others):
             while queue and len(taken) < count:
                 since, part = queue.popleft()
@@ -51,7 +51,7 @@ class Outgoing:
 
     def give_up(self, count: int) -> list[Part]:
         """Take out the last ``count``, those that are not urgent before the others."""
-        taken = []
+        taken: list[Part] = []
         for queue in (self._others, self._urgent):
             while queue and len(taken) < count:
                 taken.append(queue.pop()[1])

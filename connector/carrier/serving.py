@@ -4,14 +4,13 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import attrs
 import trio
 
-from connector.carrier.backoff import Ended
-from connector.carrier.inbox import Batch, Inbox
-from connector.carrier.link import plain
-from connector.carrier.translate import Translator, outcome_for
-from connector.config import BindConfig
+from connector.carrier.backoff import Ended, Ending, refusal
+from connector.carrier.inbox import Batch
+from connector.carrier.link import BROKEN, broken
+from connector.carrier.signs import Signs
+from connector.carrier.terms import Terms
 from connector.errors import EncodeError
 from connector.model import NotSent, Part, Reason
 from connector.smpp import tables
@@ -30,74 +29,30 @@ from connector.smpp.events import (
 )
 from connector.smpp.outcomes import Outcome, status_name
 from connector.smpp.pdu import (
-    BindReceiver,
-    BindTransceiver,
-    BindTransmitter,
     DataSm,
     DataSmResp,
     DeliverSm,
     DeliverSmResp,
+    Outbind,
     Pdu,
     Unbind,
 )
-from connector.smpp.session import Session
-from connector.smpp.tables import Role
-from connector.smpp.timers import Timers
 
 log = logging.getLogger("carrierline.bind")
 
 READ_BYTES = 262_144
 """One read takes whole windows of answers and receipts."""
 LONGEST_NAP_S = 1.0
+PARTS_PER_WRITE = 50
+"""One write takes few enough for a narrow line, so that what we owe in answers never waits behind a whole window."""
 LONGEST_WRITE_S = 30.0
-"""A carrier that takes no octets for so long does not read any more, whatever it still says itself."""
+"""A carrier that does not take one write in so long does not read any more, whatever it still says itself."""
+MOST_OWED = 8
+"""Reads whose answers may wait to be written; nothing more is read from who sends and does not read."""
 LAST_WORDS_S = 1.0
+UNHEARD = "closed the link and did not answer the bind: is our address allowed there, does the port want TLS?"
 SMOOTHING = 0.01
 """Weight of one answer in the response time: a window or two of answers make the figure."""
-
-_BIND_PDUS = {"transceiver": BindTransceiver, "transmitter": BindTransmitter, "receiver": BindReceiver}
-_VERSIONS = {"3.3": tables.SMPP_33, "3.4": tables.SMPP_34, "5.0": tables.SMPP_50}
-_CREDENTIALS = frozenset({tables.ESME_RINVPASWD, tables.ESME_RINVSYSID, tables.ESME_RINVSYSTYP})
-_BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError)
-
-
-@attrs.frozen
-class Terms:
-    """What all links of one bind have in common."""
-
-    name: str
-    config: BindConfig
-    password: str = attrs.field(repr=False)
-    translator: Translator
-    inbox: Inbox
-    slow_down: Callable[[], None]
-    """To be called when the carrier says that it is too much."""
-    bound: Callable[[], None]
-    """To be called when the bind stands."""
-    clock: Callable[[], float]
-
-    @property
-    def carrier(self) -> str:
-        return self.translator.config.name
-
-    def bind_pdu(self) -> Pdu:
-        """Return the request that opens a session."""
-        return _BIND_PDUS[self.config.mode](
-            system_id=self.config.system_id,
-            password=self.password,
-            system_type=self.config.system_type,
-            interface_version=_VERSIONS[self.config.interface_version],
-        )
-
-    def session(self) -> Session:
-        """Return a fresh session."""
-        return Session(
-            Role.ESME,
-            window_size=self.config.window_size,
-            timers=Timers(response_s=self.config.response_timeout_s, enquire_link_s=self.config.enquire_link_s),
-            interface_version=_VERSIONS[self.config.interface_version],
-            now=self.clock(),
-        )
 
 
 class Serving:
@@ -114,15 +69,18 @@ class Serving:
         self._queue: list[Part] = []
         self._to_write: list[bytes] = []
         self._unanswered = 0
+        self._signs = Signs()
         self._wake = trio.Event()
         self._quiet = trio.Event()
-        self._end: tuple[Ended, str] | None = None
-        self._leaving: tuple[Ended, str] | None = None
+        self._end: Ending | None = None
+        self._leaving: Ending | None = None
         """Why the link ends as soon as the answers due are here."""
         self._unbinding = False
         self._writing_since: float | None = None
         self._nursery: trio.Nursery | None = None
         self.response_time_s = 0.0
+        self._response_s: float | None = None
+        """Response time of the newest answer that was read and not sampled yet."""
 
     # --- what the bind asks ---
 
@@ -136,6 +94,12 @@ class Serving:
     @property
     def window_used(self) -> int:
         return self._session.window.used
+
+    @property
+    def oldest_in_flight_s(self) -> float:
+        """How long the request that waits longest has waited for its answer; 0 when none waits."""
+        sent_at = self._session.window.oldest_sent_at
+        return 0.0 if sent_at is None else self._terms.clock() - sent_at
 
     @property
     def queued(self) -> int:
@@ -165,9 +129,13 @@ class Serving:
     async def settled(self) -> None:
         """Wait until nothing is under way any more."""
         while self._queue or self._session.window.used or self._unanswered or self._to_write:
-            if self._quiet.is_set():
-                self._quiet = trio.Event()
-            await self._quiet.wait()
+            await self._progress()
+
+    async def _progress(self) -> None:
+        """Wait until something was read or written."""
+        if self._quiet.is_set():
+            self._quiet = trio.Event()
+        await self._quiet.wait()
 
     def unbind(self) -> None:
         """Take leave; `run` returns when the carrier has answered or its time is over, at once if nothing is bound."""
@@ -177,6 +145,10 @@ class Serving:
             self._unbinding = True
             self._to_write.append(self._session.request(Unbind(), self._terms.clock()))
             self._wake.set()
+
+    def abort(self) -> None:
+        """End the link now: the carrier has had its time."""
+        self._finish(Ended.UNBOUND, "the carrier did not answer our unbind")
 
     def leftovers(self) -> Batch:
         """End the session; return what was under way: what was not written may wait again, the rest is in doubt."""
@@ -197,7 +169,7 @@ class Serving:
 
     # --- its life ---
 
-    async def run(self) -> tuple[Ended, str]:
+    async def run(self) -> Ending:
         """Bind and serve until the link ends; return why it did."""
         self._to_write.append(self._session.request(self._terms.bind_pdu(), self._terms.clock()))
         self._wake.set()
@@ -222,22 +194,39 @@ class Serving:
 
     async def _read(self) -> None:
         while True:
+            while len(self._to_write) >= MOST_OWED:
+                await self._progress()
             try:
                 data = bytes(await self._stream.receive_some(READ_BYTES))
-            except _BROKEN as error:
-                self._finish(Ended.NETWORK, f"the link broke: {plain(error)}")
+            except BROKEN as error:
+                self._hung_up()
+                self._finish(*broken(error))
                 return
             now = self._terms.clock()
+            if not data:
+                self._hung_up()
+                if self._session.state is tables.State.OPEN:
+                    self._over(Ended.NETWORK, f"{self._terms.peer} {UNHEARD}")
             await self._handle(self._session.receive_data(data, now), now)
             if not data:
                 self._finish(Ended.NETWORK, "the carrier closed the link")
                 return
+
+    def _hung_up(self) -> None:
+        """The carrier closes: right after a burst that is its way to say that it was too much."""
+        now, window = self._terms.clock(), self._session.window
+        if self._signs.cut_for_speed(window.used, window.size, now):
+            throttle = self._terms.limits.bind(self._terms.name)
+            throttle.slow_down(now, sent_at=self._signs.submitted_at)
 
     async def _handle(self, events: Sequence[Event], now: float) -> None:
         batch = Batch(self.respond)
         for event in events:
             _HANDLERS[type(event)](self, event, batch, now)
         self._deliver(batch)
+        if self._response_s is not None:
+            self._terms.response_times_s.append(self._response_s)
+            self._response_s = None
         if octets := self._session.data_to_send():
             self._to_write.insert(0, octets)
             self._wake.set()
@@ -257,41 +246,60 @@ class Serving:
         """Write what the session still owes (unbind_resp, generic_nack) before the link is closed."""
         with trio.move_on_after(LAST_WORDS_S):
             while self._writing_since is not None:
-                self._quiet = trio.Event()
-                await self._quiet.wait()
+                await self._progress()
             octets = b"".join(self._to_write)
             self._to_write.clear()
             try:
                 await self._stream.send_all(octets)
-            except _BROKEN:
+            except BROKEN:
                 return
 
     def _on_answered(self, event: Answered, batch: Batch, now: float) -> None:
         part = event.token
         if not isinstance(part, Part):
             return
-        outcome = outcome_for(event.command_status)
+        outcome = self._terms.translator.dialect.outcome_of(event.command_status, event)
         batch.results.append(self._terms.translator.answer(part, event, outcome, now))
-        self.response_time_s += (now - event.sent_at - self.response_time_s) * SMOOTHING
+        self._signs.answered(now)
+        self._response_s = now - event.sent_at
+        self.response_time_s += (self._response_s - self.response_time_s) * SMOOTHING
+        limits = self._terms.limits
         if outcome is not Outcome.ACCEPTED:
-            self._on_setback(part, outcome, event.command_status, batch)
+            self._on_setback(part, outcome, event, batch, now)
+        elif limits.is_watching(now):
+            limits.accepted(part, self._terms.name, now)
+        if event.response.tlvs:
+            congestion = event.response.tlv_value("congestion_state")
+            if isinstance(congestion, int):
+                limits.account.congestion(congestion, now)
 
-    def _on_setback(self, part: Part, outcome: Outcome, command_status: int, batch: Batch) -> None:
+    def _on_setback(self, part: Part, outcome: Outcome, event: Answered, batch: Batch, now: float) -> None:
         part.tries += outcome is Outcome.RETRY_LATER
         batch.returned[part.id] = part
+        name = self._terms.name
         if outcome is Outcome.SLOW_DOWN:
-            self._terms.slow_down()
+            place = self._terms.limits.refused(part, name, now, sent_at=event.sent_at)
+            if place is not None:
+                log.info("bind %s: %s: less for %s", name, status_name(event.command_status), place[0])
         elif outcome is Outcome.BIND_SICK:
-            self._leave(Ended.REFUSED, f"the carrier answered {status_name(command_status)} to a submit_sm")
+            self._leave(Ended.REFUSED, f"the carrier answered {status_name(event.command_status)} to a submit_sm")
 
     def _leave(self, ended: Ended, reason: str) -> None:
         """Submit nothing more; what is in flight is still answered, and not in doubt, before the link ends."""
         self._leaving = self._leaving or (ended, reason)
         self._wake.set()
 
+    def _part(self, ended: Ended, reason: str) -> None:
+        """Leave now: nothing good is to be expected of the answers still due."""
+        self._leave(ended, reason)
+        self.unbind()
+
     def _on_unanswered(self, event: Unanswered, batch: Batch, now: float) -> None:
         if isinstance(event.token, Part):
             batch.results.append(self._terms.translator.lost(event.token, Reason.NO_ANSWER, now))
+            lost = self._signs.lost(event.sent_at)
+            if lost >= self._terms.config.max_lost_in_row:
+                self._part(Ended.NETWORK, f"{lost} requests in a row were not answered")
 
     def _on_requested(self, event: Requested, batch: Batch, now: float) -> None:
         pdu = event.pdu
@@ -310,13 +318,12 @@ class Serving:
         self._terms.bound()
 
     def _on_refused(self, event: BindRefused, batch: Batch, now: float) -> None:
-        status = status_name(event.command_status)
-        config = self._terms.config
-        if event.command_status in _CREDENTIALS:
-            reason = f"{config.host}:{config.port} refused system_id {config.system_id} or its password ({status})"
-            self._over(Ended.CREDENTIALS, reason)
-        else:
-            self._over(Ended.REFUSED, f"{config.host}:{config.port} refused the bind ({status})")
+        terms, status = self._terms, status_name(event.command_status)
+        ended = refusal(event.command_status)
+        what = "the bind"
+        if ended is Ended.CREDENTIALS:
+            what = f"system_id {terms.config.system_id} or its password"
+        self._over(ended, f"{terms.peer} refused {what} ({status})")
 
     def _on_unbind(self, event: UnbindReceived, batch: Batch, now: float) -> None:
         self._over(Ended.UNBOUND, "the carrier said unbind")
@@ -327,24 +334,31 @@ class Serving:
     def _on_dead(self, event: LinkDead, batch: Batch, now: float) -> None:
         self._over(Ended.NETWORK, event.reason)
 
-    def _on_strange(self, event: Event, batch: Batch, now: float) -> None:
-        text = event.text if isinstance(event, Strange) else type(event).__name__
-        log.debug("bind %s: %s", self._terms.name, text)
+    def _on_notified(self, event: Notified, batch: Batch, now: float) -> None:
+        """alert_notification is good to know and no more; outbind is for an ESME that listens, which we never do."""
+        if isinstance(event.pdu, Outbind):
+            self._part(Ended.REFUSED, "the carrier said outbind on a link that is ours")
+        else:
+            log.debug("bind %s: %s", self._terms.name, event.pdu.command)
+
+    def _on_strange(self, event: Strange, batch: Batch, now: float) -> None:
+        log.debug("bind %s: %s", self._terms.name, event.text)
+        if isinstance(event.pdu, Outbind):
+            self._on_notified(Notified(event.pdu), batch, now)
 
     # --- writing ---
 
     async def _write(self) -> None:
-        """The one writer of the stream: answers first, then parts; one `send_all` for all there is."""
+        """The one writer of the stream: answers first, then parts; one `send_all` for as much as a narrow line takes."""
         while True:
             await self._wake.wait()
             self._wake = trio.Event()
-            octets = self._gather()
-            if octets:
+            while octets := self._gather():
                 self._writing_since = self._terms.clock()
                 try:
                     await self._stream.send_all(octets)
-                except _BROKEN as error:
-                    self._finish(Ended.NETWORK, f"the link broke: {plain(error)}")
+                except BROKEN as error:
+                    self._finish(*broken(error))
                     return
                 self._writing_since = None
                 self._quiet.set()
@@ -356,7 +370,10 @@ class Serving:
         if self._leaving is not None:
             self._give_back(Reason.BIND_SICK)
         elif self._queue and self._session.state in tables.BOUND_STATES and not self._unbinding:
-            owed.append(self._submit())
+            octets = b""
+            while self._queue and not octets:  # of a handful that is all too late nothing is written
+                octets = self._submit()
+            owed.append(octets)
         return b"".join(owed)
 
     def _give_back(self, reason: Reason) -> None:
@@ -369,7 +386,7 @@ class Serving:
     def _submit(self) -> bytes:
         """Return the octets of the parts that wait here, after a last look at their deadlines."""
         now, submit_sm = self._terms.clock(), self._terms.translator.submit_sm
-        parts, self._queue = self._queue, []
+        parts, self._queue = self._queue[:PARTS_PER_WRITE], self._queue[PARTS_PER_WRITE:]
         batch = Batch(self.respond)
         requests: list[Pdu] = []
         tokens: list[Part] = []
@@ -387,6 +404,7 @@ class Serving:
         return octets
 
     def _encode(self, requests: list[Pdu], tokens: list[Part], batch: Batch, now: float) -> bytes:
+        self._signs.submitted_at = now
         try:
             return self._session.submit(requests, tokens, now)
         except EncodeError:
@@ -424,6 +442,6 @@ _HANDLERS: Mapping[type, Callable[[Serving, Any, Batch, float], None]] = {
     UnbindReceived: Serving._on_unbind,
     Unbound: Serving._on_unbound,
     LinkDead: Serving._on_dead,
-    Notified: Serving._on_strange,
+    Notified: Serving._on_notified,
     Strange: Serving._on_strange,
 }

@@ -94,6 +94,18 @@ class Throttle:
         self._present(now)
         return bool(self._base_per_s) or now < self._paused_until
 
+    def set_ceiling(self, rate_per_s: float | None) -> None:
+        """Keep to another contract from now on; what has left already counts, and what the carrier bears stays so."""
+        if rate_per_s == self._ceiling:
+            return
+        self._ceiling = rate_per_s
+        if self._base_per_s and rate_per_s is not None:
+            self._full_per_s = rate_per_s
+        elif self._pace is not None and rate_per_s is not None:
+            self._pace.change(rate_per_s)
+        elif not self._base_per_s:
+            self._pace = Pace(rate_per_s, self._margin) if rate_per_s else None
+
     # --- what the carrier says ---
 
     def slow_down(self, now: float, *, sent_at: float | None = None, pause_s: float = PAUSE_S) -> bool:
@@ -109,7 +121,6 @@ class Throttle:
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S) if lowest else pause_s
         self._paused_until = now + max(pause_s, self._pause_s)
         return True
-
 
     def congestion(self, state: int, now: float) -> None:
         """Take note of a congestion_state, which comes with answers (SMPP 5.0): 100 is too much, from 90 on less."""

@@ -57,10 +57,7 @@ def _sources(addresses: AddressesConfig) -> Callable[[str], Address]:
 
 @attrs.define
 class Translator:
-    """Turns one carrier's traffic into our values and back, by its dialect and the lanes' policies.
-
-    Raises ConfigError when the dialect names what SMPP does not know.
-    """
+    """Turns one carrier's traffic into our values and back, by its dialect and the lanes' policies."""
 
     config: CarrierConfig
     lanes: Mapping[str, LaneConfig]
@@ -69,7 +66,8 @@ class Translator:
     _arrivals: Arrivals = attrs.field(init=False)
     _codings: dict[str, tuple[Alphabet, int]] = attrs.field(init=False)
     _shifted: tuple[tuple[Coding, int, int], ...] = attrs.field(init=False)
-    """GSM with the carrier's shift tables, with the septets of a single part and of each of many."""
+    """GSM without and with the carrier's shift tables, with the septets of a single part and of each of many; empty
+    where it has none."""
     _way: Concatenation = attrs.field(init=False)
     _source: Callable[[str], Address] = attrs.field(init=False)
     _destination: tuple[int, int] = attrs.field(init=False)
@@ -108,14 +106,11 @@ class Translator:
         """
         alphabet, data_coding = self._codings[part.alphabet]
         header = b""
-        try:
-            octets = alphabets.encode(part.text, alphabet)
-        except EncodeError:
-            coding = self._shifted_coding(part)
-            if coding is None:
-                raise
+        if self._shifted and (coding := self._coding(part)):
             octets = coding.encode(part.text)
             header = self._header(part, coding)
+        else:
+            octets = alphabets.encode(part.text, alphabet)
         source_ton, source_npi, source = self._source(part.sender)
         dest_ton, dest_npi = self._destination
         pdu = _submit_sm(
@@ -134,14 +129,14 @@ class Translator:
             raise EncodeError("tlvs", f"this message needs one, and carrier {self._name} gets none")
         return pdu
 
-    def _shifted_coding(self, part: Part) -> Coding | None:
-        """Return the first coding with shift tables that holds a part's text, None where none does."""
+    def _coding(self, part: Part) -> Coding | None:
+        """Return the coding with shift tables a part goes by, None where it goes without: the first that holds it."""
         if part.alphabet != Alphabet.GSM:
             return None
         for coding, alone, each in self._shifted:
             septets = coding.units_or_none(part.text)
             if septets is not None and septets <= (each if part.total > 1 else alone):
-                return coding
+                return coding if coding.is_shifted else None
         return None
 
     def _header(self, part: Part, coding: Coding) -> bytes:
@@ -183,6 +178,10 @@ class Translator:
         pdu.tlvs += added.tlvs
 
     # --- up ---
+
+    def outcome_of(self, answered: Answered) -> Outcome:
+        """Return what an answer means with this carrier, by its own table first."""
+        return self.dialect.outcome_of(answered.command_status, answered)
 
     def answer(self, part: Part, answered: Answered, outcome: Outcome, now: float) -> Answer:
         """Return what an answer means for the part, by the lane's retry table."""
@@ -235,7 +234,7 @@ def _shifted_codings(languages: tuple[str, ...], way: Concatenation) -> tuple[tu
         return ()
     numbers = tuple(Language[name.upper()] for name in languages)
     profile = Profile(alphabets=(Alphabet.GSM,), concatenation=way, languages=numbers)
-    return tuple(row for row in profile.codings if row[0].is_shifted)
+    return profile.codings
 
 
 def _setback(part: Part, outcome: Outcome, lane: LaneConfig, now: float) -> tuple[Event, float | None, int, Reason]:

@@ -5,13 +5,14 @@ Keys in the file are the field names; a field that ends in ``_s`` is a duration,
 """
 
 from connector.config.api import ApiConfig, KeyConfig
-from connector.config.bind import BindConfig
+from connector.config.bind import BindConfig, Credentials, Endpoint
 from connector.config.carrier import CarrierConfig
 from connector.config.config import EXAMPLE, Config, effective, load_config
 from connector.config.dialect import DialectConfig
 from connector.config.lane import LANES, LaneConfig, RetryConfig
 from connector.config.route import RouteConfig
 from connector.config.store import StoreConfig
+from connector.config.tls import TlsConfig
 
 __all__ = [
     "EXAMPLE",
@@ -20,12 +21,15 @@ __all__ = [
     "BindConfig",
     "CarrierConfig",
     "Config",
+    "Credentials",
     "DialectConfig",
+    "Endpoint",
     "KeyConfig",
     "LaneConfig",
     "RetryConfig",
     "RouteConfig",
     "StoreConfig",
+    "TlsConfig",
     "effective",
     "load_config",
 ]

@@ -22,6 +22,8 @@ class KeyConfig:
     """Environment variable that holds the secret."""
     secret_file: str | None = None
     """File that holds the secret; one closing newline is not part of it."""
+    secret_command: secrets.Command | None = attrs.field(default=None, validator=secrets.is_command)
+    """Program that prints the secret; one closing newline is not part of it."""
     lanes: tuple[str, ...] = attrs.field(
         default=("transactional", "otp", "promotional"), validator=at_least_one("lane")
     )
@@ -36,10 +38,12 @@ class KeyConfig:
     """Names of the SMPP fields and TLVs it may set."""
     max_waiting: int = attrs.field(default=1_000_000, validator=within(1))
     """Messages that may wait per lane; above it intake answers that the queue is full."""
+    operator: bool = False
+    """Whether it may look at the whole connector and steer it: status, verify, suspend, resume, reload."""
 
     def problems(self) -> Problems:
-        if (self.secret_env is None) == (self.secret_file is None):
-            yield (), "needs exactly one of secret_env and secret_file"
+        if self.secret.places != 1:
+            yield (), f"needs exactly one of {self.secret.keys}"
         if self.senders is not None and self.sender is not None and self.sender not in self.senders:
             yield (
                 ("sender",),
@@ -47,13 +51,18 @@ class KeyConfig:
             )
 
     @property
+    def secret(self) -> secrets.Secret:
+        """Where the secret is."""
+        return secrets.Secret("secret", self.secret_env, self.secret_file, self.secret_command)
+
+    @property
     def secret_origin(self) -> str:
-        """Where the secret comes from, for people: ``env NAME`` or ``file PATH``."""
-        return secrets.origin(self.secret_env, self.secret_file)
+        """Where the secret comes from, for people: ``env NAME``, ``file PATH`` or ``command PROGRAM``."""
+        return self.secret.origin
 
     def read_secret(self, environ: Mapping[str, str]) -> str:
-        """Return the secret; ConfigError names the variable or file it should have been in."""
-        return secrets.read_secret(f'api.key "{self.name}"', self.secret_env, self.secret_file, environ)
+        """Return the secret; ConfigError names the variable, file or command that does not give it."""
+        return self.secret.read(f'api.key "{self.name}"', environ)
 
 
 @attrs.frozen(kw_only=True)

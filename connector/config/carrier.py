@@ -6,7 +6,57 @@ from connector.config import checks
 from connector.config.bind import BindConfig
 from connector.config.checks import Problems
 from connector.config.dialect import DialectConfig
-from connector.settings import above, at_least_one, within
+from connector.settings import above, at_least_one, duration, shown, within
+
+
+@attrs.frozen(kw_only=True)
+class LimitConfig:
+    """A limit inside the account's: of one destination country or one sender, or of each of them."""
+
+    rate_per_s: float = attrs.field(validator=above(0))
+    """Parts per second."""
+    sender: str | None = None
+    """Source address it is for; "*" means each sender by itself."""
+    country: str | None = None
+    """ISO 3166 code of the destination it is for; "*" means each country by itself."""
+
+    def problems(self) -> Problems:
+        if (self.sender is None) == (self.country is None):
+            yield (), "needs exactly one of sender and country"
+        if self.country not in (None, "*"):
+            yield from checks.field_problem(checks.country, "country", self.country)
+
+    @property
+    def scope(self) -> str:
+        """What it is about: ``sender`` or ``country``."""
+        return "sender" if self.sender is not None else "country"
+
+    @property
+    def value(self) -> str:
+        """Which one: a name or "*"."""
+        return str(self.country if self.sender is None else self.sender)
+
+
+@attrs.frozen(kw_only=True)
+class RampStage:
+    """One stage of a new carrier's beginning."""
+
+    rate: float = attrs.field(validator=above(0))
+    """Parts per second."""
+    for_s: float = duration(validator=above(0))
+    """How long, from the first part that leaves in it."""
+
+
+@attrs.frozen(kw_only=True)
+class RampLimits:
+    """What halts a ramp, with an alarm: it stays at its stage until somebody has looked."""
+
+    refused: float = attrs.field(default=0.1, validator=within(0, 1))
+    """Share of answers of a stage that may be refusals; slow-downs are none."""
+    undelivered: float = attrs.field(default=0.3, validator=within(0, 1))
+    """Share of final receipts of a stage that may say anything but delivered."""
+    samples: int = attrs.field(default=100, validator=within(1))
+    """Answers or receipts of a stage before they are judged."""
 
 
 @attrs.frozen(kw_only=True)
@@ -16,14 +66,32 @@ class CarrierConfig:
     name: str = attrs.field(validator=checks.name)
     """Stable identity: attempts and receipts carry it."""
     bind: tuple[BindConfig, ...] = attrs.field(validator=at_least_one("[[carrier.bind]]"))
+    binds_per_minute: int | None = attrs.field(default=None, validator=within(1))
+    """Tries to bind in any minute, over all binds of the account; without it 12, or two for each bind if that is more:
+    SMPP 5.0 advises a try about every five seconds, and all binds may come up, and once more, without waiting."""
     rate_per_s: float | None = attrs.field(default=None, validator=above(0))
     """Parts per second over all binds of the account; without it only the windows limit."""
     rate_margin: float = attrs.field(default=0.98, validator=within(0.1, 1))
     """Share of the rate that is used: carriers count in their own seconds."""
+    limit: tuple[LimitConfig, ...] = ()
+    """Limits of countries and senders inside it."""
+    ramp: tuple[RampStage, ...] = ()
+    """Stages of a new carrier, in order; after the last one it gets its whole rate."""
+    ramp_limits: RampLimits = attrs.field(factory=RampLimits)
     dialect: DialectConfig = attrs.field(factory=DialectConfig)
     max_parts: int = attrs.field(default=10, validator=within(1, 255))
     """Parts of one message; a longer text is refused."""
 
+    @property
+    def tries_per_minute(self) -> int:
+        """How often all binds together may try to bind in any minute."""
+        return self.binds_per_minute or max(12, 2 * sum(bind.count for bind in self.bind))
+
     def problems(self) -> Problems:
+        seen = set()
+        for index, limit in enumerate(self.limit):
+            if (limit.scope, limit.value) in seen:
+                yield ("limit", index), f"there is another limit for {limit.scope} {shown(limit.value)}"
+            seen.add((limit.scope, limit.value))
         if not any(bind.submits for bind in self.bind):
             yield ("bind",), "all are receivers: one transceiver or transmitter is needed to submit"

@@ -39,6 +39,14 @@ def field_text(limit: int) -> Validator:
     return check
 
 
+def field_problem(validator: Validator, key: str, value: object) -> Problems:
+    """Yield what a validator says about the value of this key, if anything."""
+    try:
+        validator(None, None, value)
+    except ValueError as error:
+        yield (key,), str(error)
+
+
 def repeated(names: Iterable[str], what: str) -> Problems:
     seen: set[str] = set()
     for index, name in enumerate(names):

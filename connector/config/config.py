@@ -1,6 +1,6 @@
 """The whole configuration, as one value and as a file."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -35,10 +35,10 @@ class Config:
         object.__setattr__(self, "route", _named_routes(self.route, self.carrier))
 
     def missing_secrets(self, environ: Mapping[str, str]) -> list[str]:
-        """Return, in words, every secret that cannot be read now."""
+        """Return, in words, every secret, certificate and key that cannot be read now."""
         problems: list[str] = []
-        readers = [key.read_secret for key in self.api.key]
-        readers += [bind.read_password for carrier in self.carrier for bind in carrier.bind]
+        readers: list[Callable[[Mapping[str, str]], object]] = [key.read_secret for key in self.api.key]
+        readers += [bind.read_credentials for carrier in self.carrier for bind in carrier.bind]
         for read in readers:
             try:
                 read(environ)
@@ -53,6 +53,9 @@ class Config:
         for index, route in enumerate(self.route):
             yield from checks.unknown(route.carriers, carriers, ("route", index, "carriers"), "carrier")
             yield from checks.unknown(route.lanes or (), self.lane, ("route", index, "lanes"), "lane")
+        for index, carrier in enumerate(self.carrier):
+            for path, sentence in carrier.dialect.lane_problems(self.lane):
+                yield ("carrier", index, "dialect", *path), sentence
         for index, key in enumerate(self.api.key):
             yield from checks.unknown(key.lanes, self.lane, ("api", "key", index, "lanes"), "lane")
 
@@ -83,6 +86,7 @@ name = "north"
 rate_per_s = 100
 [[carrier.bind]]
 host = "smpp.north.example"
+tls = true
 system_id = "acme"
 password_env = "NORTH_PASSWORD"
 """

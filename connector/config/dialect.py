@@ -1,15 +1,26 @@
 """Dialects: a carrier's habits, as data; and the profiles that are shipped, files of the same keys."""
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
 from connector.config.checks import Problems
-from connector.settings import above, duration, load_table, nearest, shown, within
+from connector.config.names import (
+    OPTION_FIELDS,
+    STATUS_NUMBERS,
+    VendorTlvs,
+    no_such,
+    option_problem,
+    status_number,
+)
+from connector.settings import above, duration, load_table, shown, within
+from connector.smpp import tables
+from connector.smpp.delivery_errors import DeliveryReason
+from connector.smpp.tables import TlvKind, TlvSpec
 
 PROFILES: Final = Path(__file__).parent / "profiles"
 
@@ -18,6 +29,12 @@ Constant = str | int
 """The value of a field or TLV: a whole number, text, or octets as hexadecimal text."""
 Setback = Literal["slow_down", "retry_later", "other_route", "refused", "bind_sick"]
 _INTEGER_OCTETS: Final = (1, 2, 4, 8)
+_KINDS: Final[Mapping[str, TlvKind]] = {
+    "c-octets": TlvKind.CSTRING,
+    "text": TlvKind.DIGITS,
+    "octets": TlvKind.OCTETS,
+    "int": TlvKind.INT,
+}
 
 
 def profile_names() -> list[str]:
@@ -32,14 +49,14 @@ def profile_table(name: str) -> dict[str, Any]:
     return tomllib.loads((PROFILES / f"{name}.toml").read_text(encoding="utf-8"))
 
 
-def no_such(what: str, name: str, known: Iterable[str]) -> str:
-    """Return the sentence about a name that nobody has, with the one that was probably meant."""
-    return f"there is no {what} {shown(name)}{nearest(name, known)}"
-
-
 def _known_profile(_instance: object, _field: object, value: str | None) -> None:
     if value is not None and value not in (names := profile_names()):
         raise ValueError(no_such("profile", value, names))
+
+
+def _known_reason(_instance: object, _field: object, value: str) -> None:
+    if value not in (reasons := list(DeliveryReason)):
+        raise ValueError(no_such("reason", value, reasons))
 
 
 def _time_zone(_instance: object, _field: object, value: str) -> None:
@@ -94,12 +111,17 @@ class TlvConfig:
         if self.kind == "int" and self.octets not in (None, *_INTEGER_OCTETS):
             yield ("octets",), f"an integer has 1, 2, 4 or 8 octets, not {self.octets}"
 
+    def row(self, name: str) -> TlvSpec:
+        """Return it as a row like those of the protocol."""
+        octets = (self.octets or 1,) if self.kind == "int" else (0, self.octets or 0xFFFF)
+        return TlvSpec(self.tag, name, _KINDS[self.kind], octets)
+
 
 @attrs.frozen(kw_only=True)
 class ErrorConfig:
     """What one error code in this carrier's receipts means."""
 
-    reason: str
+    reason: str = attrs.field(validator=_known_reason)
     """One of the reasons of ``connector.smpp.delivery_errors``."""
     temporary: bool
     """Whether the same message may pass at another time."""
@@ -109,8 +131,8 @@ class ErrorConfig:
 class DialectConfig:
     """A carrier's habits.
 
-    ``dialect = "hex-response"`` is short for a table with that profile alone.  In Python `from_profile` starts from a
-    profile; ``profile`` only tells which it was.
+    ``dialect = "hex-response"`` is short for a table with that profile alone.  In Python ``profile`` does the same:
+    a field that is not given has the value of the profile, one that is given counts as a whole.
     """
 
     profile: str | None = attrs.field(default=None, validator=_known_profile)
@@ -179,11 +201,15 @@ class DialectConfig:
             return table  # the validator of the key complains
         return _over(profile_table(name), table)
 
-    @classmethod
-    def from_profile(cls, name: str, **changes: Any) -> "DialectConfig":
-        """Return a shipped profile with these fields changed; KeyError if there is none of this name."""
-        profile_table(name)
-        return attrs.evolve(load_table({"profile": name}, cls, source=name, lines={}), **changes)
+    if not TYPE_CHECKING:  # to the type checker it takes the fields, as any attrs class does
+
+        def __init__(self, **given: Any) -> None:
+            """Take what is not given from the profile, if one is named: only here is known what was given."""
+            name = given.get("profile")
+            if name in profile_names() and _FIELDS - given.keys():
+                whole = load_table({"profile": name}, DialectConfig, source=name, lines={})
+                given = {**attrs.asdict(whole, recurse=False), **given}
+            self.__attrs_init__(**given)
 
     def lane_problems(self, lanes: Mapping[str, object]) -> Problems:
         """Yield the lanes that have constants here and do not exist."""
@@ -192,13 +218,47 @@ class DialectConfig:
                 yield ("lane", name), no_such("lane", name, lanes)
 
     def problems(self) -> Problems:
+        yield from self._contradictions()
+        yield from self._definitions()
+        vendor = {name: definition.row(name) for name, definition in self.tlv.items()}
+        yield from self._constants(self.always, vendor, ("always",))
+        for lane, given in self.lane.items():
+            yield from self._constants(given, vendor, ("lane", lane))
+        for name in self.outcomes:
+            number = status_number(name)
+            if number is None:
+                yield ("outcomes", name), no_such("command_status", name, STATUS_NUMBERS)
+            elif number == tables.ESME_ROK:
+                yield ("outcomes", name), "is the acceptance, which can mean nothing else"
+
+    def _contradictions(self) -> Problems:
         if self.languages and self.default_alphabet != "gsm":
             yield ("languages",), f"shift tables widen the GSM alphabet, not {self.default_alphabet}"
         if self.languages and not self.concatenation.startswith("udh"):
             yield ("languages",), f'shift tables need parts joined by "udh8" or "udh16", not {self.concatenation}'
         if self.tlvs == "never" and self.concatenation in ("sar", "payload"):
             yield ("concatenation",), f'"{self.concatenation}" is a TLV, and tlvs = "never" lets none leave'
+
+    def _definitions(self) -> Problems:
         names = {definition.tag: name for name, definition in reversed(self.tlv.items())}
         for name, definition in self.tlv.items():
-            if names[definition.tag] != name:
+            known = tables.TLV_BY_TAG.get(definition.tag)
+            if name in OPTION_FIELDS or name in tables.TLV_BY_NAME:
+                yield ("tlv", name), "is a name of SMPP's own"
+            elif known is not None:
+                yield ("tlv", name, "tag"), f"0x{definition.tag:04X} is {known.name}"
+            elif names[definition.tag] != name:
                 yield ("tlv", name, "tag"), f"0x{definition.tag:04X} is {names[definition.tag]} already"
+
+    def _constants(self, given: Mapping[str, Constant], vendor: VendorTlvs, path: tuple[str, ...]) -> Problems:
+        known = [*OPTION_FIELDS, *tables.TLV_BY_NAME, *vendor]
+        for name, value in given.items():
+            if name not in known:
+                yield (*path, name), no_such("field or TLV", name, known)
+            elif problem := option_problem(name, value, [vendor]):
+                yield (*path, name), problem
+            elif self.tlvs == "never" and name not in OPTION_FIELDS:
+                yield (*path, name), 'is a TLV, and tlvs = "never" lets none leave'
+
+
+_FIELDS: Final = {field.name for field in attrs.fields(DialectConfig)}

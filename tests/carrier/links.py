@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from types import UnionType
 from typing import Any
 
 import attrs
@@ -11,13 +12,16 @@ from trio.testing import memory_stream_pair
 
 from connector.carrier.carrier import Carrier
 from connector.carrier.inbox import Batch
-from connector.config import LANES, BindConfig, CarrierConfig
+from connector.carrier.link import Connect
+from connector.config import LANES, BindConfig, CarrierConfig, Credentials
 from connector.model import Part, Result, part_id
 from connector.smpp import tables
 from connector.smpp.events import Answered, Event, Requested, UnbindReceived
 from connector.smpp.pdu import (
+    PDU_BY_ID,
+    BindReceiver,
     BindTransceiver,
-    BindTransceiverResp,
+    BindTransmitter,
     DeliverSm,
     Pdu,
     SubmitSm,
@@ -96,7 +100,7 @@ class Smsc:
         if not data:
             raise EOFError
 
-    async def requested(self, kind: type, count: int = 1) -> list[Any]:
+    async def requested(self, kind: "type | UnionType", count: int = 1) -> list[Any]:
         """Read until so many requests of this kind are here, and take them."""
         while len(found := [pdu for pdu in self.requests if isinstance(pdu, kind)]) < count:
             await self.read()
@@ -104,9 +108,9 @@ class Smsc:
         return found[:count]
 
     async def accept_bind(self, command_status: int = 0) -> BindTransceiver:
-        [asked] = await self.requested(BindTransceiver)
-        response = BindTransceiverResp(
-            system_id="SIM", sequence_number=asked.sequence_number, command_status=command_status
+        [asked] = await self.requested(BindTransceiver | BindTransmitter | BindReceiver)
+        response = PDU_BY_ID[asked.command_id | tables.RESPONSE_BIT](
+            sequence_number=asked.sequence_number, command_status=command_status
         )
         await self.stream.send_all(self.session.answer([response]))
         return asked  # type: ignore[no-any-return]
@@ -149,23 +153,29 @@ class Smsc:
 
 
 class Network:
-    """Hands out links; refuses while ``down``."""
+    """Hands out links; refuses while ``down``, and where the host is ``dead``."""
 
     def __init__(self) -> None:
         self.down = False
+        self.dead: set[str] = set()
         self.tries: list[float] = []
+        self.places: list[str] = []
+        """Host and port of each try."""
+        self.between: Callable[[trio.abc.Stream], trio.abc.Stream] = lambda stream: stream
+        """What the connector gets instead of the plain end of a link."""
         self._links = trio.open_memory_channel[Smsc](100)
 
-    async def connect(self, _host: str, _port: int) -> trio.abc.Stream:
+    async def connect(self, host: str, port: int) -> trio.abc.Stream:
         self.tries.append(now())
+        self.places.append(f"{host}:{port}")
         await trio.lowlevel.checkpoint()
-        if self.down:
+        if self.down or host in self.dead:
             raise ConnectionRefusedError(111, "Connection refused")
         ours, theirs = memory_stream_pair()
         timers = Timers(enquire_link_s=None)
         session = Session(Role.SMSC, window_size=10_000, timers=timers, now=now())
         await self._links[0].send(Smsc(theirs, session))
-        return ours
+        return self.between(ours)
 
     async def link(self) -> Smsc:
         return await self._links[1].receive()
@@ -197,22 +207,38 @@ class Scene:
     async def submit(self, parts: Sequence[Part]) -> None:
         """Submit as dispatch does, when there is credit for all of them."""
         await self.until(lambda: self.carrier.credit(now()) >= len(parts))
-        self.carrier.reserve(len(parts), now())
+        self.carrier.reserve(parts)
         self.carrier.submit(parts)
 
 
 @asynccontextmanager
-async def scene(bind: dict[str, Any] | None = None, **options: Any) -> AsyncIterator[Scene]:
-    settings = {"host": "smsc", "system_id": "acme", **(bind or {})}
-    config = CarrierConfig(name="north", bind=(BindConfig(**settings),), **options)
+async def scene(
+    bind: dict[str, Any] | None = None,
+    *more: dict[str, Any],
+    credentials: Credentials | None = None,
+    connect: Connect | None = None,
+    **options: Any,
+) -> AsyncIterator[Scene]:
+    config = CarrierConfig(name="north", bind=tuple(map(_bind, [bind or {}, *more])), **options)
     network, desk = Network(), Desk()
     carrier = Carrier(
-        config, LANES, desk, passwords=["secret"], connect=network.connect, clock=now, random=random.Random(3)
+        config,
+        LANES,
+        desk,
+        credentials=[credentials or Credentials("secret")] * len(config.bind),
+        connect=connect or network.connect,
+        clock=now,
+        random=random.Random(3),
     )
     async with trio.open_nursery() as nursery:
         await nursery.start(carrier.run)
         yield Scene(carrier, network, desk, nursery)
         nursery.cancel_scope.cancel()
+
+
+def _bind(settings: dict[str, Any]) -> BindConfig:
+    host = {} if "hosts" in settings else {"host": "smsc"}
+    return BindConfig(**{**host, "system_id": "acme", **settings})
 
 
 RTHROTTLED = tables.ESME_RTHROTTLED

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.carrier.dialect import Dialect, dialect_problems, status_number
-from connector.config import LANES, BindConfig, CarrierConfig, DialectConfig
-from connector.config.dialect import ErrorConfig, TlvConfig, profile_names
-from connector.errors import ConfigError
+from connector.carrier.dialect import Dialect
+from connector.config import DialectConfig
+from connector.config.dialect import ErrorConfig, profile_names
 from connector.lifecycle import Event
 from connector.smpp import tables
 from connector.smpp.delivery_errors import DeliveryReason
@@ -25,12 +24,6 @@ SAME = Dialect(DialectConfig())
 
 def dialect_of(**values: Any) -> Dialect:
     return Dialect(DialectConfig(**values))
-
-
-def problems_of(**values: Any) -> list[str]:
-    with pytest.raises(ConfigError) as caught:
-        dialect_of(**values)
-    return caught.value.problems
 
 
 @given(st.integers(1, 2**63), st.integers(0, 20))
@@ -150,14 +143,6 @@ def test_why_a_delivery_failed_is_read_from_its_tlv() -> None:
     assert own.outcome_of(status, answered(status, temporary)) is Outcome.REFUSED
 
 
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("ESME_RTHROTTLED", 0x58), ("0x58", 0x58), ("88", 0x58), ("0x100000000", None), ("-1", None), ("odd", None)],
-)
-def test_a_status_has_a_name_or_a_number(text: str, number: int | None) -> None:
-    assert status_number(text) == number
-
-
 # --- errors of receipts -----------------------------------------------------------------------------------------------
 
 
@@ -215,49 +200,23 @@ def test_a_carrier_s_own_codes_come_first() -> None:
     assert dialect_of(errors=errors, error_codes="own").error_of("001", None) is None
 
 
-# --- what SMPP does not know ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("values", "key", "word"),
-    [
-        ({"outcomes": {"ESME_RTHROTLED": "refused"}}, "outcomes.ESME_RTHROTLED", "ESME_RTHROTTLED"),
-        ({"outcomes": {"0x0": "refused"}}, "outcomes.0x0", "acceptance"),
-        ({"always": {"dlt_entity": 1}}, "always.dlt_entity", "there is no field or TLV"),
-        ({"always": {"priority_flg": 1}}, "always.priority_flg", "priority_flag"),
-        ({"always": {"priority_flag": 300}}, "always.priority_flag", "does not fit"),
-        ({"lane": {"otp": {"service_type": "TOOLONG"}}}, "lane.otp.service_type", "does not fit"),
-        ({"always": {"dest_port": 1}, "tlvs": "never"}, "always.dest_port", "never"),
-        ({"tlv": {"dest_port": TlvConfig(tag=0x1400, kind="int")}}, "tlv.dest_port", "SMPP's own"),
-        ({"tlv": {"mine": TlvConfig(tag=0x0427, kind="int")}}, "tlv.mine.tag", "message_state"),
-        (
-            {"errors": {"1": ErrorConfig(reason="absent_subscribr", temporary=True)}},
-            "errors.1.reason",
-            "absent_subscriber",
-        ),
-    ],
-)
-def test_a_name_nobody_knows_is_an_error_that_says_which(values: dict[str, Any], key: str, word: str) -> None:
-    (problem,) = problems_of(**values)
-    assert problem.startswith(f"dialect.{key}: ")
-    assert word in problem
-
-
-def test_all_carriers_dialects_are_checked_at_once_by_their_place() -> None:
-    bind = (BindConfig(host="smsc", system_id="acme"),)
-    carriers = [
-        CarrierConfig(name="north", bind=bind, dialect=DialectConfig(always={"odd": 1})),
-        CarrierConfig(name="south", bind=bind),
-        CarrierConfig(name="west", bind=bind, dialect=DialectConfig(lane={"oto": {"priority_flag": 1}})),
-    ]
-    first, second = dialect_problems(carriers, LANES)
-    assert first.startswith("carrier[0].dialect.always.odd: there is no field or TLV")
-    assert second == 'carrier[2].dialect.lane.oto: there is no lane "oto", did you mean "otp"?'
+# --- the rest ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", profile_names())
-def test_every_shipped_profile_is_one_smpp_knows(name: str) -> None:
-    assert Dialect(DialectConfig.from_profile(name)).config.profile == name
+def test_every_shipped_profile_makes_a_dialect(name: str) -> None:
+    assert dialect_of(profile=name).config.profile == name
+
+
+def test_a_dialect_takes_a_configuration_nobody_has_checked() -> None:
+    unchecked = dialect_of(outcomes={"ESME_RTHROTLED": "refused", "0": "refused"}, always={"odd": 1})
+    assert unchecked.outcome_of(0) is Outcome.ACCEPTED
+    assert unchecked.outcome_of(tables.ESME_RTHROTTLED) is Outcome.SLOW_DOWN
+
+
+def test_an_id_of_too_many_digits_is_text() -> None:
+    assert HEX_DECIMAL.key_of_response("f" * 5_000) == "f" * 5_000
+    assert HEX_DECIMAL.keys_of_receipt(None, "9" * 5_000)
 
 
 def test_whether_tlvs_are_sent_is_the_session_s_to_keep() -> None:

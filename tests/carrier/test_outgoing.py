@@ -4,7 +4,6 @@ from connector.carrier.outgoing import Outgoing
 from tests.carrier.test_limits import part
 
 
-
 def named(*names: str, lane: str = "promotional") -> list:  # type: ignore[type-arg]
     found = [part(name) for name in names]
     for each in found:

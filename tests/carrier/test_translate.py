@@ -15,10 +15,11 @@ from connector.errors import EncodeError
 from connector.lifecycle import Event
 from connector.model import Answer, Inbound, Part, Reason, Receipt, part_id
 from connector.smpp import tables
+from connector.smpp.alphabet import Alphabet, Language
 from connector.smpp.codec import decode, encode
 from connector.smpp.events import Answered
 from connector.smpp.outcomes import Outcome, outcome_of
-from connector.smpp.parts import read_user_data
+from connector.smpp.parts import Profile, cut, parse_udh, read_user_data
 from connector.smpp.pdu import DataSm, DeliverSm, SubmitSm, SubmitSmResp
 from connector.smpp.tlv import tlv
 
@@ -293,6 +294,50 @@ def test_parts_with_shift_tables_have_one_header_for_both() -> None:
     assert pdu.short_message.hex() == "080003340302240101" + "1b73"
     plain = translator(languages=("turkish",)).submit_sm(part(text="s", number=2, total=3), NOW)
     assert plain.short_message.hex() == "050003340302" + "73"
+
+
+@pytest.mark.parametrize(
+    ("text", "total", "tables", "septets"),
+    [
+        ("ş" * 77, 1, (0, 1), 154),
+        ("ş" * 100, 1, (1, 1), 100),
+        ("€" * 80, 1, (0, 0), 160),
+        ("€" * 100, 1, (1, 1), 100),
+        ("€" * 100, 2, (1, 1), 100),
+        ("s" * 153, 2, (0, 0), 153),
+    ],
+)
+def test_a_part_goes_by_the_tables_that_hold_it_in_one(
+    text: str, total: int, tables: tuple[int, int], septets: int
+) -> None:
+    pdu = translator(languages=("turkish",)).submit_sm(part(text=text, total=total), NOW)
+    header = parse_udh(pdu.short_message) if pdu.esm_class & 0x40 else None
+    length = 0 if header is None else header.length_bytes
+    assert len(pdu.short_message) - length == septets
+    assert (8 * length + 6) // 7 + septets <= 160
+    if tables == (0, 0) and total == 1:
+        assert header is None
+    else:
+        assert header is not None
+        assert (header.locking, header.single) == tables
+
+
+@given(st.text(alphabet="şĞ€[sSçè ", max_size=300))
+def test_every_part_of_a_turkish_text_fits_and_is_read_back(text: str) -> None:
+    made = cut(text, Profile(languages=(Language.TURKISH,)))
+    turkish, read = translator(languages=("turkish",)), ""
+    for number, (start, end) in enumerate(made.bounds, 1):
+        shape = {"number": number, "total": len(made.bounds), "alphabet": str(made.alphabet)}
+        pdu = turkish.submit_sm(part(text=text[start:end], **shape), NOW)
+        data = read_user_data(pdu.short_message, esm_class=pdu.esm_class, data_coding=pdu.data_coding)
+        header = 0 if data.udh is None else data.udh.length_bytes
+        unit_bits = 7 if made.alphabet is Alphabet.GSM else 8
+        assert (
+            -(-8 * header // 7) * 7 * (unit_bits == 7) + header * 8 * (unit_bits == 8) + len(data.octets) * unit_bits
+            <= 1_120
+        )
+        read += data.text
+    assert read == text
 
 
 def test_shift_tables_help_no_text_they_do_not_hold() -> None:

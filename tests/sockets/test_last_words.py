@@ -19,7 +19,6 @@ WINDOW, COUNT = 10, 15
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="the report is written before the links end")
 async def test_the_last_line_counts_what_falls_in_doubt_when_the_links_end(tmp_path: Path) -> None:
     async with listener() as carrier:
         text = CONFIG.format(folder=tmp_path, port=carrier.port, window=WINDOW).replace('drain = "5s"', 'drain = "1s"')

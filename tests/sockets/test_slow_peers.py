@@ -1,6 +1,5 @@
 """Peers that write in drops, or read in drops: our side takes its time, and nothing else stands still for it."""
 
-import pytest
 import trio
 from trio.testing import MockClock
 
@@ -79,7 +78,6 @@ async def test_a_slow_reader_is_waited_for_and_answered_while_the_other_bind_goe
             nursery.cancel_scope.cancel()
 
 
-@pytest.mark.xfail(strict=True, reason="one write that lasts 30 s counts as one of which nothing was taken")
 async def test_a_reader_that_is_slower_than_the_longest_write_but_reads_keeps_its_link(
     jumping_clock: MockClock,
 ) -> None:
