@@ -192,6 +192,8 @@ class Carrier:
     def _coming(self, now: float, ahead_s: float) -> int | None:
         """Return what account and binds let leave within ``ahead_s`` from now; None means any number."""
         account = self.limits.account.coming(now, ahead_s)
+        if not self.limits.any_bind(now):
+            return account
         binds = [self.limits.bind(bind.name).coming(now, ahead_s) for bind in self.binds if bind.window_size]
         if any(coming is None for coming in binds):
             return account
@@ -199,8 +201,11 @@ class Carrier:
         return whole if account is None else min(account, whole)
 
     def _opens_at(self, now: float) -> float:
+        account = self.limits.account.opens_at(now)
+        if not self.limits.any_bind(now):
+            return account
         binds = [self.limits.bind(bind.name).opens_at(now) for bind in self.binds if bind.window_size]
-        return max(self.limits.account.opens_at(now), min(binds, default=now))
+        return max(account, min(binds, default=now))
 
     # --- parts ---
 
@@ -234,7 +239,7 @@ class Carrier:
                 self._inbox.credit_changed()
 
     def _leaving(self, now: float) -> list[Part]:
-        room = sum(self._room_of(bind, now) for bind in self.binds)
+        room = sum(self._rooms(now).values())
         allowed = self.limits.account.room(now)
         room = room if allowed is None else min(room, allowed)
         if not self.limits.nested:
@@ -247,22 +252,26 @@ class Carrier:
         self._return(held_up, Reason.THROTTLED)
         return leaving
 
-    def _room_of(self, bind: Bind, now: float) -> int:
-        free = bind.free
-        allowed = self.limits.bind(bind.name).room(now) if free else 0
-        return free if allowed is None else min(free, allowed)
+    def _rooms(self, now: float) -> dict[Bind, int]:
+        """Return how many parts each bind may be handed now, the one with the most room first."""
+        rooms = {bind: free for bind in self.binds if (free := bind.free)}
+        if self.limits.any_bind(now):
+            for bind, free in rooms.items():
+                allowed = self.limits.bind(bind.name).room(now)
+                rooms[bind] = free if allowed is None else min(free, allowed)
+        return dict(sorted(rooms.items(), key=lambda item: -item[1])) if len(rooms) > 1 else rooms
 
     def _share_out(self, parts: list[Part], now: float) -> None:
         """Hand parts to the binds: those of one message stay together, in order, on one bind where it has room."""
         self.release(parts)
         start = 0
-        for bind in sorted(self.binds, key=lambda bind: -bind.free):
-            room = self._room_of(bind, now)
-            if room and start < len(parts):
-                share = parts[start : start + room]
-                self.limits.bind(bind.name).take(len(share), now)
-                bind.submit(share)
-                start += len(share)
+        for bind, room in self._rooms(now).items():
+            share = parts[start : start + room]
+            if not share:
+                break
+            self.limits.bind(bind.name).take(len(share), now)
+            bind.submit(share)
+            start += len(share)
 
     def _return(self, parts: Sequence[Part], reason: Reason) -> None:
         """Put parts back that were claimed and do not leave."""

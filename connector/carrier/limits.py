@@ -114,8 +114,10 @@ class Limits:
         self._account_rate_per_s = config.rate_per_s
         self.account = Throttle(config.rate_per_s, self._margin)
         self._binds: dict[str, Throttle] = {}
+        self._binds_configured = any(bind.rate_per_s is not None for bind in config.bind)
         self._configured = _configured(config)
         self._nested: dict[Place, Throttle] = {}
+        self._eased_binds: set[str] = set()
         self._evidence = Evidence()
         self._watching_until = 0.0
         self.throttled = 0
@@ -128,6 +130,11 @@ class Limits:
         if name not in self._binds:
             self._binds[name] = Throttle(rate_per_s, self._margin)
         return self._binds[name]
+
+    def any_bind(self, now: float) -> bool:
+        """Tell whether any link is limited by itself now: with hundreds of them it is costly to ask each."""
+        self._eased_binds = {name for name in self._eased_binds if self._binds[name].is_eased(now)}
+        return self._binds_configured or bool(self._eased_binds)
 
     @property
     def nested(self) -> bool:
@@ -203,7 +210,16 @@ class Limits:
         self._watching_until = now + WATCH_S
         self._evidence.note([*_places(part), (Scope.BIND, bind), ACCOUNT], now, refused=True)
         place = self._explanation(part, bind, now)
-        return place if self._of(place).slow_down(now, sent_at=sent_at, pause_s=pause_s) else None
+        return place if self._slow_down(place, now, sent_at, pause_s) else None
+
+    def cut_off(self, bind: str, now: float, *, sent_at: float) -> None:
+        """Take note that the carrier closed this link right after a burst."""
+        self._slow_down((Scope.BIND, bind), now, sent_at, PAUSE_S)
+
+    def _slow_down(self, place: Place, now: float, sent_at: float, pause_s: float) -> bool:
+        if place[0] is Scope.BIND:
+            self._eased_binds.add(place[1])
+        return self._of(place).slow_down(now, sent_at=sent_at, pause_s=pause_s)
 
     def _explanation(self, part: Part, bind: str, now: float) -> Place:
         charged = [place for place, throttle in self._nested.items() if throttle.is_eased(now)]

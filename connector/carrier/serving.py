@@ -216,8 +216,7 @@ class Serving:
         """The carrier closes: right after a burst that is its way to say that it was too much."""
         now, window = self._terms.clock(), self._session.window
         if self._signs.cut_for_speed(window.used, window.size, now):
-            throttle = self._terms.limits.bind(self._terms.name)
-            throttle.slow_down(now, sent_at=self._signs.submitted_at)
+            self._terms.limits.cut_off(self._terms.name, now, sent_at=self._signs.submitted_at)
 
     async def _handle(self, events: Sequence[Event], now: float) -> None:
         batch = Batch(self.respond)
@@ -349,7 +348,7 @@ class Serving:
     # --- writing ---
 
     async def _write(self) -> None:
-        """The one writer of the stream: answers first, then parts; one `send_all` for as much as a narrow line takes."""
+        """The one writer of the stream: answers first, then parts; one `send_all` for what a narrow line takes."""
         while True:
             await self._wake.wait()
             self._wake = trio.Event()

@@ -19,7 +19,7 @@ from connector.model import Answer, Inbound, Lost, Part, Reason, Receipt
 from connector.smpp import alphabet as alphabets
 from connector.smpp.alphabet import Alphabet, Language
 from connector.smpp.events import Answered
-from connector.smpp.outcomes import Outcome, outcome_of, status_name
+from connector.smpp.outcomes import Outcome, status_name
 from connector.smpp.parts import Coding, Concatenation, Profile, shift_udh, udh
 from connector.smpp.pdu import DataSm, DeliverSm, SubmitSm
 from connector.smpp.tlv import tlv
@@ -179,10 +179,6 @@ class Translator:
 
     # --- up ---
 
-    def outcome_of(self, answered: Answered) -> Outcome:
-        """Return what an answer means with this carrier, by its own table first."""
-        return self.dialect.outcome_of(answered.command_status, answered)
-
     def answer(self, part: Part, answered: Answered, outcome: Outcome, now: float) -> Answer:
         """Return what an answer means for the part, by the lane's retry table."""
         lane = self.lanes[part.lane]
@@ -249,8 +245,3 @@ def _setback(part: Part, outcome: Outcome, lane: LaneConfig, now: float) -> tupl
         pause = lane.retry.backoff_s[min(part.tries, len(lane.retry.backoff_s) - 1)]
         return Event.DEFERRED, now + pause, 1, Reason.TEMPORARY
     return Event.REFUSED, None, 1, Reason.REFUSED_BY_CARRIER
-
-
-def outcome_for(command_status: int) -> Outcome:
-    """Return what a status in an answer means for us; 0 first, it is nearly always that."""
-    return Outcome.ACCEPTED if command_status == 0 else outcome_of(command_status)

@@ -40,9 +40,7 @@ class Dispatch:
         self._carriers_of = carriers_of
         self._clock = clock
         self._count = count
-        self._urgent = tuple(name for name, lane in settings.items() if lane.urgent)
-        self._bulk = tuple(name for name, lane in settings.items() if not lane.urgent)
-        self._keep_free = max((lane.keep_free for lane in settings.values()), default=0.0)
+        self.change(settings)
         self._claiming: dict[bool, dict[str, list[Part]]] = {}
         """Parts being claimed, by carrier: under True the urgent ones, under False the others."""
         self._expiring: set[int] = set()
@@ -55,6 +53,16 @@ class Dispatch:
     def wake(self) -> None:
         """Say that something waits, or that credit came."""
         self._wake.set()
+
+    def change(self, settings: Mapping[str, LaneConfig]) -> None:
+        """Dispatch for these lanes from the next turn on."""
+        self._urgent = tuple(name for name, lane in settings.items() if lane.urgent)
+        self._bulk = tuple(name for name, lane in settings.items() if not lane.urgent)
+        self._keep_free = max((lane.keep_free for lane in settings.values()), default=0.0)
+
+    def claiming(self, carrier: str) -> int:
+        """Return how many parts are being claimed for this carrier: their commit is under way."""
+        return sum(len(chosen.get(carrier, ())) for chosen in self._claiming.values())
 
     def stop(self) -> None:
         """Claim nothing more."""
@@ -87,7 +95,7 @@ class Dispatch:
         credit = min(carrier.credit(now), CLAIM_PARTS)
         kept = credit - min(carrier.credit(now, keep_free=self._keep_free), CLAIM_PARTS)
         budget = carrier.budget(now)
-        return Offer(credit, kept, budget and budget.admits)
+        return Offer(credit, kept, None if budget is None else budget.admits)
 
     def _start(self, pick: Pick, nursery: trio.Nursery, now: float) -> None:
         if pick.expired:

@@ -11,6 +11,7 @@ from connector.pipeline.lanes import Lanes
 from connector.store.store import Store
 
 RESULTS_PER_COMMIT = 500
+SMOOTHING = 0.05
 
 
 class Results:
@@ -27,6 +28,8 @@ class Results:
         self._wake = trio.Event()
         self._empty = trio.Event()
         self._committing = False
+        self.processing_s = 0.0
+        """From the read of an answer to its commit, smoothed."""
         self.counts: dict[str, int] = {}
         """Parts by the status they came to, since the start."""
 
@@ -34,6 +37,7 @@ class Results:
 
     def put(self, batch: Batch) -> None:
         """Take these results to disk, then answer what is owed."""
+        batch.put_at = self._clock()
         self._batches.append(batch)
         self._wake.set()
 
@@ -72,6 +76,7 @@ class Results:
     async def _commit(self, batches: list[Batch]) -> None:
         results = [result for batch in batches for result in batch.results]
         moved = await self._store.results(results, now=self._clock())
+        self._take_time(batches)
         for batch in batches:
             if batch.responses:
                 batch.respond(batch.responses)
@@ -79,6 +84,11 @@ class Results:
         if returned:
             self._put_back(batches, moved, returned)
         self.count(moved)
+
+    def _take_time(self, batches: list[Batch]) -> None:
+        now = self._clock()
+        for batch in batches:
+            self.processing_s += (now - batch.put_at - self.processing_s) * SMOOTHING
 
     def count(self, moved: Iterable[Moved]) -> None:
         """Take these into the tally of where parts came to."""

@@ -48,7 +48,7 @@ def test_too_many_refusals_halt_it_until_somebody_has_looked() -> None:
 
 def test_too_many_bad_receipts_halt_it_too() -> None:
     it = ramp(undelivered=0.5)
-    assert any([it.received(undelivered=True) for _ in range(10)])
+    assert any(it.received(undelivered=True) for _ in range(10))
     assert "not delivered" in it.halted
 
 

@@ -5,11 +5,12 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock
 
-from connector.config import BindConfig, CarrierConfig
+from connector.config import LANES, BindConfig, CarrierConfig, RetryConfig
 from connector.config.carrier import LimitConfig
 from connector.lifecycle import Status
 from simulator import Scenario
@@ -110,7 +111,9 @@ async def test_a_limited_sender_leaves_the_others_at_full_rate(autojump_clock: M
 
 
 async def test_a_squeezed_carrier_gets_everything_back_within_half_a_minute(autojump_clock: MockClock) -> None:
-    settings = config(CarrierConfig(name="north", bind=binds(2), rate_per_s=100))
+    # with a single attempt each, a slow-down that burned one would end its message
+    lane = attrs.evolve(LANES["promotional"], retry=RetryConfig(attempts=1))
+    settings = config(CarrierConfig(name="north", bind=binds(2), rate_per_s=100), lane={"promotional": lane})
     async with world(settings) as it:
         smsc = it.play(Scenario(limits=Limits(rate=Rate(per_second=100, burst=20, scope="account"))))
         await it.start()
