@@ -53,9 +53,16 @@ def list_(
         output.as_json(found)
         return
     columns = ("id", "status", "to", "lane", "parts", "created_at", "carrier", "reason")
-    output.table(columns, [[message[name] or "" for name in columns] for message in found])
+    output.table(columns, [[_shown(message, name) for name in columns] for message in found])
     if len(found) == limit:
         output.note(f"there may be more: --limit {MOST}, or --before {found[-1]['id']} for the next page")
+
+
+def _shown(message: dict[str, Any], name: str) -> Any:
+    """Return what a column shows; beside a reason, whether the same message may pass at another time."""
+    if name == "reason" and message["temporary"]:
+        return f"{message['reason']} (temporary)"
+    return message[name] or ""
 
 
 def _of_store(store: Path, filters: dict[str, str]) -> list[dict[str, Any]]:
@@ -86,7 +93,8 @@ def show(message_id: str, store: Path | None, url: str, key_env: str, key_file: 
         return
     for name, value in message.items():
         if name not in ("events", "part_statuses") and value is not None:
-            output.line(f"{name:<20} {json.dumps(value, ensure_ascii=False) if name == 'metadata' else value}")
+            plain = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | bool) else value
+            output.line(f"{name:<20} {plain}")
     columns = ("at", "part", "event", "carrier", "attempt", "detail")
     output.line()
     output.table(columns, [[entry[name] or "" for name in columns] for entry in message["events"]])

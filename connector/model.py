@@ -89,6 +89,7 @@ class Reason(StrEnum):
     TEMPORARY = "temporary"
     BIND_SICK = "bind_sick"
     NO_BIND = "no_bind"
+    SUSPENDED = "suspended"
 
 
 @attrs.frozen(kw_only=True)
@@ -169,6 +170,7 @@ class Message:
                 deadline=self.deadline,
                 receipt=self.receipt,
                 options=self.options,
+                country=self.country,
             )
             for number, (start, end) in enumerate(self.bounds, 1)
         ]
@@ -192,6 +194,8 @@ class Part:
     deadline: float
     receipt: bool = True
     options: str | None = None
+    country: str | None = None
+    """ISO 3166 code of the destination."""
     attempt: int = 0
     """Claims so far; a claim is made with the next number."""
     tries: int = 0
@@ -284,20 +288,46 @@ class Receipt:
     """Digits of its addresses with a blank between (carriers swap them), to tell messages with a reused id apart."""
     detail: str | None = None
     """The carrier's own words: state and error."""
+    reason: str | None = None
+    """Why it was not delivered, in words that are the same for all carriers; None where the carrier did not say."""
+    temporary: bool | None = None
+    """Whether by that reason the same message may pass at another time."""
+    done_at: float | None = None
+    """When by the carrier's clock it came to that."""
 
 
 @attrs.define
 class Inbound:
-    """A message from a subscriber."""
+    """A message from a subscriber, or one part of it."""
 
     carrier: str
     at: float
     sender: str
     to: str
     text: str
+    """Without its header; empty where the octets are 8-bit data.  Whole only where the part is the message."""
     octets: bytes
+    """As they came, header included: `body` is what follows it."""
     data_coding: int
     esm_class: int
+    alphabet: str = "gsm"
+    """What the text was read as; "binary" for 8-bit data."""
+    header_bytes: int = 0
+    """Length of the user data header at the start of the octets."""
+    reference: int | None = None
+    """Shared by the parts of one message; None where it came whole."""
+    wide: bool = False
+    """Whether the reference had 16 bits: part of its identity."""
+    total: int | None = None
+    number: int | None = None
+    """Of this part, 1 to ``total``."""
+    destination_port: int | None = None
+    source_port: int | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The octets behind the header: what the parts of a long message are joined from, before they are read."""
+        return self.octets[self.header_bytes :]
 
 
 Result = Answer | NotSent | Lost | Receipt | Inbound
@@ -425,6 +455,12 @@ class MessageView:
     sent_at: float | None
     finished_at: float | None
     reason: str | None
+    """Why it stands where it stands: one of `Reason`, or of the words receipts are put into, the same for all
+    carriers.  None where nobody gave one; what a carrier said itself is in the timeline."""
+    temporary: bool | None = None
+    """Whether by that reason the same message may pass at another time; None where no receipt said so."""
+    done_at: float | None = None
+    """When by the carrier's clock it came to its end, where a receipt said so."""
     part_statuses: tuple[Status, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
 

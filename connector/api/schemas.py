@@ -240,7 +240,9 @@ def show_message(view: MessageView, *, events: bool) -> dict[str, Any]:
         "carrier_message_id": view.carrier_message_id,
         "sent_at": show_moment(view.sent_at),
         "finished_at": show_moment(view.finished_at),
+        "done_at": show_moment(view.done_at),
         "reason": view.reason,
+        "temporary": view.temporary,
     }
     if events:
         shown["part_statuses"] = list(view.part_statuses)

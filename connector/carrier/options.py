@@ -28,7 +28,7 @@ class Extras:
 
 
 def extras(given: Mapping[str, object], vendor: VendorTlvs) -> Extras:
-    """Return fields and TLVs by their names; EncodeError or ValueError where `option_problem` has something to say."""
+    """Return fields and TLVs by their names; EncodeError where `option_problem` has something to say."""
     fields = [(name, value) for name, value in given.items() if name in OPTION_FIELDS]
     tlvs = [option_tlv(name, value, vendor) for name, value in given.items() if name not in OPTION_FIELDS]
     return Extras(tuple((name, value) for name, value in fields if isinstance(value, str | int)), tuple(tlvs))

@@ -66,7 +66,7 @@ def option_problem(name: str, value: object, carriers: Iterable[VendorTlvs] = ()
     try:
         for vendor in list(carriers) or [{}]:
             option_tlv(name, value, vendor)
-    except (EncodeError, ValueError) as error:
+    except EncodeError as error:
         return str(error)
     return None
 
@@ -82,11 +82,17 @@ def _field_problem(name: str, kind: type, value: object) -> str | None:
 
 
 def option_tlv(name: str, value: object, vendor: VendorTlvs) -> Tlv:
-    """Return the TLV of this name; EncodeError or ValueError where there is none or the value does not fit."""
+    """Return the TLV of this name; EncodeError where there is none or the value does not fit."""
     spec = tables.TLV_BY_NAME.get(name) or vendor.get(name)
     if spec is None:
         raise EncodeError(name, "neither SMPP nor every carrier of the route has a TLV of this name")
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise EncodeError(name, "a TLV's value is a whole number or text")
-    octets = bytes.fromhex(str(value)) if spec.kind is TlvKind.OCTETS else value
-    return Tlv(spec.tag, pack_tlv(spec, octets))
+    return Tlv(spec.tag, pack_tlv(spec, _octets(name, str(value)) if spec.kind is TlvKind.OCTETS else value))
+
+
+def _octets(name: str, text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise EncodeError(name, "octets are given as hexadecimal text") from None

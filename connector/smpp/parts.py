@@ -146,7 +146,8 @@ class Profile:
     alphabets: tuple[Alphabet, ...] = attrs.field(
         default=(Alphabet.GSM, Alphabet.UCS2), validator=attrs.validators.min_len(1)
     )
-    """Tried in this order; the first that holds the whole text carries it."""
+    """Tried in this order; the first that holds the whole text carries it, with the shift tables that make the fewest
+    parts."""
     concatenation: Concatenation = Concatenation.UDH8
     max_parts: int = attrs.field(default=10, validator=[attrs.validators.ge(1), attrs.validators.le(MOST_PARTS)])
     limits: tuple[tuple[Alphabet, int, int], ...] = attrs.field(default=(), validator=_check_limits)
@@ -183,6 +184,10 @@ class Cut:
     """Languages of the shift tables that were needed; 0 for the default ones."""
 
 
+_Fit = tuple[Coding, int, tuple[tuple[int, int], ...]]
+"""A coding that holds a text, the text's length in it, and the parts."""
+
+
 def cut(text: str, profile: Profile = DEFAULT) -> Cut:
     """Choose the alphabet of ``text`` and cut it into parts; an empty text is one part.
 
@@ -198,21 +203,28 @@ def cut(text: str, profile: Profile = DEFAULT) -> Cut:
 
 def _cut(text: str, profile: Profile) -> Cut:
     """The cut that whoever writes the headers makes, us or the carrier."""
-    coding, alone, each, length = _choose(text, profile)
+    coding, length, bounds = _choose(text, profile)
     forced_by = () if coding is profile.codings[0][0] else misfits(text, profile.alphabets[0])
-    bounds = ((0, len(text)),) if length <= alone else tuple(_bounds(text, coding, each))
     if len(bounds) > profile.max_parts:
         raise EncodeError("text", f"needs {len(bounds)} parts, the limit is {profile.max_parts}")
     return Cut(coding.alphabet, length, bounds, forced_by, coding.locking, coding.single)
 
 
-def _choose(text: str, profile: Profile) -> tuple[Coding, int, int, int]:
-    """The first coding that holds ``text``, its rooms, and the text's length in it."""
+def _choose(text: str, profile: Profile) -> _Fit:
+    """The first alphabet that holds ``text``, with those of its shift tables that make the fewest parts."""
+    found: list[_Fit] = []
     for coding, alone, each in profile.codings:
+        if found and coding.alphabet is not found[0][0].alphabet:
+            break
         length = coding.units_or_none(text)
-        if length is not None:
-            return coding, alone, each, length
-    return coding, alone, each, units(text, profile.alphabets[-1])  # raises, naming the character
+        if length is None:
+            continue
+        if length <= alone:
+            return coding, length, ((0, len(text)),)
+        found.append((coding, length, tuple(_bounds(text, coding, each))))
+    if not found:
+        units(text, profile.alphabets[-1])  # raises, naming the character
+    return min(found, key=lambda fit: len(fit[2]))
 
 
 def _bounds(text: str, coding: Coding, limit: int) -> Iterator[tuple[int, int]]:

@@ -30,8 +30,12 @@ def settled_line(result: Settled) -> str:
 
 
 def receipt_line(receipt: Receipt) -> str:
-    """Return the line for a carrier's word, final or not."""
-    return line(receipt.at, receipt.event or "receipt", receipt.carrier, 0, receipt.detail)
+    """Return the line for a carrier's word, final or not: its own words, and the reason they come to."""
+    detail = receipt.detail
+    if receipt.reason is not None:
+        nature = {True: ", temporary", False: ", permanent", None: ""}[receipt.temporary]
+        detail = f"{detail + ': ' if detail else ''}{receipt.reason}{nature}"
+    return line(receipt.at, receipt.event or "receipt", receipt.carrier, 0, detail)
 
 
 def entries(part: int, history: str) -> list[TimelineEntry]:

@@ -40,7 +40,7 @@ from connector.model import (
 from connector.store import memory_reads as reads
 from connector.store.history import Settled, event_of, line, receipt_line, settled_line
 from connector.store.memory_rows import PartRow, RefRow, Rows, append_row
-from connector.store.rules import after_wish, fitting, kin_of
+from connector.store.rules import after_wish, fitting, kin_of, names_the_unknown
 from connector.store.tally import Tally
 
 
@@ -233,6 +233,8 @@ class MemoryEngine:
         new = move(row.status, event_of(result)) if ours else None
         note = settled_line(result)
         if new is None:
+            if ours and names_the_unknown(result, row.status, row.key):
+                row = self._named(row, result)
             self._note(row, note)
             return None
         answer = result if isinstance(result, Answer) else None
@@ -248,6 +250,11 @@ class MemoryEngine:
             reason=None if isinstance(result, NotSent) else result.reason,
             finished_at=result.at if new in FINAL else None,
         )
+
+    @staticmethod
+    def _named(row: PartRow, answer: Answer) -> PartRow:
+        """Return the row with the id its late answer gives it; its status stays."""
+        return attrs.evolve(row, key=answer.key, carrier_message_id=answer.carrier_message_id, sent_at=answer.at)
 
     def _unpark(self, result: Settled) -> list[Receipt]:
         if not isinstance(result, Answer) or result.key is None:
@@ -289,8 +296,11 @@ class MemoryEngine:
             if row.status is not move(Status.SENT, receipt.event):
                 self._note(row, receipt_line(receipt))
             return None
-        end = {"due_at": None, "finished_at": receipt.at, "reason": receipt.detail}
-        return self._move(row, new, receipt_line(receipt), **end)
+        why = {"reason": receipt.reason, "temporary": receipt.temporary}
+        if new is Status.DELIVERED:
+            why = {"reason": None, "temporary": None}
+        end = {"due_at": None, "finished_at": receipt.at, "done_at": receipt.done_at}
+        return self._move(row, new, receipt_line(receipt), **end, **why)
 
     # --- what else moves ---
 

@@ -21,7 +21,7 @@ from connector.model import (
 )
 from connector.store.conservation import differences, ledger_of, wrong_statuses
 from connector.store.history import entries
-from connector.store.memory_rows import Rows
+from connector.store.memory_rows import PartRow, Rows
 
 
 def heads(rows: Rows, wanted: Sequence[Wanted]) -> dict[int, list[Part]]:
@@ -90,8 +90,9 @@ def _asked_for(message: Message, query: MessageQuery) -> bool:
 def _view(rows: Rows, message: Message) -> MessageView:
     parts = [rows.parts.committed.rows[part.id] for part in message.parts()]
     status = message_status(row.status for row in parts)
-    # one for the whole message: what its last part to move says
-    newest = max(parts, key=lambda row: row.finished_at or row.sent_at or 0)
+    # one for the whole message: what its last part to move says, and why, of those that stand where it stands
+    newest = max(parts, key=_moved_at)
+    typical = max((row for row in parts if row.status is status), key=_moved_at)
     timeline = [entry for row in parts for entry in entries(row.id, row.history)]
     return MessageView(
         id=message.id,
@@ -111,10 +112,16 @@ def _view(rows: Rows, message: Message) -> MessageView:
         carrier_message_id=newest.carrier_message_id,
         sent_at=newest.sent_at,
         finished_at=None if status in LIVE else newest.finished_at,
-        reason=newest.reason,
+        reason=typical.reason,
+        temporary=typical.temporary,
+        done_at=typical.done_at,
         part_statuses=tuple(row.status for row in parts),
         timeline=tuple(sorted(timeline, key=lambda entry: entry.at)),
     )
+
+
+def _moved_at(row: PartRow) -> float:
+    return row.finished_at or row.sent_at or 0
 
 
 # --- the conservation law ---

@@ -32,6 +32,8 @@ class PartRow:
     sent_at: float | None = None
     finished_at: float | None = None
     reason: str | None = None
+    temporary: bool | None = None
+    done_at: float | None = None
 
     def places(self) -> list[Hashable]:
         """Return where this row is looked for."""

@@ -1,8 +1,10 @@
 """Rules that hold for every engine: which part a receipt means, and what may be changed from outside."""
 
 from collections.abc import Sequence
+from typing import TypeGuard
 
 from connector.lifecycle import Event, Status, move
+from connector.model import Answer
 
 SAME_DIGITS = 8
 """Digits compared from the end: carriers swap national and international spellings, and a subscriber's own digits are
@@ -32,6 +34,12 @@ def after_wish(status: Status, due_at: float | None, event: Event) -> Status | N
     if event not in _FROM_OUTSIDE.get(status, frozenset()) or (event is Event.DUE and due_at is None):
         return None
     return move(status, event)
+
+
+def names_the_unknown(result: object, status: Status, key: str | None) -> TypeGuard[Answer]:
+    """Tell whether an answer gives a part its id that was waited for in vain: receipts may still move it by that id."""
+    late = status is Status.UNKNOWN and key is None
+    return late and isinstance(result, Answer) and result.event is Event.ACKNOWLEDGED and result.key is not None
 
 
 def same_number(ours: str, theirs: str) -> bool:

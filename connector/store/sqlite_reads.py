@@ -22,7 +22,8 @@ from connector.store.tally import unpack_parts
 
 _HEADS = """
     SELECT part.id, part.deadline, part.attempt, part.tries, part.pinned, message.to_addr, message.sender,
-        message.text, message.alphabet, message.reference, message.bounds, message.receipt, message.options, queue.lane
+        message.text, message.alphabet, message.reference, message.bounds, message.receipt, message.options,
+        message.country, queue.lane
     FROM part JOIN message ON message.id = part.id >> 8 JOIN queue ON queue.id = part.queue
     WHERE part.queue = ? AND part.status = 'accepted' AND part.due_at IS NULL
         AND (part.deadline, part.id) > (?, ?)
@@ -36,7 +37,7 @@ _VIEW = """
 """
 _ALL = "message LEFT JOIN part ON part.id = message.id << 8"
 _PARTS = """
-    SELECT id, status, carrier, carrier_message_id, sent_at, finished_at, reason, history
+    SELECT id, status, carrier, carrier_message_id, sent_at, finished_at, reason, temporary, done_at, history
     FROM part WHERE id BETWEEN ? AND ? ORDER BY id
 """
 
@@ -66,6 +67,7 @@ def _part(row: Any, queue: int) -> Part:
         bounds,
         receipt,
         options,
+        country,
         lane,
     ) = row
     cuts = json.loads(bounds) if bounds else None
@@ -87,6 +89,7 @@ def _part(row: Any, queue: int) -> Part:
         deadline=deadline,
         receipt=bool(receipt),
         options=options,
+        country=country,
         attempt=attempt,
         tries=tries,
         pinned=pinned,
@@ -161,9 +164,11 @@ def _status_condition(status: Status) -> tuple[str, list[str]]:
 def _view(db: sqlite3.Connection, row: Any) -> MessageView:
     identity, status, to, sender, lane, api_key, bounds, created, deadline, ref, country, send_at, metadata = row
     parts = db.execute(_PARTS, (identity << 8, identity << 8 | 255)).fetchall()
-    timeline = [entry for part in parts for entry in entries(part[0], part[7])]
-    # one for the whole message: what its last part to move says
-    newest = max(parts, key=lambda part: part[5] or part[4] or 0)
+    timeline = [entry for part in parts for entry in entries(part[0], part[-1])]
+    # one for the whole message: what its last part to move says, and why, of those that stand where it stands
+    newest = max(parts, key=_moved_at)
+    # none of them may: a commit has come between the two looks
+    reason, temporary, done_at = max([part for part in parts if part[1] == status] or parts, key=_moved_at)[6:9]
     return MessageView(
         id=identity,
         status=Status(status),
@@ -182,10 +187,16 @@ def _view(db: sqlite3.Connection, row: Any) -> MessageView:
         carrier_message_id=newest[3],
         sent_at=newest[4],
         finished_at=None if Status(status) in LIVE else newest[5],
-        reason=newest[6],
+        reason=reason,
+        temporary=None if temporary is None else bool(temporary),
+        done_at=done_at,
         part_statuses=tuple(Status(part[1]) for part in parts),
         timeline=tuple(sorted(timeline, key=lambda entry: entry.at)),
     )
+
+
+def _moved_at(part: Any) -> float:
+    return part[5] or part[4] or 0.0
 
 
 # --- the conservation law ---

@@ -8,11 +8,12 @@ compare-and-set; only when a row did not move as expected is the kind done again
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from connector.lifecycle import FINAL, TRANSITIONS, Event, Status, move
 from connector.model import Answer, Inbound, Lost, Moved, NotSent, Owner, Receipt, Result
 from connector.store.history import Settled, event_of, receipt_line, settled_line
-from connector.store.rules import fitting, same_number
+from connector.store.rules import fitting, names_the_unknown, same_number
 from connector.store.tally import Tally
 
 KNOWN_IDS = 100_000
@@ -30,8 +31,27 @@ _SETTLE = """
     WHERE id = ? AND attempt = ? AND fence = ? AND status = 'sending'
 """
 _FINISH = """
-    UPDATE part SET status = ?, due_at = NULL, finished_at = ?, reason = ?, history = history || ?
+    UPDATE part SET status = ?, due_at = NULL, finished_at = ?, reason = ?, temporary = ?, done_at = ?,
+        history = history || ?
     WHERE id = ? AND status = 'sent'
+"""
+# the same where the part may be anything else that a word still moves
+_FINISH_ANY = _FINISH.partition(" AND status")[0]
+_PARK = """
+    INSERT INTO parked (carrier, keys, at, event, number, detail, reason, temporary, done_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_UNPARK = """
+    SELECT id, carrier, keys, at, event, number, detail, reason, temporary, done_at FROM parked
+    WHERE id IN (SELECT parked FROM parked_key WHERE carrier = ? AND key = ?) ORDER BY id
+"""
+_KEEP_INBOUND = """
+    INSERT INTO inbound (carrier, at, from_addr, to_addr, text, octets, data_coding, esm_class, alphabet, header_bytes,
+        reference, wide, total, number, destination_port, source_port)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_NAME = """
+    UPDATE part SET key = ?, carrier_message_id = ?, sent_at = ?, history = history || ? WHERE id = ?
 """
 _NOTE = "UPDATE part SET history = history || ? WHERE id = ?"
 
@@ -91,7 +111,7 @@ class Results:
 
     def _settle_one(self, result: Settled, owner: Owner) -> Moved | None:
         """Settle where the part may have moved meanwhile: a late answer, or one for an attempt that is over."""
-        row = self._db.execute("SELECT status, attempt, fence FROM part WHERE id = ?", (result.part,)).fetchone()
+        row = self._db.execute("SELECT status, attempt, fence, key FROM part WHERE id = ?", (result.part,)).fetchone()
         if row is None:
             return None
         old = Status(row[0])
@@ -99,7 +119,11 @@ class Results:
         new = move(old, event_of(result)) if ours else None
         note = settled_line(result)
         if new is None:
-            self._db.execute(_NOTE, (note, result.part))
+            if ours and names_the_unknown(result, old, row[3]):
+                self._db.execute(_NAME, (result.key, result.carrier_message_id, result.at, note, result.part))
+                self._remember([result])
+            else:
+                self._db.execute(_NOTE, (note, result.part))
             return None
         answer = result if isinstance(result, Answer) else None
         self._db.execute(
@@ -144,15 +168,15 @@ class Results:
 
     def _finish(self, final: Sequence[tuple[Receipt, int]]) -> list[Moved]:
         rows = [
-            (_AFTER_SENT[receipt.event], receipt.at, receipt.detail, receipt_line(receipt), part)  # type: ignore[index]
+            _finish_row(_AFTER_SENT[receipt.event], receipt, part)  # type: ignore[index]
             for receipt, part in final
         ]
         self._db.execute("SAVEPOINT finish")
         if self._db.executemany(_FINISH, rows).rowcount == len(rows):
-            moved = [Moved(row[4], Status(row[0])) for row in rows]
+            moved = [Moved(row[-1], Status(row[0])) for row in rows]
             by_status: dict[str, list[int]] = {}
             for row in rows:
-                by_status.setdefault(row[0], []).append(row[4])
+                by_status.setdefault(row[0], []).append(row[-1])
             for status, parts in by_status.items():
                 self._tally.moved(parts, Status.SENT, status)
         else:
@@ -170,11 +194,7 @@ class Results:
             if str(old) != _AFTER_SENT[receipt.event]:
                 self._db.execute(_NOTE, (receipt_line(receipt), part))
             return None
-        self._db.execute(
-            "UPDATE part SET status = ?, due_at = NULL, finished_at = ?, reason = ?, history = history || ?"
-            " WHERE id = ?",
-            (new.value, receipt.at, receipt.detail, receipt_line(receipt), part),
-        )
+        self._db.execute(_FINISH_ANY, _finish_row(new.value, receipt, part))
         self._tally.moved([part], old, new)
         return Moved(part, new)
 
@@ -207,11 +227,7 @@ class Results:
 
     def _park(self, receipts: Sequence[Receipt]) -> None:
         for receipt in receipts:
-            event = receipt.event and receipt.event.value
-            row = (receipt.carrier, json.dumps(receipt.keys), receipt.at, event, receipt.number, receipt.detail)
-            parked = self._db.execute(
-                "INSERT INTO parked (carrier, keys, at, event, number, detail) VALUES (?, ?, ?, ?, ?, ?)", row
-            ).lastrowid
+            parked = self._db.execute(_PARK, _parked_row(receipt)).lastrowid
             keys = [(receipt.carrier, key, parked) for key in receipt.keys]
             self._db.executemany("INSERT OR IGNORE INTO parked_key VALUES (?, ?, ?)", keys)
             self._tally.counters["parked"] += 1
@@ -234,19 +250,14 @@ class Results:
         return found
 
     def _take_parked(self, carrier: str, key: str) -> list[Receipt]:
-        rows = self._db.execute(
-            "SELECT id, keys, at, event, number, detail FROM parked JOIN parked_key ON parked_key.parked = parked.id"
-            " WHERE parked_key.carrier = ? AND parked_key.key = ? ORDER BY parked.id",
-            (carrier, key),
-        ).fetchall()
+        rows = self._db.execute(_UNPARK, (carrier, key)).fetchall()
         found = []
-        for parked, spelled, at, event, number, detail in rows:
-            keys = tuple(json.loads(spelled))
-            spellings = [(carrier, name, parked) for name in keys]
+        for parked, *row in rows:
+            receipt = _parked_receipt(*row)
+            spellings = [(carrier, name, parked) for name in receipt.keys]
             self._db.executemany("DELETE FROM parked_key WHERE carrier = ? AND key = ? AND parked = ?", spellings)
             self._db.execute("DELETE FROM parked WHERE id = ?", (parked,))
-            # with every reading of its id: one that was unsure when it came is unsure still
-            found.append(Receipt(carrier, keys, at, Event(event) if event else None, number, detail))
+            found.append(receipt)
         self._tally.counters["parked"] -= len(rows)
         if self._parked is not None:
             self._parked.discard((carrier, key))
@@ -255,11 +266,58 @@ class Results:
     # --- inbound ---
 
     def _keep_inbound(self, inbound: Sequence[Inbound]) -> None:
-        self._db.executemany(
-            "INSERT INTO inbound (carrier, at, from_addr, to_addr, text, octets, data_coding, esm_class)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [(mo.carrier, mo.at, mo.sender, mo.to, mo.text, mo.octets, mo.data_coding, mo.esm_class) for mo in inbound],
-        )
+        if inbound:
+            self._db.executemany(_KEEP_INBOUND, [_inbound_row(mo) for mo in inbound])
+
+
+def _inbound_row(mo: Inbound) -> tuple[object, ...]:
+    return (
+        mo.carrier,
+        mo.at,
+        mo.sender,
+        mo.to,
+        mo.text,
+        mo.octets,
+        mo.data_coding,
+        mo.esm_class,
+        mo.alphabet,
+        mo.header_bytes,
+        mo.reference,
+        mo.wide,
+        mo.total,
+        mo.number,
+        mo.destination_port,
+        mo.source_port,
+    )
+
+
+def _finish_row(status: str, receipt: Receipt, part: int) -> tuple[Any, ...]:
+    why = receipt.reason, receipt.temporary
+    if receipt.event is Event.DELIVERED:
+        why = None, None
+    return status, receipt.at, *why, receipt.done_at, receipt_line(receipt), part
+
+
+def _parked_row(receipt: Receipt) -> tuple[object, ...]:
+    return (
+        receipt.carrier,
+        json.dumps(receipt.keys),
+        receipt.at,
+        receipt.event and receipt.event.value,
+        receipt.number,
+        receipt.detail,
+        receipt.reason,
+        receipt.temporary,
+        receipt.done_at,
+    )
+
+
+def _parked_receipt(carrier: str, keys: str, at: float, event: str | None, number: str, *said: Any) -> Receipt:
+    """Return a receipt as it was parked, with every reading of its id: one that was unsure is unsure still."""
+    detail, reason, temporary, done_at = said
+    word = Event(event) if event else None
+    known = None if temporary is None else bool(temporary)
+    return Receipt(carrier, tuple(json.loads(keys)), at, word, number, detail, reason, known, done_at)
 
 
 def _settle_row(result: Settled, owner: Owner) -> tuple[object, ...]:

@@ -18,9 +18,10 @@ from connector.smpp import tables
 from connector.smpp.alphabet import Alphabet, Language
 from connector.smpp.codec import decode, encode
 from connector.smpp.events import Answered
-from connector.smpp.outcomes import Outcome, outcome_of
+from connector.smpp.outcomes import Outcome, outcome_of, status_name
 from connector.smpp.parts import Profile, cut, parse_udh, read_user_data
-from connector.smpp.pdu import DataSm, DeliverSm, SubmitSm, SubmitSmResp
+from connector.smpp.pdu import DataSm, DataSmResp, DeliverSm, Pdu, SubmitSm, SubmitSmResp
+from connector.smpp.tables import StatusClass
 from connector.smpp.tlv import tlv
 
 NOW = 1_800_000_000.0
@@ -272,6 +273,14 @@ def test_an_option_is_known_where_all_carriers_of_the_route_know_it() -> None:
     assert option_problem("priority_flag", 1, [{}]) is None
 
 
+@pytest.mark.parametrize("options", ['{"mine":"odd"}', '{"gone":"1"}', '{"mine":"c0ffee"}'])
+def test_an_option_the_carrier_no_longer_takes_is_an_error_of_that_part_alone(options: str) -> None:
+    """The configuration may have changed while a message waited."""
+    mine = {"mine": TlvConfig(tag=0x1500, kind="octets", octets=2)}
+    with pytest.raises(EncodeError):
+        translator(tlv=mine).submit_sm(part(options=options), NOW)
+
+
 @pytest.mark.parametrize(
     ("languages", "text", "header", "octets"),
     [
@@ -331,11 +340,8 @@ def test_every_part_of_a_turkish_text_fits_and_is_read_back(text: str) -> None:
         pdu = turkish.submit_sm(part(text=text[start:end], **shape), NOW)
         data = read_user_data(pdu.short_message, esm_class=pdu.esm_class, data_coding=pdu.data_coding)
         header = 0 if data.udh is None else data.udh.length_bytes
-        unit_bits = 7 if made.alphabet is Alphabet.GSM else 8
-        assert (
-            -(-8 * header // 7) * 7 * (unit_bits == 7) + header * 8 * (unit_bits == 8) + len(data.octets) * unit_bits
-            <= 1_120
-        )
+        room = 140 - header
+        assert len(data.octets) <= (room * 8 // 7 if made.alphabet is Alphabet.GSM else room)
         read += data.text
     assert read == text
 
@@ -388,6 +394,80 @@ def test_a_setback_follows_the_lane_s_retry_table(
     assert found.due_at == (None if pause is None else NOW + pause)
     assert found.detail == tables.status_name(status)
     assert found.key is None
+
+
+# what follows from each class: what happens to the part, whether the attempt counts, and why
+CLASSES = {
+    StatusClass.OK: (Event.ACKNOWLEDGED, 0, None),
+    StatusClass.THROTTLE: (Event.DEFERRED, 0, Reason.THROTTLED),
+    StatusClass.TRANSIENT: (Event.DEFERRED, 1, Reason.TEMPORARY),
+    StatusClass.ROUTE: (Event.REFUSED, 1, Reason.REFUSED_BY_CARRIER),
+    StatusClass.MESSAGE: (Event.REFUSED, 1, Reason.REFUSED_BY_CARRIER),
+    StatusClass.BUG: (Event.REFUSED, 1, Reason.OUR_ENCODING),
+    StatusClass.BIND: (Event.DEFERRED, 0, Reason.BIND_SICK),
+}
+OUTCOMES = {
+    "slow_down": CLASSES[StatusClass.THROTTLE],
+    "retry_later": CLASSES[StatusClass.TRANSIENT],
+    "other_route": CLASSES[StatusClass.ROUTE],
+    "refused": CLASSES[StatusClass.MESSAGE],
+    "bind_sick": CLASSES[StatusClass.BIND],
+}
+UNLISTED = (0x09, 0x0400, 0x0499, 0xFFFFFFFF)
+
+
+def meant(response: Pdu, **dialect: Any) -> tuple[Event, int, str | None]:
+    """Return (event, attempts burned, reason) of an answer, read with the carrier's own table as a link does."""
+    status = response.command_status
+    answered = Answered(None, status, "" if status else "7", NOW - 1, False, response)
+    north = translator(**dialect)
+    found = north.answer(part(), answered, north.dialect.outcome_of(status, answered), NOW)
+    assert found.detail == (None if status == 0 else status_name(status))
+    assert (found.key is not None) == (status == 0)
+    return found.event, found.burned, found.reason
+
+
+@pytest.mark.parametrize("response", [SubmitSmResp, DataSmResp])
+@pytest.mark.parametrize("row", tables.STATUSES, ids=lambda row: row.name)
+def test_every_status_means_what_its_class_says(row: tables.Status, response: type[Pdu]) -> None:
+    assert meant(response(command_status=row.command_status)) == CLASSES[row.status_class]
+
+
+@pytest.mark.parametrize("status", UNLISTED)
+def test_a_status_of_no_list_is_a_refusal_of_this_carrier(status: int) -> None:
+    assert meant(SubmitSmResp(command_status=status)) == CLASSES[tables.UNLISTED_STATUS_CLASS]
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+@pytest.mark.parametrize("status", [*(row.command_status for row in tables.STATUSES[1:]), *UNLISTED])
+def test_a_carrier_may_give_any_status_another_meaning(status: int, outcome: str) -> None:
+    for name in (f"0x{status:X}", str(status)):
+        assert meant(SubmitSmResp(command_status=status), outcomes={name: outcome}) == OUTCOMES[outcome]
+    assert meant(SubmitSmResp(), outcomes={"0": outcome}) == CLASSES[StatusClass.OK]
+
+
+@pytest.mark.parametrize("response", [SubmitSmResp, DataSmResp])
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (None, StatusClass.TRANSIENT),
+        (0, StatusClass.TRANSIENT),
+        (1, StatusClass.MESSAGE),
+        (2, StatusClass.MESSAGE),
+        (3, StatusClass.TRANSIENT),
+        (200, StatusClass.TRANSIENT),
+    ],
+)
+def test_a_failed_delivery_means_what_its_tlv_says(
+    response: type[Pdu], failure: int | None, expected: StatusClass
+) -> None:
+    tlvs = () if failure is None else (tlv("delivery_failure_reason", failure),)
+    answered = response(command_status=tables.ESME_RDELIVERYFAILURE, tlvs=tlvs)
+    assert meant(answered) == CLASSES[expected]
+    assert meant(answered, outcomes={"ESME_RDELIVERYFAILURE": "other_route"}) == OUTCOMES["other_route"]
+    # the TLV explains this status alone
+    other = response(command_status=tables.ESME_RSYSERR, tlvs=tlvs)
+    assert meant(other) == CLASSES[StatusClass.TRANSIENT]
 
 
 # --- up: deliver_sm -------------------------------------------------------------------------------------------------

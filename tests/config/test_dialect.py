@@ -1,5 +1,9 @@
 """Dialects: profiles and what is written beside them, and whatever cannot be told by its key and line."""
 
+import os
+import subprocess
+import sys
+
 import attrs
 import pytest
 
@@ -117,6 +121,14 @@ def test_what_a_profile_defines_may_be_named_beside_it() -> None:
     assert dialect_of('dialect = { profile = "india-dlt", always = { dlt_entity_id = "1101" } }').always
     (problem,) = problems_of(KEY + CARRIER + '[carrier.dialect.always]\ndlt_entity_id = "1101"\n')
     assert "there is no field or TLV" in problem
+
+
+def test_time_zones_are_known_on_a_machine_that_has_none() -> None:
+    pytest.importorskip("tzdata")
+    program = "from connector.config import DialectConfig; print(DialectConfig(profile='india-dlt').time_zone)"
+    bare = {**os.environ, "PYTHONTZPATH": "", "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run([sys.executable, "-c", program], env=bare, capture_output=True, text=True, timeout=60)
+    assert (ended.stdout, ended.stderr) == ("Asia/Kolkata\n", "")
 
 
 # --- in Python --------------------------------------------------------------------------------------------------------

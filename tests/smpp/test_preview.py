@@ -1,5 +1,6 @@
 """What a text will become, with and without national shift tables."""
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,6 +134,36 @@ def test_a_table_costs_three_octets_of_each_header(
     assert preview(text + "x" * alone, profile).room_units == each
 
 
+@pytest.mark.parametrize(
+    ("text", "locking", "single", "parts"),
+    [
+        ("ş" * 77, 0, Language.TURKISH, 1),
+        ("ş" * 78, Language.TURKISH, Language.TURKISH, 1),  # an escape each is a septet each with the locking table
+        ("ş" + "x" * 153, 0, Language.TURKISH, 1),
+        ("ş" + "x" * 154, 0, Language.TURKISH, 2),  # as many parts either way: the smaller header
+        ("€" * 80, 0, 0, 1),
+        ("€" * 100, Language.TURKISH, Language.TURKISH, 1),
+        ("è" * 161, 0, 0, 2),  # the locking table has no è
+    ],
+)
+def test_of_several_tables_those_that_make_the_fewest_parts_are_used(
+    text: str, locking: int, single: int, parts: int
+) -> None:
+    told = preview(text, TURKISH)
+    assert (told.alphabet, told.parts) == (Alphabet.GSM, parts)
+    assert (told.locking, told.single) == (locking, single)
+    assert told.forced_by == (("ş",) if "ş" in text else ())
+
+
+@given(st.text(alphabet="şĞ€[sSçèă ", max_size=400))
+def test_shift_tables_never_cost_a_part(text: str) -> None:
+    many = attrs.evolve(ALL, max_parts=255)
+    told = preview(text, many)
+    for language in (*ALL.languages, None):
+        fewer = attrs.evolve(many, languages=() if language is None else (language,))
+        assert told.parts <= preview(text, fewer).parts
+
+
 def test_characters_of_two_tables_at_once_force_ucs_2() -> None:
     assert preview("şã", ALL).alphabet is Alphabet.UCS2
 
@@ -167,7 +198,7 @@ def test_a_single_part_with_a_table_names_it() -> None:
 
 
 @pytest.mark.parametrize("way", [Concatenation.UDH8, Concatenation.UDH16])
-@pytest.mark.parametrize("text", ["ş" * 100, "ª" * 200, "x" * 200, "ж" * 100])
+@pytest.mark.parametrize("text", ["ş" * 400, "şx" * 100, "ª" * 200, "x" * 200, "ж" * 100])
 def test_the_parts_come_back_to_the_text_and_fit_the_radio_side(text: str, way: Concatenation) -> None:
     profile = Profile(languages=ALL.languages, concatenation=way)
     made, back = cut(text, profile), ""

@@ -179,7 +179,7 @@ def test_a_final_receipt_ends_the_part(world: World, event: Event, status: Statu
     world.sent(5, "77")
     assert world.results(receipt("77", event=event, detail="its words")) == [Moved(part(5), status)]
     view = world.view(5)
-    assert (view.status, view.finished_at, view.reason) == (status, 1_020.0, "its words")
+    assert (view.status, view.finished_at, view.timeline[-1].detail) == (status, 1_020.0, "its words")
     assert world.engine.due(9, now=9_999.0) == []
 
 
@@ -218,7 +218,7 @@ def test_several_parked_receipts_are_joined_in_the_order_they_came(world: World)
     assert world.engine.ledger().parked == 3
     world.results(acknowledged(part(5), "77"))
     assert world.engine.ledger().parked == 0
-    assert (world.status(5), world.view(5).reason) == (Status.DELIVERED, "first word")
+    assert (world.status(5), world.view(5).timeline[-2].detail) == (Status.DELIVERED, "first word")
     assert world.history(5)[2:] == ["acknowledged", "receipt", "delivered", "expired"]
 
 
@@ -239,7 +239,7 @@ def test_a_contradicting_receipt_is_recorded_and_not_applied(world: World) -> No
     before = world.last_event()
     assert world.results(receipt("77", event=Event.EXPIRED, detail="EXPIRED 001")) == []
     assert world.status(5) is Status.DELIVERED
-    assert (world.history(5)[-1], world.view(5).reason) == ("expired", "DELIVRD 000")
+    assert [entry.detail for entry in world.view(5).timeline[-2:]] == ["DELIVRD 000", "EXPIRED 001"]
     assert world.last_event() == before
 
 

@@ -52,8 +52,9 @@ def claim_of(part: int, attempt: int) -> Claim:
 
 
 CLAIMS = st.lists(st.builds(claim_of, PARTS, ATTEMPTS), max_size=6)
+WHYS = st.sampled_from([(None, None, None), ("absent_subscriber", True, 999.0), ("barred", False, None)])
 RECEIPTS = st.tuples(
-    CARRIERS, st.lists(KEYS, max_size=2, unique=True), st.sampled_from(WORDS), NUMBERS | st.just(""), DETAILS
+    CARRIERS, st.lists(KEYS, max_size=2, unique=True), st.sampled_from(WORDS), NUMBERS | st.just(""), DETAILS, WHYS
 )
 OUTCOMES = st.tuples(st.sampled_from([*ANSWERS, *ANSWERS, "lost", "not sent"]), PARTS, ATTEMPTS, KEYS, AFTER, DETAILS)
 
@@ -179,8 +180,8 @@ class TwoEngines(RuleBasedStateMachine):
     def results(self, outcomes: list[Any], receipts: list[Any]) -> None:
         found: list[Result] = [self._outcome(*outcome) for outcome in outcomes]
         found += [
-            Receipt(carrier, tuple(keys), self.now, event, number, detail)
-            for carrier, keys, event, number, detail in receipts
+            Receipt(carrier, tuple(keys), self.now, event, number, detail, *why)
+            for carrier, keys, event, number, detail, why in receipts
         ]
         found.append(Inbound("north", self.now, NUMBER, "60300", "STOP", b"STOP", 0, 0))
         self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now))

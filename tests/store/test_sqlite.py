@@ -4,13 +4,14 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from connector.errors import StoreBroken, StoreError, StoreFull, StoreInUse, StoreTooNew
 from connector.lifecycle import Status
-from connector.model import Duplicate, Kept, MessageQuery, Moved
+from connector.model import Duplicate, Inbound, Kept, MessageQuery, Moved
 from connector.store import sqlite_reads
 from connector.store.sqlite import SCHEMA_VERSION, SqliteEngine, open_read_only
 from tests.store.world import World, acknowledged, message, part, receipt
@@ -267,3 +268,21 @@ def _count_after_death(path: Path) -> int:
     count: int = connection.execute("SELECT count(*) FROM message").fetchone()[0]
     connection.close()
     return count
+
+
+# --- inbound ---
+
+
+def test_an_inbound_part_is_kept_with_all_that_joins_it_to_the_others(path: Path, disk: World) -> None:
+    octets = bytes.fromhex("0b 05 04 0b84 23f0 00 03 2a 02 01".replace(" ", "")) + b"Hello"
+    split = Inbound("north", 1_020.0, "447700900123", "60300", "Hello", octets, 0, 0x40, "gsm", 12, 42, False, 2, 1)
+    split.destination_port, split.source_port = 2_948, 9_200
+    whole = Inbound("south", 1_021.0, "447700900123", "60300", "", b"\x01", 4, 0, "binary")
+    disk.results(split, whole)
+    with closing(open_read_only(path)) as reader:
+        rows = reader.execute(
+            "SELECT carrier, at, from_addr, to_addr, text, octets, data_coding, esm_class, alphabet, header_bytes,"
+            " reference, wide, total, number, destination_port, source_port FROM inbound ORDER BY id"
+        ).fetchall()
+    assert [Inbound(*row) for row in rows] == [split, whole]
+    assert split.body == b"Hello"

@@ -54,6 +54,8 @@ CREATE TABLE part (
     sent_at            REAL,
     finished_at        REAL,
     reason             TEXT,
+    temporary          INTEGER,
+    done_at            REAL,
     history            TEXT NOT NULL
 );
 CREATE INDEX part_waiting ON part (queue, deadline, id) WHERE status = 'accepted' AND due_at IS NULL;
@@ -76,13 +78,16 @@ CREATE INDEX ref_at ON ref (at);
 -- Receipts that match nothing yet, with every reading of their id (a JSON list, most trusted first), and the index of
 -- those readings.
 CREATE TABLE parked (
-    id      INTEGER PRIMARY KEY,
-    carrier TEXT NOT NULL,
-    keys    TEXT NOT NULL,
-    at      REAL NOT NULL,
-    event   TEXT,
-    number  TEXT NOT NULL,
-    detail  TEXT
+    id        INTEGER PRIMARY KEY,
+    carrier   TEXT NOT NULL,
+    keys      TEXT NOT NULL,
+    at        REAL NOT NULL,
+    event     TEXT,
+    number    TEXT NOT NULL,
+    detail    TEXT,
+    reason    TEXT,
+    temporary INTEGER,
+    done_at   REAL
 );
 CREATE TABLE parked_key (
     carrier TEXT NOT NULL,
@@ -91,16 +96,26 @@ CREATE TABLE parked_key (
     PRIMARY KEY (carrier, key, parked)
 ) WITHOUT ROWID;
 
+-- A message from a subscriber or one part of it: octets as they came, header_bytes of them the user data header.  What
+-- joins parts: (carrier, from_addr, to_addr, reference, wide, total), number of total.
 CREATE TABLE inbound (
-    id          INTEGER PRIMARY KEY,
-    carrier     TEXT NOT NULL,
-    at          REAL NOT NULL,
-    from_addr   TEXT NOT NULL,
-    to_addr     TEXT NOT NULL,
-    text        TEXT NOT NULL,
-    octets      BLOB NOT NULL,
-    data_coding INTEGER NOT NULL,
-    esm_class   INTEGER NOT NULL
+    id               INTEGER PRIMARY KEY,
+    carrier          TEXT NOT NULL,
+    at               REAL NOT NULL,
+    from_addr        TEXT NOT NULL,
+    to_addr          TEXT NOT NULL,
+    text             TEXT NOT NULL,
+    octets           BLOB NOT NULL,
+    data_coding      INTEGER NOT NULL,
+    esm_class        INTEGER NOT NULL,
+    alphabet         TEXT NOT NULL,
+    header_bytes     INTEGER NOT NULL,
+    reference        INTEGER,
+    wide             INTEGER NOT NULL,
+    total            INTEGER,
+    number           INTEGER,
+    destination_port INTEGER,
+    source_port      INTEGER
 );
 
 -- The cursor log: one row per verb, status and commit, part ids packed as 8 octets each.
