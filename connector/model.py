@@ -410,6 +410,9 @@ class QueueName:
     lane: str
     rule: str
     api_key: str
+    scope: str = ""
+    """The sender and the country, as far as a carrier of the rule limits them: "sender ACME".  So the backlog of one
+    that may send little stands in nobody's way."""
 
 
 @attrs.frozen

@@ -20,6 +20,8 @@ from connector.model import (
     Message,
     MessageQuery,
     Part,
+    QueueName,
+    QueueState,
     Reason,
     SendRequest,
     Verdict,
@@ -68,6 +70,7 @@ class Intake:
         dispatch: Dispatch,
         clock: Callable[[], float],
         disk_low: Callable[[], bool],
+        queue_ids: dict[QueueName, int],
     ) -> None:
         self._config = config
         self._normaliser = normaliser
@@ -76,10 +79,15 @@ class Intake:
         self._dispatch = dispatch
         self._clock = clock
         self._disk_low = disk_low
+        self._queue_ids = queue_ids
         self._running: set[tuple[str, str]] = set()
         self.draining = False
         self.counts: dict[str, int] = {"accepted": 0, "replayed": 0, "refused": 0}
         """Rows since the start."""
+
+    def change(self, config: Config, normaliser: Normaliser) -> None:
+        """Take what comes from now on by another configuration; what is being taken now may see both."""
+        self._config, self._normaliser = config, normaliser
 
     async def accept(
         self, key: KeyConfig, requests: Sequence[SendRequest], *, idempotency_key: str | None = None
@@ -151,6 +159,9 @@ class Intake:
         rows: list[Message | Verdict] = []
         for number, request in enumerate(requests):
             row = self._normaliser.normalise(request, key, now)
+            while isinstance(row, QueueName):
+                await self._open_queue(row)
+                row = self._normaliser.normalise(request, key, now)
             refs = _refs(request, guard, offset + number)
             if isinstance(row, Verdict):
                 row = await self._known(key, row, refs)
@@ -162,6 +173,11 @@ class Intake:
         messages = [row for row in rows if isinstance(row, Message)]
         kept = iter(await self._keep(messages, now))
         return [row if isinstance(row, Verdict) else _verdict(row, next(kept)) for row in rows]
+
+    async def _open_queue(self, name: QueueName) -> None:
+        opened = await self._store.open([name])
+        self._lanes.open(QueueState(queue, name, 0) for queue in opened.values())
+        self._queue_ids.update(opened)
 
     async def _known(self, key: KeyConfig, refusal: Verdict, refs: tuple[tuple[str, bytes], ...]) -> Verdict:
         """Return the message a refused row was kept as before its deadline passed or a rule changed; or the refusal."""
@@ -193,7 +209,8 @@ class Intake:
     async def _append(
         self, messages: list[Message], fused: dict[int, list[Claim]], parts: dict[int, list[Part]], now: float
     ) -> list[Kept | Duplicate | Conflict]:
-        urgent = any(self._config.lane[message.lane].urgent for message in messages)
+        lanes = {message.lane for message in messages}
+        urgent = any(lane.urgent for name, lane in self._config.lane.items() if name in lanes)
         kept: set[int] = set()
         try:
             claims = [claim for many in fused.values() for claim in many]

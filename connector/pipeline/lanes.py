@@ -5,6 +5,7 @@ is pure and synchronous: the whole decision of what leaves next is here.
 """
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
 
@@ -39,7 +40,7 @@ class _Refill:
 
 @attrs.define
 class Queue:
-    """The head of one queue: (lane, route rule, API key)."""
+    """The head of one queue: (lane, route rule, API key, limited sender or country)."""
 
     id: int
     lane: str
@@ -50,6 +51,8 @@ class Queue:
     heads: list[_Entry] = attrs.field(factory=list, repr=False)
     complete: bool = True
     """Whether `heads` is all that waits; if not, everything else on disk sorts behind its last entry."""
+    alike: bool = False
+    """Whether all that waits here is limited by the same: where one is held back, all are."""
     reach: int = attrs.field(factory=lambda: HEADS)
     """How many heads it holds."""
     begun: dict[int, str] = attrs.field(factory=dict, repr=False)
@@ -159,9 +162,12 @@ class Queue:
                 break
             if admits(entry[2]):
                 taken.append(entry[2])
+            elif self.alike:
+                kept += self.heads[number:]
+                break
             else:
                 kept.append(entry)
-        if len(taken) < count and not self.complete:
+        if len(taken) < count and not self.complete and not self.alike:
             self.reach = min(MOST_HEADS, max(self.reach, 2 * len(kept) + 1))
         self.heads = kept
         self._left(taken)
@@ -237,12 +243,42 @@ class Lanes:
     # --- what waits ---
 
     def open(self, states: Iterable[QueueState]) -> None:
-        """Make queues known, with what waits in each on disk."""
+        """Make queues known that are not yet, with what waits in each on disk; and lanes, those without one too."""
+        for lane in self._lanes:
+            self._by_lane.setdefault(lane, [])
+            self._queue_carry.setdefault(lane, {})
         for state in states:
+            if state.queue in self._queues:
+                continue
             name = state.name
-            queue = Queue(state.queue, name.lane, name.rule, name.api_key, state.waiting, complete=not state.waiting)
+            queue = Queue(
+                state.queue,
+                name.lane,
+                name.rule,
+                name.api_key,
+                state.waiting,
+                complete=not state.waiting,
+                alike=bool(name.scope),
+            )
             self._queues[state.queue] = queue
             self._by_lane.setdefault(name.lane, []).append(queue)
+
+    def reroute(self) -> None:
+        """Free the parts of messages begun on a carrier that their rule names no more: any of the rule takes them."""
+        for carrier, entries in self._pinned.items():
+            freed = [entry[2] for entry in entries if not self._may_take(carrier, entry[2])]
+            gone = {part.id for part in freed}
+            self._pinned[carrier] = [entry for entry in entries if entry[1] not in gone]
+            for part in freed:
+                part.pinned = None
+                self._queues[part.queue].waiting -= 1
+                self._queues[part.queue].add(part)
+        for queue in self._queues.values():
+            mine = self._carriers_of.get(queue.rule, ())
+            queue.begun = {message: carrier for message, carrier in queue.begun.items() if carrier in mine}
+
+    def _may_take(self, carrier: str, part: Part) -> bool:
+        return carrier in self._carriers_of.get(self._queues[part.queue].rule, ())
 
     def queues(self) -> list[Queue]:
         """Return all queues."""
@@ -348,11 +384,15 @@ class Lanes:
     def _pick_lane(
         self, lane: str, queues: Sequence[Queue], share: int, offers: Mapping[str, Offer], pick: Pick, now: float
     ) -> int:
-        """Take up to ``share`` parts from the queues of a lane, in equal shares; return how many it took."""
+        """Take up to ``share`` parts from the queues of a lane, in equal shares for all API keys; return how many."""
+        settings = self._lanes[lane]
+        share = min(share, sum(max(0, offer.usable(settings)) for offer in offers.values()))
         if share <= 0:
             return 0
         by_name = {str(queue.id): queue for queue in queues}
-        shares = apportion(share, dict.fromkeys(by_name, 1.0), self._queue_carry[lane])
+        each = Counter(queue.api_key for queue in queues)
+        weights = {name: 1 / each[queue.api_key] for name, queue in by_name.items()}
+        shares = apportion(share, weights, self._queue_carry[lane])
         return sum(self._pick_queue(by_name[name], count, offers, pick, now) for name, count in shares.items() if count)
 
     def _pick_queue(self, queue: Queue, count: int, offers: Mapping[str, Offer], pick: Pick, now: float) -> int:
@@ -377,6 +417,9 @@ class Lanes:
 
     def _pin(self, queue: Queue, carrier: str, parts: list[Part]) -> list[Part]:
         """Keep messages of several parts on one carrier: what is pinned elsewhere waits there, siblings follow."""
+        for part in parts:
+            if part.pinned is not None and not self._may_take(part.pinned, part):
+                part.pinned = None
         mine = [part for part in parts if part.pinned is None or part.pinned == carrier]
         for part in parts:
             if part.pinned is not None and part.pinned != carrier:

@@ -8,8 +8,8 @@ import attrs
 
 from connector.carrier.options import VendorTlvs, option_problem, vendor_tlvs
 from connector.config import Config, KeyConfig
-from connector.model import Message, Reason, SendRequest, Verdict
-from connector.pipeline.router import Router
+from connector.model import Message, QueueName, Reason, SendRequest, Verdict
+from connector.pipeline.router import Router, Scopes
 from connector.policy import numbers, senders
 from connector.policy.texts import Cutter
 
@@ -26,20 +26,29 @@ class _Refused(Exception):
         self.verdict = Verdict(reason=reason, field=field, text=text)
 
 
+class _Unopened(Exception):
+    """Ends the line of steps too: the message's queue does not exist yet."""
+
+    def __init__(self, name: QueueName) -> None:
+        super().__init__(name)
+        self.name = name
+
+
 @attrs.define
 class Normaliser:
     """The rules of one configuration, applied to one request at a time."""
 
     config: Config
     router: Router
-    queue_ids: Mapping[tuple[str, str, str], int]
-    """Queue by (lane, rule, API key)."""
+    queue_ids: Mapping[QueueName, int]
     next_id: Callable[[], int]
     next_reference: Callable[[str, str], int]
     """Concatenation reference for (sender, destination)."""
     _cutters: dict[str, Cutter] = attrs.field(init=False)
     _tlvs: dict[str, list[VendorTlvs]] = attrs.field(init=False)
     """The own TLVs of each carrier of a rule."""
+    _scopes: dict[str, Scopes] = attrs.field(init=False)
+    """What the carriers of a rule limit."""
 
     def __attrs_post_init__(self) -> None:
         carriers = {carrier.name: carrier for carrier in self.config.carrier}
@@ -50,13 +59,21 @@ class Normaliser:
             str(route.name): [vendor_tlvs(carriers[name].dialect) for name in route.carriers]
             for route in self.config.route
         }
+        self._scopes = {
+            str(route.name): Scopes([carriers[name] for name in route.carriers]) for route in self.config.route
+        }
 
-    def normalise(self, request: SendRequest, key: KeyConfig, now: float) -> Message | Verdict:
-        """Return the message this row asks for, or a verdict that says what is wrong with it and where."""
+    def normalise(self, request: SendRequest, key: KeyConfig, now: float) -> Message | Verdict | QueueName:
+        """Return the message this row asks for, or a verdict that says what is wrong with it and where.
+
+        Or a queue that is to be opened first: of a sender or a country that nothing was sent from or to before.
+        """
         try:
             return self._message(request, key, now)
         except _Refused as refused:
             return refused.verdict
+        except _Unopened as unopened:
+            return unopened.name
 
     def _message(self, request: SendRequest, key: KeyConfig, now: float) -> Message:
         lane = _lane(request, key, self.config)
@@ -74,7 +91,7 @@ class Normaliser:
             id=self.next_id(),
             api_key=key.name,
             lane=lane,
-            queue=self.queue_ids[lane, rule, key.name],
+            queue=self._queue(lane, rule, key, sender, number.region),
             to=number.e164,
             sender=sender,
             text=text,
@@ -90,6 +107,16 @@ class Normaliser:
             options=_options(request, key, self._tlvs[rule]),
             receipt=request.receipt,
         )
+
+    def _queue(self, lane: str, rule: str, key: KeyConfig, sender: str, country: str | None) -> int:
+        scope = self._scopes[rule].of(sender, country)
+        queue = self.queue_ids.get(QueueName(lane, rule, key.name, scope))
+        if queue is not None:
+            return queue
+        if QueueName(lane, rule, key.name) in self.queue_ids:
+            raise _Unopened(QueueName(lane, rule, key.name, scope))
+        # a reload took the key, or gave it other lanes, while the request was read
+        raise _Refused(Reason.NO_ROUTE, "lane", f"lane {lane} is not open to this API key any more: ask again")
 
 
 def _lane(request: SendRequest, key: KeyConfig, config: Config) -> str:

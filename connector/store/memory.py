@@ -135,15 +135,18 @@ class MemoryEngine:
     # --- what comes in ---
 
     def queues(self, names: Sequence[QueueName]) -> list[QueueState]:
-        known = set(self._rows.queues.working.rows.values())
-        for name in names:
-            if name not in known:
-                known.add(name)
-                append_row(self._rows.queues, name)
+        self.open(names)
         return [
             QueueState(queue, name, len(self._rows.parts.working.at(("waiting", queue))))
             for queue, name in sorted(self._rows.queues.working.rows.items())
         ]
+
+    def open(self, names: Sequence[QueueName]) -> dict[QueueName, int]:
+        known = {name: queue for queue, name in self._rows.queues.working.rows.items()}
+        for name in names:
+            if name not in known:
+                known[name] = append_row(self._rows.queues, name)
+        return {name: known[name] for name in names}
 
     def append(
         self, messages: Sequence[Message], claims: Sequence[Claim], *, owner: Owner, now: float

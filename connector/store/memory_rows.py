@@ -118,9 +118,11 @@ class Table(Generic[K, V]):
         self._touched.clear()
 
 
-def append_row(table: Table[int, V], row: V) -> None:
-    """Write a row under the number after the largest."""
-    table.set(max(table.working.rows, default=0) + 1, row)
+def append_row(table: Table[int, V], row: V) -> int:
+    """Write a row under the number after the largest, and return that."""
+    number = max(table.working.rows, default=0) + 1
+    table.set(number, row)
+    return number
 
 
 def _parked_under(receipt: Receipt) -> list[Hashable]:

@@ -118,6 +118,10 @@ class SqliteEngine:
         with translated():
             return self._writes.queues(names)
 
+    def open(self, names: Sequence[QueueName]) -> dict[QueueName, int]:
+        with translated():
+            return self._writes.open(names)
+
     def append(
         self, messages: Sequence[Message], claims: Sequence[Claim], *, owner: Owner, now: float
     ) -> list[Kept | Duplicate | Conflict]:

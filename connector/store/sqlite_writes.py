@@ -57,15 +57,19 @@ class Writes:
 
     def queues(self, names: Sequence[QueueName]) -> list[QueueState]:
         """Return these queues (made if they are new) and every other one on disk, with what waits in each."""
-        self._db.executemany(
-            "INSERT OR IGNORE INTO queue (lane, rule, api_key) VALUES (?, ?, ?)",
-            [(name.lane, name.rule, name.api_key) for name in names],
-        )
+        self.open(names)
         rows = self._db.execute(
-            "SELECT id, lane, rule, api_key, (SELECT count(*) FROM part WHERE queue = queue.id"
+            "SELECT id, lane, rule, api_key, scope, (SELECT count(*) FROM part WHERE queue = queue.id"
             " AND status = 'accepted' AND due_at IS NULL) FROM queue ORDER BY id"
         )
-        return [QueueState(row[0], QueueName(*row[1:4]), row[4]) for row in rows]
+        return [QueueState(row[0], QueueName(*row[1:5]), row[5]) for row in rows]
+
+    def open(self, names: Sequence[QueueName]) -> dict[QueueName, int]:
+        """Return the ids of these queues, which are made if they are new; what waits elsewhere is not looked at."""
+        keys = [(name.lane, name.rule, name.api_key, name.scope) for name in names]
+        self._db.executemany("INSERT OR IGNORE INTO queue (lane, rule, api_key, scope) VALUES (?, ?, ?, ?)", keys)
+        find = "SELECT id FROM queue WHERE (lane, rule, api_key, scope) = (?, ?, ?, ?)"
+        return {name: self._db.execute(find, key).fetchone()[0] for name, key in zip(names, keys, strict=True)}
 
     def append(
         self, messages: Sequence[Message], claims: Sequence[Claim], *, owner: Owner, now: float

@@ -48,6 +48,8 @@ class Engine(Protocol):
     def close(self) -> None: ...
 
     def queues(self, names: Sequence[QueueName]) -> list[QueueState]: ...
+
+    def open(self, names: Sequence[QueueName]) -> dict[QueueName, int]: ...
     def append(
         self, messages: Sequence[Message], claims: Sequence[Claim], *, owner: Owner, now: float
     ) -> list[Kept | Duplicate | Conflict]: ...
@@ -90,6 +92,10 @@ class Store:
     async def queues(self, names: Sequence[QueueName]) -> list[QueueState]:
         """Open these queues and return all there are, with what waits in each."""
         return await self._writer.put(Urgency.REST, len(names), lambda: self._engine.queues(names))
+
+    async def open(self, names: Sequence[QueueName]) -> dict[QueueName, int]:
+        """Return the ids of these queues, which are made if they are new; nothing is counted."""
+        return await self._writer.put(Urgency.REST, len(names), lambda: self._engine.open(names))
 
     async def append(
         self, messages: Sequence[Message], claims: Sequence[Claim] = (), *, now: float, urgent: bool = False

@@ -19,7 +19,7 @@ OTP, PROMOTIONAL = "otp", "promotional"
 class Waiting:
     """Lanes with queues named by (lane, rule, API key)."""
 
-    def __init__(self, *names: tuple[str, str, str], **carriers_of: Sequence[str]) -> None:
+    def __init__(self, *names: tuple[str, ...], **carriers_of: Sequence[str]) -> None:
         self.lanes = Lanes(LANES, carriers_of or {"default": ("north",)})
         self.lanes.open(QueueState(n, QueueName(*name), 0) for n, name in enumerate(names, 1))
         self.admits: Callable[[Part], bool] | None = None
@@ -193,10 +193,40 @@ def test_pinned_parts_of_a_lane_that_may_not_go_wait() -> None:
 
 def test_pinned_parts_expire_too() -> None:
     it = Waiting((PROMOTIONAL, "both", "shop"), both=("north", "south"))
-    gone = it.add(1, 1, pinned="removed", deadline=10.0)
-    it.pick(north=5, south=5)
+    gone = it.add(1, 1, pinned="south", deadline=10.0)
+    assert it.pick(north=5).parts == {}
     assert it.lanes.expired(9.0) == []
     assert it.lanes.expired(10.0) == gone
+
+
+def test_a_part_pinned_to_a_carrier_that_its_rule_names_no_more_goes_to_any() -> None:
+    it = Waiting((PROMOTIONAL, "both", "shop"), both=("north", "south"))
+    parts = it.add(1, 1, pinned="removed")
+    assert it.pick(north=5, south=5).parts == {"north": parts}
+
+
+def test_parts_that_wait_for_a_carrier_are_freed_when_their_rule_loses_it() -> None:
+    carriers_of = {"both": ["south", "north"]}
+    it = Waiting((PROMOTIONAL, "both", "shop"), **carriers_of)
+    first, second, third = it.add(1, 1, total=3)
+    assert it.pick(south=1).parts == {"south": [first]}
+    assert it.pick(north=5).parts == {}, "they wait for south"
+    carriers_of["both"].remove("south")
+    it.lanes.reroute()
+    assert it.lanes.queue(1).waiting == 2
+    assert it.pick(north=5).parts == {"north": [second, third]}
+    assert it.lanes.queue(1).waiting == 0
+
+
+def test_a_lane_that_is_new_shares_in_what_leaves() -> None:
+    settings = {PROMOTIONAL: LANES[PROMOTIONAL]}
+    lanes = Lanes(settings, {"default": ("north",)})
+    known = QueueState(1, QueueName(PROMOTIONAL, "default", "shop"), 0)
+    lanes.open([known])
+    settings[OTP] = LANES[OTP]
+    lanes.open([known, QueueState(2, QueueName(OTP, "default", "shop"), 0)])
+    lanes.add(Waiting((OTP, "default", "shop"), (OTP, "default", "shop")).make(2, 1))
+    assert len(lanes.pick({"north": Offer(5, 0, None)}, tuple(settings), 0.0).parts["north"]) == 1
 
 
 def test_what_comes_back_has_its_old_place() -> None:
@@ -245,3 +275,20 @@ def test_a_queue_full_of_what_is_held_back_reads_further_on_disk() -> None:
     [wish] = it.lanes.wanted([])
     assert wish.after == (1_000.0, queue.heads[-1][1])
     assert len(queue.heads) < queue.reach <= MOST_HEADS
+
+
+def test_keys_share_alike_in_what_is_left_beside_places_kept_for_others() -> None:
+    it = Waiting((PROMOTIONAL, "default", "shop"), (PROMOTIONAL, "default", "bank"))
+    it.add(1, 100)
+    it.add(2, 100)
+    taken = Counter(part.queue for _ in range(50) for part in it.pick(north=3, keep=2).parts["north"])
+    assert taken == {1: 25, 2: 25}
+
+
+def test_a_key_with_many_limited_senders_gets_no_more_than_one_with_none() -> None:
+    names = [(PROMOTIONAL, "default", "shop", f"sender S{number}") for number in range(4)]
+    it = Waiting((PROMOTIONAL, "default", "bank"), *names)
+    for queue in range(1, 6):
+        it.add(queue, 100)
+    taken = Counter(part.queue for part in it.pick(north=80).parts["north"])
+    assert taken == {1: 40, 2: 10, 3: 10, 4: 10, 5: 10}

@@ -9,7 +9,7 @@ import pytest
 
 from connector.config import LANES, ApiConfig, BindConfig, CarrierConfig, Config, DialectConfig, KeyConfig, RouteConfig
 from connector.config.dialect import TlvConfig
-from connector.model import Message, Reason, SendRequest, Verdict
+from connector.model import Message, QueueName, Reason, SendRequest, Verdict
 from connector.pipeline.normalise import MAX_AHEAD_S, Normaliser
 from connector.pipeline.router import Router
 
@@ -27,10 +27,10 @@ CONFIG = Config(
     carrier=(CarrierConfig(name="north", bind=(BindConfig(host="smsc", system_id="acme"),), max_parts=3),),
     route=(RouteConfig(name="home", carriers=("north",), countries=("GB",)),),
 )
-QUEUES = {("transactional", "home", "shop"): 1, ("otp", "home", "shop"): 2}
+QUEUES = {QueueName("transactional", "home", "shop"): 1, QueueName("otp", "home", "shop"): 2}
 
 
-def normalise(request: Mapping[str, Any], key: KeyConfig = KEY) -> Message | Verdict:
+def normalise(request: Mapping[str, Any], key: KeyConfig = KEY) -> Message | Verdict | QueueName:
     ids = count(1)
     normaliser = Normaliser(CONFIG, Router(CONFIG.route), QUEUES, lambda: next(ids), lambda _sender, _to: 77)
     values = {"to": "07400 123456", "text": "hello", **request}

@@ -110,6 +110,28 @@ async def test_a_limited_sender_leaves_the_others_at_full_rate(autojump_clock: M
         assert by_sender["FAST"] >= 10 * 45
 
 
+async def test_a_limited_sender_s_long_backlog_stands_in_nobody_s_way(autojump_clock: MockClock) -> None:
+    limit = (LimitConfig(sender="*", rate_per_s=1),)
+    settings = config(CarrierConfig(name="north", bind=binds(1), rate_per_s=50, limit=limit))
+    async with world(settings) as it:
+        await it.start()
+        await it.bound()
+        for batch in range(10):
+            await it.send(500, first=batch * 500, sender="SLOW")
+        assert len({queue.id for queue in it.connector._lanes.queues() if queue.waiting}) == 1
+        await it.send(5, first=6_000, sender="FAST")
+        await trio.sleep(6)
+        by_sender = Counter(entry.source_addr for entry in it.smsc["north"].ledger)
+        assert by_sender["FAST"] == 5
+        assert by_sender["SLOW"] <= 8
+        await it.kill()
+        await it.start()
+        await it.bound()
+        await it.send(5, first=7_000, sender="FAST")
+        await trio.sleep(6)
+        assert Counter(entry.source_addr for entry in it.smsc["north"].ledger)["FAST"] >= 9
+
+
 async def test_a_squeezed_carrier_gets_everything_back_within_half_a_minute(autojump_clock: MockClock) -> None:
     # with a single attempt each, a slow-down that burned one would end its message
     lane = attrs.evolve(LANES["promotional"], retry=RetryConfig(attempts=1))

@@ -16,6 +16,7 @@ from connector.config import (
     BindConfig,
     CarrierConfig,
     Config,
+    Credentials,
     KeyConfig,
     LaneConfig,
     RouteConfig,
@@ -24,6 +25,8 @@ from connector.config import (
 from connector.errors import StoreFull
 from connector.lifecycle import Status
 from connector.model import MessageQuery, MessageView, SendRequest, Verdict
+from connector.pipeline.door import Reloaded
+from connector.reload import Secrets
 from connector.store.batcher import InlineWriter
 from connector.store.memory import MemoryEngine
 from connector.store.store import Store
@@ -79,6 +82,11 @@ class World:
         """What lies on the way from the connector to the carriers."""
         self.full: Callable[[], bool] = lambda: False
         """Whether the disk has no room for the transaction about to run."""
+        self.look_every_s = 10.0
+        """Between two looks at what limits the carriers: virtual days are to cost little."""
+        self.cpu_s: Callable[[], float] = lambda: 0.0
+        """CPU that the loop's thread has used; the real one has nothing to do with virtual time."""
+        self.commit_s = COMMIT_S
         self.connector: Connector
         self._nursery = nursery
         self._life: trio.CancelScope | None = None
@@ -112,8 +120,16 @@ class World:
 
     async def start(self) -> None:
         """Start a connector on what the store holds."""
-        store = Store(self.engine, InlineWriter(self.engine, latency=lambda: COMMIT_S, faults=self._disk))
-        self.connector = Connector(self.config, store, clock=now, random=self.random, connect=self.connect)
+        store = Store(self.engine, InlineWriter(self.engine, latency=lambda: self.commit_s, faults=self._disk))
+        self.connector = Connector(
+            self.config,
+            store,
+            clock=now,
+            random=self.random,
+            connect=self.connect,
+            cpu_s=self.cpu_s,
+            look_every_s=self.look_every_s,
+        )
         self._ended = trio.Event()
         self._life = await self._nursery.start(self._live)
 
@@ -123,6 +139,19 @@ class World:
                 await nursery.start(self.connector.run)
                 task_status.started(scope)
         self._ended.set()
+
+    async def reload(self, settings: Config, passwords: Mapping[str, str] | None = None) -> Reloaded:
+        """Go on with another configuration, as after a reload; ``passwords`` by carrier, "" unless given."""
+        given = passwords or {}
+        credentials = {
+            carrier.name: tuple(Credentials(given.get(carrier.name, "")) for _ in carrier.bind)
+            for carrier in settings.carrier
+        }
+        for carrier in settings.carrier:
+            self.smsc.setdefault(carrier.name, Smsc(clock=now))
+        done = await self.connector.apply(settings, Secrets(credentials, ()))
+        self.config = settings
+        return done
 
     async def kill(self) -> None:
         """End the connector as kill -9 does: what is not committed now never will be."""

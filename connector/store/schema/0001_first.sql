@@ -5,13 +5,15 @@ CREATE TABLE meta (
     value INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- A queue is (lane, route rule, API key): a dead carrier's backlog is never scanned by anyone else.
+-- A queue is (lane, route rule, API key, limited sender or country): the backlog of a dead carrier or of a sender that may
+-- send little is never scanned by anyone else.
 CREATE TABLE queue (
     id      INTEGER PRIMARY KEY,
     lane    TEXT NOT NULL,
     rule    TEXT NOT NULL,
     api_key TEXT NOT NULL,
-    UNIQUE (lane, rule, api_key)
+    scope   TEXT NOT NULL,
+    UNIQUE (lane, rule, api_key, scope)
 );
 
 -- Written once, at accept.  status only for messages of several parts; for one part it is the part's.
