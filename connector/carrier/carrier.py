@@ -107,6 +107,18 @@ class Carrier:
                 )
                 self.binds.append(bind)
 
+    # --- what outlives a restart ---
+
+    def facts(self) -> dict[str, str]:
+        """Return what is to be known of it after a restart, by name; empty texts where there is nothing."""
+        return {f"suspended {self.name}": "yes" if self.suspended else "", f"ramp {self.name}": self.ramp.memory}
+
+    def recall(self, facts: Mapping[str, str]) -> None:
+        """Go on as an earlier run left it."""
+        self.suspended = bool(facts.get(f"suspended {self.name}"))
+        self.ramp.recall(facts.get(f"ramp {self.name}", ""))
+        self._set_ceiling()
+
     def _set_ceiling(self) -> None:
         """Keep to the contract, and to the present stage of a ramp."""
         rates = [rate for rate in (self.config.rate_per_s, self.ramp.rate_per_s) if rate is not None]

@@ -1,5 +1,6 @@
 """A new carrier gets more in stages, and no more once it shows that something is wrong.  Pure."""
 
+import json
 import logging
 from collections.abc import Sequence
 
@@ -40,6 +41,19 @@ class Ramp:
     def over(self) -> bool:
         """Whether the carrier has everything its contract allows."""
         return self.stage >= len(self.stages)
+
+    @property
+    def memory(self) -> str:
+        """What is to be known of it after a restart; empty where there is nothing."""
+        if not self.stages or self.began_at is None:
+            return ""
+        return json.dumps([self.stage, self.began_at, self.halted])
+
+    def recall(self, memory: str) -> None:
+        """Go on where an earlier run was, as far as there still are such stages."""
+        if memory:
+            stage, self.began_at, self.halted = json.loads(memory)
+            self.stage = min(stage, len(self.stages))
 
     def left(self, now: float) -> bool:
         """Take note that parts leave; return whether a stage is over."""

@@ -148,6 +148,10 @@ class MemoryEngine:
                 known[name] = append_row(self._rows.queues, name)
         return {name: known[name] for name in names}
 
+    def record(self, facts: Mapping[str, str]) -> None:
+        for name, value in facts.items():
+            self._rows.facts.set(name, value or None)
+
     def append(
         self, messages: Sequence[Message], claims: Sequence[Claim], *, owner: Owner, now: float
     ) -> list[Kept | Duplicate | Conflict]:
@@ -366,6 +370,9 @@ class MemoryEngine:
     def known(self, api_key: str, refs: Sequence[tuple[str, bytes]]) -> list[int | None]:
         rows = [(self._rows.refs.committed.rows.get((api_key, ref)), fingerprint) for ref, fingerprint in refs]
         return [row.message if row and row.fingerprint == fingerprint else None for row, fingerprint in rows]
+
+    def facts(self) -> dict[str, str]:
+        return dict(self._rows.facts.committed.rows)
 
     def last_id(self) -> int:
         return max(self._rows.messages.committed.rows, default=0)

@@ -142,6 +142,7 @@ class Rows:
         self.parked: Table[int, Receipt] = Table(kept.get("parked", {}), _parked_under)
         self.inbound: Table[int, Inbound] = Table(kept.get("inbound", {}))
         self.events: Table[int, EventBatch] = Table(kept.get("events", {}))
+        self.facts: Table[str, str] = Table(kept.get("facts", {}))
         self.counters: Table[str, int] = Table(kept.get("counters", {}))
 
     def commit(self) -> None:

@@ -175,6 +175,14 @@ class SqliteEngine:
         with translated():
             return reads.events(self._door_reader, after, limit)
 
+    def record(self, facts: Mapping[str, str]) -> None:
+        with translated():
+            self._writes.record(facts)
+
+    def facts(self) -> dict[str, str]:
+        with translated():
+            return dict(self._door_reader.execute("SELECT name, value FROM fact"))
+
     def last_id(self) -> int:
         with translated():
             return int(self._door_reader.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()[0])

@@ -71,6 +71,11 @@ class Writes:
         find = "SELECT id FROM queue WHERE (lane, rule, api_key, scope) = (?, ?, ?, ?)"
         return {name: self._db.execute(find, key).fetchone()[0] for name, key in zip(names, keys, strict=True)}
 
+    def record(self, facts: Mapping[str, str]) -> None:
+        """Keep these facts by name; an empty text forgets one."""
+        self._db.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?)", facts.items())
+        self._db.execute("DELETE FROM fact WHERE value = ''")
+
     def append(
         self, messages: Sequence[Message], claims: Sequence[Claim], *, owner: Owner, now: float
     ) -> list[Kept | Duplicate | Conflict]:

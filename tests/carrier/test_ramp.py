@@ -59,6 +59,20 @@ def test_few_samples_are_not_judged_and_good_ones_halt_nothing() -> None:
     assert not any(it.answered(refused=False) for _ in range(1_000))
 
 
+def test_it_goes_on_after_a_restart_where_it_was() -> None:
+    it, again = ramp(), ramp()
+    assert it.memory == ""
+    it.left(0.0)
+    it.left(3_600.0)
+    again.recall(it.memory)
+    assert again.rate_per_s == 50
+    assert not again.left(7_100.0)
+    assert again.left(7_200.0)
+    shorter = Ramp(STAGES[:1], RampLimits())
+    shorter.recall(again.memory)
+    assert shorter.over
+
+
 async def test_a_carrier_in_its_first_stage_sends_no_more_than_that_and_halts_with_an_alarm(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -243,3 +243,14 @@ def test_an_empty_store_balances(world: World) -> None:
     assert (verification.ledger.accepted, verification.ledger.messages) == (0, {})
     assert world.engine.last_id() == 0
     assert world.engine.heads([Wanted(99, None, 5)], now=0.0) == {99: []}
+
+
+# --- facts ---
+
+
+def test_facts_stay_over_a_restart_and_an_empty_text_forgets_one(world: World) -> None:
+    assert world.engine.facts() == {}
+    world.transaction(lambda: world.engine.record({"suspended north": "yes", "ramp north": "1"}))
+    world.transaction(lambda: world.engine.record({"ramp north": "2", "suspended north": ""}))
+    world.restart()
+    assert world.engine.facts() == {"ramp north": "2"}

@@ -5,6 +5,12 @@ CREATE TABLE meta (
     value INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+-- What has to be known after a restart and belongs to no message: suspended carriers, the stage of a ramp.
+CREATE TABLE fact (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+
 -- A queue is (lane, route rule, API key, limited sender or country): the backlog of a dead carrier or of a sender that may
 -- send little is never scanned by anyone else.
 CREATE TABLE queue (
