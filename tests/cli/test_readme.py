@@ -36,7 +36,7 @@ async def test_the_python_block_sends_a_message(tmp_path: Path) -> None:
                 stderr=subprocess.STDOUT,
                 check=False,
             )
-        assert ended.stdout.decode().splitlines() == ["delivered DELIVRD 000"]
+        assert ended.stdout.decode().splitlines() == ["delivered north"]
     assert len(CarrierLedger.read(ledger).accepted[TEXT]) == 1
 
 
