@@ -1,12 +1,19 @@
-"""What an outer door holds of the pipeline: intake, questions, numbers, and whether messages can be kept."""
+"""What an outer door holds of the pipeline: intake, questions, numbers, and the verbs of an operator."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 import attrs
 
-from connector.carrier.carrier import CarrierStatistics
+# a door knows the pipeline and nothing behind it: what it is to show comes through here
+from connector.carrier.bind import BindState as BindState
+from connector.carrier.bind import BindStatistics as BindStatistics
+from connector.carrier.carrier import CarrierStatistics as CarrierStatistics
+from connector.carrier.limits import ScopeStatistics as ScopeStatistics
 from connector.pipeline.intake import Intake
+from connector.pipeline.limited import LimitedBy
 from connector.pipeline.queries import Queries
+from connector.pipeline.vitals import LoopStatistics
 from connector.store.batcher import BatcherStatistics
 
 
@@ -20,12 +27,28 @@ class QueueStatistics:
 
 
 @attrs.frozen
+class Outlook:
+    """What stands before one carrier, and what holds it back."""
+
+    contract_per_s: float | None
+    """Its configured rate; None means any number."""
+    waiting: int
+    """Parts in queues whose rule names it; a part may wait for several carriers."""
+    limited_by: LimitedBy
+
+
+@attrs.frozen
 class Statistics:
     """The whole connector at one moment."""
 
     carriers: tuple[CarrierStatistics, ...]
+    outlooks: Mapping[str, Outlook]
+    """By carrier."""
     queues: tuple[QueueStatistics, ...]
     store: BatcherStatistics
+    loop: LoopStatistics
+    processing_s: float
+    """From the read of an answer to its commit, smoothed."""
     rows: Mapping[str, int]
     """Rows accepted, replayed and refused since the start."""
     parts: Mapping[str, int]
@@ -33,6 +56,31 @@ class Statistics:
     recovered: int
     """Parts found on the wire at the start."""
     draining: bool
+    at: float
+    """When this was."""
+    started_at: float
+
+
+@attrs.frozen
+class Reloaded:
+    """What a reload of the configuration did, one sentence each."""
+
+    changed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    """Names of the carriers that kept everything they had."""
+
+
+class Operations(Protocol):
+    """What an operator may do to a running connector."""
+
+    async def suspend(self, carrier: str) -> bool:
+        """Send nothing more through this carrier, over restarts too; False if there is none of this name."""
+
+    async def resume(self, carrier: str) -> bool:
+        """Send through this carrier again; False if there is none of this name."""
+
+    async def reload(self) -> Reloaded:
+        """Read the configuration again and change what differs; ConfigError, and nothing changed, if it is bad."""
 
 
 @attrs.frozen
@@ -44,3 +92,4 @@ class Door:
     statistics: Callable[[], Statistics]
     not_ready: Callable[[], Awaitable[str | None]]
     """Why nothing new can be kept now, or None."""
+    operations: Operations

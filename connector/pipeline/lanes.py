@@ -20,6 +20,8 @@ MOST_HEADS = 4_000
 """Where many are held back because their sender or country is limited: so many may stand before one that may go."""
 BEGUN_HELD = 1_000
 """Messages of a queue: more than all claims that may be under way at once begin."""
+UNHEARD_HELD = 2_000
+"""Parts of a queue: more than are committed while one read goes on."""
 LEAST_WEIGHT = 0.01
 """Of a lane without a reserve: it may not starve."""
 
@@ -58,11 +60,15 @@ class Queue:
     begun: dict[int, str] = attrs.field(factory=dict, repr=False)
     """The messages of several parts that were last begun, and on which carrier: a read that began before the claim's
     commit brings their other parts without it."""
+    unheard: dict[int, bool] = attrs.field(factory=dict, repr=False)
+    """Parts never tried that the last reads brought: of some, nobody has told us yet that they wait."""
     _refill: _Refill | None = attrs.field(default=None, repr=False)
 
     def add(self, part: Part) -> None:
         """Take note of a part that waits, newly or again, and hold it if it belongs among the heads."""
         self.waiting += 1
+        if part.attempt == 0 and self.unheard.pop(part.id, None):
+            return  # a read that began after its commit brought it before we heard of the commit
         if self._refill is not None:
             self._refill.came.append(part)
         else:
@@ -72,7 +78,6 @@ class Queue:
         heads, place = self.heads, (part.deadline, part.id)
         at = bisect_left(heads, place)
         if at < len(heads):
-            # a read that began after its commit may have brought it before we heard of the commit
             if heads[at][:2] != place:
                 heads.insert(at, (*place, part))
                 self._trim(self.reach)
@@ -117,6 +122,9 @@ class Queue:
         for part in new.values():
             if part.total > 1 and part.message_id in self.begun:
                 part.pinned = self.begun[part.message_id]
+        self.unheard.update((part.id, True) for part in parts if part.attempt == 0 and part.id not in state.taken)
+        for identity in list(self.unheard)[: max(0, len(self.unheard) - UNHEARD_HELD)]:
+            del self.unheard[identity]
         self.heads += [(part.deadline, part.id, part) for part in new.values() if part.id not in held]
         self.heads.sort(key=itemgetter(0, 1))
         self.complete = whole

@@ -1,0 +1,187 @@
+"""Looks at every carrier and at the event loop ten times a second: what holds back whom, and how late we are."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+
+import attrs
+import trio
+
+from connector.carrier.bind import BindState
+from connector.carrier.carrier import Carrier
+from connector.carrier.limits import ScopeStatistics
+from connector.config import LaneConfig
+from connector.pipeline.dispatch import Dispatch
+from connector.pipeline.lanes import Lanes
+from connector.pipeline.limited import SAMPLES, Facts, History, LimitedBy
+
+PERIOD_S = 0.1
+NUMBERS_EVERY_S = 1.0
+"""Percentiles take sorting: with hundreds of binds ten times a second is too often."""
+SMOOTHING = 0.1
+
+
+@attrs.frozen
+class LoopStatistics:
+    """How the event loop fares."""
+
+    lag_s: float
+    """How much later than asked for it comes round, smoothed."""
+    lag_max_s: float
+    """The worst of the last ten seconds."""
+    busy: float
+    """Share of one CPU that its thread used, smoothed."""
+
+
+class Vitals:
+    """Samples; the decision is in `limited`.
+
+    ``last_commit_s`` tells how long the store's newest transaction took, ``cpu_s`` how much CPU this thread has used.
+    """
+
+    def __init__(
+        self,
+        carriers: Mapping[str, Carrier],
+        lanes: Lanes,
+        settings: Mapping[str, LaneConfig],
+        carriers_of: Mapping[str, Sequence[str]],
+        dispatch: Dispatch,
+        *,
+        last_commit_s: Callable[[], float],
+        clock: Callable[[], float],
+        cpu_s: Callable[[], float],
+        period_s: float = PERIOD_S,
+    ) -> None:
+        self._carriers = carriers
+        self._lanes = lanes
+        self._settings = settings
+        self._carriers_of = carriers_of
+        self._dispatch = dispatch
+        self._last_commit_s = last_commit_s
+        self._clock = clock
+        self._cpu_s = cpu_s
+        self._period_s = period_s
+        self._histories: dict[str, History] = {}
+        self._known: dict[str, _Numbers] = {}
+        self._lags: deque[float] = deque([0.0], maxlen=SAMPLES)
+        self._lag_s = 0.0
+        self._busy = 0.0
+
+    async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
+        """Look until cancelled."""
+        task_status.started()
+        while True:
+            began, used = self._clock(), self._cpu_s()
+            await trio.sleep(self._period_s)
+            passed = self._clock() - began
+            self._look(max(0.0, passed - self._period_s), (self._cpu_s() - used) / max(passed, self._period_s))
+
+    def waiting(self) -> Counter[str]:
+        """Return the parts in queues whose rule names a carrier, by carrier; a part may wait for several."""
+        by_rule: Counter[str] = Counter()
+        for queue in self._lanes.queues():
+            by_rule[queue.rule] += queue.waiting
+        waiting: Counter[str] = Counter()
+        for rule, count in by_rule.items():
+            for name in self._carriers_of.get(rule, ()):
+                waiting[name] += count
+        return waiting
+
+    def limited_by(self, name: str) -> LimitedBy:
+        """Return what held this carrier back in the last ten seconds."""
+        return self._histories.get(name, History()).summary()
+
+    def statistics(self) -> LoopStatistics:
+        """Return how the loop fares."""
+        return LoopStatistics(self._lag_s, max(self._lags), self._busy)
+
+    # --- looking ---
+
+    def _look(self, lag_s: float, busy: float) -> None:
+        self._lags.append(lag_s)
+        self._lag_s += (lag_s - self._lag_s) * SMOOTHING
+        self._busy += (min(1.0, busy) - self._busy) * SMOOTHING
+        for name in [name for name in self._histories if name not in self._carriers]:
+            del self._histories[name]
+            self._known.pop(name, None)
+        waiting = self.waiting()
+        for name, carrier in self._carriers.items():
+            facts = self._facts(carrier, waiting[name], lag_s, busy)
+            self._histories.setdefault(name, History()).note(facts)
+
+    def _facts(self, carrier: Carrier, waiting: int, lag_s: float, busy: float) -> Facts:
+        now, limits, shown = self._clock(), carrier.limits, self._numbers(carrier)
+        up = [bind for bind in carrier.binds if bind.window_size]
+        places = sum(bind.window_size for bind in up)
+        keep_free = max((lane.keep_free for lane in self._settings.values()), default=0.0)
+        slowest = shown.slowest_scope
+        return Facts(
+            waiting=waiting,
+            claimed=carrier.claimed,
+            committing=self._dispatch.claiming(carrier.name),
+            suspended=carrier.suspended,
+            binds=len(up),
+            places=places,
+            free=sum(bind.free for bind in up),
+            kept=int(keep_free * places),
+            rate_per_s=limits.account.rate_per_s(now),
+            contract_per_s=carrier.config.rate_per_s,
+            room=_room(carrier, [bind.name for bind in up], now),
+            eased=limits.account.is_eased(now) or any(limits.bind(bind.name).is_eased(now) for bind in up),
+            nested=limits.nested,
+            eased_scope="" if slowest is None else f'{slowest.scope} "{slowest.value}"',
+            eased_rate_per_s=None if slowest is None else slowest.rate_per_s,
+            response_p99_s=shown.p99_s,
+            best_response_s=shown.best_s,
+            busy=busy,
+            loop_lag_s=lag_s,
+            last_commit_s=self._last_commit_s(),
+            reason=shown.reason,
+        )
+
+    def _numbers(self, carrier: Carrier) -> "_Numbers":
+        """Return what takes sorting to know, at most a second old."""
+        known, now = self._known.get(carrier.name), self._clock()
+        if known is None or now - known.at >= NUMBERS_EVERY_S or carrier is not known.carrier:
+            before = known.best_s if known is not None and known.carrier is carrier else 0.0
+            known = self._known[carrier.name] = _numbers_of(carrier, before, now)
+        return known
+
+
+@attrs.frozen
+class _Numbers:
+    """What one carrier has shown of late."""
+
+    carrier: Carrier
+    at: float
+    p99_s: float
+    best_s: float
+    """The lowest median response time of its binds so far."""
+    slowest_scope: ScopeStatistics | None
+    """Of the countries and senders that its complaints hold down."""
+    reason: str
+    """Why its first bind that is not bound is not."""
+
+
+def _numbers_of(carrier: Carrier, best_s: float, now: float) -> _Numbers:
+    numbers = carrier.statistics()
+    up = [bind for bind in numbers.binds if bind.state is BindState.BOUND]
+    medians = [median for bind in up if (median := bind.response_p50_s)] + ([best_s] if best_s else [])
+    eased = [scope for scope in numbers.limits if scope.eased and scope.scope in ("sender", "country")]
+    return _Numbers(
+        carrier,
+        now,
+        p99_s=max((bind.response_p99_s for bind in up), default=0.0),
+        best_s=min(medians, default=0.0),
+        slowest_scope=min(eased, key=lambda scope: scope.rate_per_s or 0.0, default=None),
+        reason=next((bind.reason for bind in numbers.binds if bind.state is not BindState.BOUND), ""),
+    )
+
+
+def _room(carrier: Carrier, binds: Sequence[str], now: float) -> int | None:
+    """Return how many parts account and binds let leave now; None means any number."""
+    account = carrier.limits.account.room(now)
+    each = [carrier.limits.bind(name).room(now) for name in binds]
+    if any(room is None for room in each):
+        return account
+    together = sum(room or 0 for room in each)
+    return together if account is None else min(account, together)
