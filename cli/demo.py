@@ -139,7 +139,7 @@ async def _run(
 
 def _config(folder: Path, port: int) -> Config:
     bind = BindConfig(host="127.0.0.1", port=port, system_id="demo", password_env=PASSWORD_VARIABLE, window_size=100)
-    key = KeyConfig(name="demo", secret_env=KEY_VARIABLE, country=COUNTRY, sender="Carrierline")
+    key = KeyConfig(name="demo", secret_env=KEY_VARIABLE, country=COUNTRY, sender="Carrierline", operator=True)
     return Config(
         store=StoreConfig(path=str(folder / "demo.db"), min_free_mb=20),
         api=ApiConfig(listen="127.0.0.1:0", key=(key,)),

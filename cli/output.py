@@ -1,7 +1,7 @@
 """The one place that prints: text for people, one JSON object for programs, errors to the other stream."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
@@ -32,6 +32,14 @@ def rich(text: str) -> None:
 def note(text: str) -> None:
     """Print a line to the error stream: progress and warnings, never an answer."""
     click.echo(text.translate(_CONTROL), err=True)
+
+
+def reloaded(changed: Sequence[str], unchanged: Sequence[str], say: Callable[[str], None]) -> None:
+    """Say what a reload of the configuration did, a line each."""
+    for change in changed:
+        say(f"carrierline: reload: {change}")
+    kept = f"; unchanged: {', '.join(unchanged)}" if unchanged else ""
+    say(f"carrierline: reload: {counted(len(changed), 'change') if changed else 'nothing differs'}{kept}")
 
 
 def as_json(value: Any) -> None:

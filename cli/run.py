@@ -5,11 +5,13 @@ import os
 import random
 import signal
 import socket
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import click
 import trio
 
+from cli import output
 from cli.output import note
 from connector import app
 from connector.api.app import listen
@@ -21,9 +23,10 @@ from connector.errors import CarrierlineError, ConfigError
 @click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--verbose", is_flag=True, help="Log what is only of interest while looking for a fault.")
 def command(config: Path, verbose: bool) -> None:
-    """Run the connector of CONFIG until SIGTERM or Ctrl-C, then drain it.
+    """Run the connector of CONFIG until SIGTERM or Ctrl-C, then drain it and say what was left behind.
 
-    Carriers that are down do not keep it from taking messages; it keeps trying to bind.
+    Carriers that are down do not keep it from taking messages; it keeps trying to bind.  SIGHUP (or `carrierline
+    reload`) makes it read CONFIG and every secret again and change only what differs; a bad file changes nothing.
     """
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
@@ -31,30 +34,45 @@ def command(config: Path, verbose: bool) -> None:
     )
     for name in ("httpx2", "hypercorn", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    trio.run(run, load_config(config))
+    trio.run(run, load_config(config), config)
 
 
-async def run(config: Config) -> None:
-    """Run until a signal comes, then drain and return."""
+async def run(config: Config, source: Path) -> None:
+    """Run until a signal comes, then drain and return; SIGHUP reads ``source`` again."""
     if missing := config.missing_secrets(os.environ):
         raise ConfigError(missing)
     engine, store = app.open_store(config)
     try:
         with _listen(config) as listener:
-            connector = app.Connector(config, store, clock=app.steady_wall_clock(), random=random.Random())
+            clock = app.steady_wall_clock()
+            connector = app.Connector(config, store, clock=clock, random=random.Random(), source=source)
             async with trio.open_nursery() as nursery:
+                await nursery.start(app.Watchdog().run)
                 # heard from here on: a signal that comes while we start must not kill, it is obeyed once we are up
-                with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-                    await nursery.start(connector.run)
-                    await nursery.start(connector.serve, listener)
-                    note(f"carrierline: listening on {_address(listener)}, {_carriers(config)}")
-                    await anext(signals)
-                note("carrierline: stopping: no new messages; waiting for answers that are due")
-                await connector.drain()
-                _report(connector)
+                with trio.open_signal_receiver(signal.SIGHUP) as hangups:
+                    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                        await nursery.start(connector.run)
+                        await nursery.start(connector.serve, listener)
+                        nursery.start_soon(_reload_on, hangups, connector)
+                        note(f"carrierline: listening on {_address(listener)}, {_carriers(config)}")
+                        await anext(signals)
+                    note("carrierline: stopping: no new messages; waiting for answers that are due")
+                    report = await connector.drain()  # another SIGTERM ends it at once
+                note("carrierline: " + "\n".join(report.lines()))
                 nursery.cancel_scope.cancel()
     finally:
         engine.close()
+
+
+async def _reload_on(hangups: AsyncIterator[int], connector: app.Connector) -> None:
+    async for _ in hangups:
+        try:
+            done = await connector.reload()
+        except ConfigError as error:
+            problems = output.counted(len(error.problems), "problem")
+            note(f"carrierline: reload: nothing was changed: {problems}, logged above")
+        else:
+            output.reloaded(done.changed, done.unchanged, note)
 
 
 def _address(listener: socket.socket) -> str:
@@ -78,12 +96,3 @@ async def signalled() -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
             return
-
-
-def _report(connector: app.Connector) -> None:
-    statistics = connector.statistics()
-    waiting = sum(queue.waiting for queue in statistics.queues)
-    doubt = statistics.parts.get("in_doubt", 0)
-    note(
-        f"carrierline: stopped; parts that wait for the next start: {waiting}, that fell in doubt in this run: {doubt}"
-    )

@@ -3,24 +3,27 @@
 import logging
 import os
 import random
-import shutil
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import trio
 
 from connector.api import app as api
-from connector.carrier.carrier import Carrier
 from connector.carrier.link import Connect, connect_tcp
-from connector.config import Config, KeyConfig
-from connector.errors import StoreError
-from connector.lifecycle import FINAL
+from connector.carriers import Carriers
+from connector.config import Config, KeyConfig, LaneConfig
+from connector.disk import Disk
+from connector.drain import Came, DrainReport
+from connector.errors import ConfigError, StoreError
+from connector.facts import Facts
+from connector.lifecycle import FINAL, Status
 from connector.model import MessageView, QueueName, QueueState, SendRequest, Verdict
 from connector.pipeline.dispatch import Dispatch
-from connector.pipeline.door import Door, QueueStatistics, Statistics
+from connector.pipeline.door import Door, Outlook, QueueStatistics, Reloaded, Statistics
 from connector.pipeline.due import Clockwork
 from connector.pipeline.ids import Ids
 from connector.pipeline.intake import Intake, References
@@ -29,14 +32,18 @@ from connector.pipeline.normalise import Normaliser
 from connector.pipeline.queries import Queries
 from connector.pipeline.recover import recover
 from connector.pipeline.results import Results
-from connector.pipeline.router import Router
+from connector.pipeline.router import Router, adopt, queue_names
+from connector.pipeline.vitals import PERIOD_S, Vitals
+from connector.reload import Act, Difference, Secrets, compare, needs_restart, read
 from connector.store.batcher import ThreadWriter
 from connector.store.sqlite import SqliteEngine
 from connector.store.store import Store
+from connector.watchdog import Watchdog as Watchdog
+
+T = TypeVar("T")
 
 log = logging.getLogger("carrierline")
 
-DISK_LOOK_EVERY_S = 1.0
 READY_WITHIN_S = 5.0
 LOOK_EVERY_S = 0.1
 LAST_COMMITS_S = 5.0
@@ -61,48 +68,67 @@ class Connector:
         random: random.Random,
         connect: Connect = connect_tcp,
         environ: Mapping[str, str] = os.environ,
+        source: Path | None = None,
+        cpu_s: Callable[[], float] = time.thread_time,
+        look_every_s: float = PERIOD_S,
     ) -> None:
+        """``source``: the file that `reload` reads; ``look_every_s``: between two looks at what limits carriers."""
         self.config = config
+        self._source = source
+        self._environ = environ
+        self._reloading = trio.Lock()
+        self._api: api.Application | None = None
+        self._started_at = clock()
         self._store = store
         self._clock = clock
         self._random = random
-        self._disk_looked_at = -DISK_LOOK_EVERY_S
-        self._disk_is_low = False
-        self._queue_ids: dict[tuple[str, str, str], int] = {}
+        self.disk_low = Disk(config.store, clock).low
+        self._queue_ids: dict[QueueName, int] = {}
         self._ids = Ids(clock)
         self._recovered = 0
-        self._router = router = Router(config.route)
+        self._router = Router(config.route)
         self._carriers_of: dict[str, Sequence[str]] = {str(route.name): route.carriers for route in config.route}
-        self._names = [
-            QueueName(lane, rule, key.name)
-            for key in config.api.key
-            for lane in key.lanes
-            for rule in router.rules(lane)
-        ]
-        self._lanes = Lanes(config.lane, self._carriers_of)
+        self._lane_settings: dict[str, LaneConfig] = dict(config.lane)
+        self._every_lane: dict[str, LaneConfig] = dict(config.lane)
+        """Those that a reload took away too: answers to their parts may still come."""
+        self._lanes = Lanes(self._lane_settings, self._carriers_of)
         self._results = Results(store, self._lanes, self._wake_dispatch, clock)
-        self.carriers = {
-            carrier.name: Carrier(
-                carrier,
-                config.lane,
-                self._results,
-                passwords=[bind.read_password(environ) for bind in carrier.bind],
-                connect=connect,
-                clock=clock,
-                random=random,
-            )
-            for carrier in config.carrier
-        }
+        self._fleet = Carriers(self._every_lane, self._results, connect=connect, clock=clock, random=random)
+        self._passwords: dict[str, tuple[str, ...]] = {}
+        for carrier in config.carrier:
+            credentials = [bind.read_credentials(environ) for bind in carrier.bind]
+            self._passwords[carrier.name] = tuple(each.password for each in credentials)
+            self._fleet.add(carrier, credentials)
+        self.carriers = self._fleet.by_name
+        self._facts = Facts(store, self.carriers)
         self._dispatch = Dispatch(
             store, self._lanes, self.carriers, config.lane, self._carriers_of, clock, self._results.count
         )
-        references = References(random)
-        normaliser = Normaliser(config, router, self._queue_ids, self._next_id, references.next)
-        self.intake = Intake(config, normaliser, store, self._lanes, self._dispatch, clock, self.disk_low)
+        self._references = References(random)
+        self.intake = Intake(
+            config, self._normaliser(), store, self._lanes, self._dispatch, clock, self.disk_low, self._queue_ids
+        )
         self.queries = Queries(store)
+        self._vitals = self._watching(cpu_s, look_every_s)
         self._clockwork = Clockwork(
             store, self._lanes, self._dispatch, clock, self._results.count, remember_refs_s=config.store.idempotency_s
         )
+
+    def _watching(self, cpu_s: Callable[[], float], look_every_s: float) -> Vitals:
+        return Vitals(
+            self.carriers,
+            self._lanes,
+            self._lane_settings,
+            self._carriers_of,
+            self._dispatch,
+            last_commit_s=lambda: self._store.statistics().last_commit_s,
+            clock=self._clock,
+            cpu_s=cpu_s,
+            period_s=look_every_s,
+        )
+
+    def _normaliser(self) -> Normaliser:
+        return Normaliser(self.config, self._router, self._queue_ids, self._next_id, self._references.next)
 
     def _wake_dispatch(self) -> None:
         self._dispatch.wake()
@@ -110,29 +136,33 @@ class Connector:
     def _next_id(self) -> int:
         return self._ids.next()
 
-    def disk_low(self) -> bool:
-        """Tell whether the store's disk has less room than the configuration wants kept; looked up once a second."""
-        now = self._clock()
-        if now - self._disk_looked_at >= DISK_LOOK_EVERY_S:
-            folder = Path(self.config.store.path).absolute().parent
-            self._disk_is_low = shutil.disk_usage(folder).free < self.config.store.min_free_mb * 1_000_000
-            self._disk_looked_at = now
-        return self._disk_is_low
-
     def statistics(self) -> Statistics:
         """Return the numbers of this moment."""
-        waiting: dict[str, int] = dict.fromkeys(self.config.lane, 0)
-        for queue in self._lanes.queues():
-            waiting[queue.lane] = waiting.get(queue.lane, 0) + queue.waiting
+        waiting_for = self._vitals.waiting()
         return Statistics(
             carriers=tuple(carrier.statistics() for carrier in self.carriers.values()),
-            queues=tuple(QueueStatistics(lane, count) for lane, count in waiting.items()),
+            outlooks={
+                name: Outlook(carrier.config.rate_per_s, waiting_for[name], self._vitals.limited_by(name))
+                for name, carrier in self.carriers.items()
+            },
+            queues=tuple(QueueStatistics(lane, count) for lane, count in self._waiting().items()),
             store=self._store.statistics(),
+            loop=self._vitals.statistics(),
+            processing_s=self._results.processing_s,
             rows=dict(self.intake.counts),
             parts={str(status): count for status, count in self._results.counts.items()},
             recovered=self._recovered,
             draining=self.intake.draining,
+            at=self._clock(),
+            started_at=self._started_at,
         )
+
+    def _waiting(self) -> dict[str, int]:
+        """Return how many parts wait, by lane."""
+        waiting: dict[str, int] = dict.fromkeys(self.config.lane, 0)
+        for queue in self._lanes.queues():
+            waiting[queue.lane] = waiting.get(queue.lane, 0) + queue.waiting
+        return waiting
 
     async def send(
         self, requests: Sequence[SendRequest], *, key: KeyConfig | None = None, idempotency_key: str | None = None
@@ -169,6 +199,109 @@ class Connector:
             return str(error)
         return None
 
+    # --- what an operator may do ---
+
+    async def suspend(self, carrier: str) -> bool:
+        """Send nothing more through this carrier, until `resume`; False if there is none of this name.
+
+        Its binds stay up, so receipts still come; what waits for it takes the other carriers of its rule.  On disk when
+        it returns: a restart changes nothing.  Raises StoreError if it is obeyed but could not be kept.
+        """
+        if carrier not in self.carriers:
+            return False
+        self.carriers[carrier].suspend()
+        log.warning("carrier %s: suspended by an operator", carrier)
+        await self._facts.keep()
+        return True
+
+    async def resume(self, carrier: str) -> bool:
+        """Send through this carrier again; as `suspend` otherwise."""
+        if carrier not in self.carriers:
+            return False
+        self.carriers[carrier].resume()
+        log.warning("carrier %s: resumed by an operator", carrier)
+        await self._facts.keep()
+        return True
+
+    async def reload(self) -> Reloaded:
+        """Read the configuration's file and every secret again, and change only what differs.
+
+        Raises ConfigError with every problem; nothing has changed then.
+        """
+        if self._source is None:
+            raise ConfigError(["this connector was not started from a file"])
+        try:
+            return await self.apply(*await trio.to_thread.run_sync(read, self._source, self._environ))
+        except ConfigError as error:
+            for problem in error.problems:
+                log.error("reload: nothing changes: %s", problem)
+            raise
+
+    async def apply(self, config: Config, secrets: Secrets) -> Reloaded:
+        """Go on with this configuration: all of it between two turns of the loop, but for carriers that drain first.
+
+        Raises ConfigError for what needs a restart; nothing has changed then.
+        """
+        async with self._reloading:
+            await self._fleet.settled()
+            states = await self._store.queues(queue_names(config))
+            problems = needs_restart(self.config, config)
+            if self.intake.draining:
+                problems.append("the connector is about to stop")
+            if problems:
+                raise ConfigError(problems)
+            difference = compare(self.config, config, rotated=self._rotated(config, secrets))
+            self._switch(config, secrets, difference, states)
+        for change in difference.changes:
+            log.info("reload: %s", change)
+        kept = tuple(name for name, act in difference.acts.items() if act is Act.KEEP)
+        return Reloaded(tuple(str(change) for change in difference.changes), kept)
+
+    def _rotated(self, config: Config, secrets: Secrets) -> Iterable[str]:
+        """Return who has another secret than before, and had one."""
+        for carrier in config.carrier:
+            passwords = tuple(each.password for each in secrets.credentials[carrier.name])
+            if self._passwords.get(carrier.name, passwords) != passwords:
+                yield f'carrier "{carrier.name}"'
+        if self._api is not None:
+            yield from (f'API key "{name}"' for name in self._api.rotated(secrets.keys))
+
+    def _switch(self, config: Config, secrets: Secrets, difference: Difference, states: Sequence[QueueState]) -> None:
+        """Change everything at once: nobody sees half a configuration."""
+        self.config = config
+        self._router = Router(config.route)
+        _become(self._lane_settings, config.lane)
+        self._every_lane.update(config.lane)
+        self._switch_carriers(config, secrets, difference)
+        _become(self._carriers_of, {str(route.name): route.carriers for route in config.route})
+        self._lanes.open(states)
+        self._queue_ids.update({state.name: state.queue for state in states})
+        adopt(self._lanes.queues(), self._router, self.config.lane, self._carriers_of)
+        self._lanes.reroute()
+        self._dispatch.change(config.lane)
+        self.intake.change(config, self._normaliser())
+        if self._api is not None:
+            self._api.change(config.api, secrets.keys)
+        self._wake_dispatch()
+
+    def _switch_carriers(self, config: Config, secrets: Secrets, difference: Difference) -> None:
+        for carrier in config.carrier:
+            act, credentials = difference.acts[carrier.name], secrets.credentials[carrier.name]
+            self._passwords[carrier.name] = tuple(each.password for each in credentials)
+            if act is Act.ADD:
+                self._fleet.add(carrier, credentials)
+                self._facts.recall(self.carriers[carrier.name])
+            elif act is Act.RESTART:
+                self._fleet.replace(carrier, credentials)
+            else:
+                self.carriers[carrier.name].renew(credentials)
+            if act is Act.CHANGE:
+                self.carriers[carrier.name].change(carrier)
+        for name, act in difference.acts.items():
+            if act is Act.REMOVE:
+                self._passwords.pop(name, None)
+                self._fleet.remove(name)
+
     # --- its life ---
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
@@ -181,7 +314,8 @@ class Connector:
             store = await outer.start(_outlasting, self._store.run)
             try:
                 await self._open()
-                stations = await outer.start(_outlasting, self._results.run, self._dispatch.run, self._clockwork.run)
+                tasks = self._results, self._dispatch, self._clockwork, self._vitals, self._facts
+                stations = await outer.start(_outlasting, *(task.run for task in tasks))
                 try:
                     await self._run_carriers(task_status)
                 finally:
@@ -192,10 +326,8 @@ class Connector:
 
     async def _run_carriers(self, task_status: "trio.TaskStatus[None]") -> None:
         async with trio.open_nursery() as nursery:
-            for carrier in self.carriers.values():
-                nursery.start_soon(carrier.run)
+            await nursery.start(self._fleet.run)
             task_status.started()
-            await trio.sleep_forever()  # drained carriers end; the doors stay open for questions
 
     async def _last_commits(self) -> None:
         self._dispatch.stop()
@@ -207,31 +339,11 @@ class Connector:
         patience_s = {name: lane.patience_s for name, lane in self.config.lane.items()}
         self._recovered = await recover(self._store, patience_s, self._clock)
         self._ids = Ids(self._clock, last=await self._store.last_id())
-        states = await self._store.queues(self._names)
-        self._adopt(states)
+        await self._facts.open()
+        states = await self._store.queues(queue_names(self.config))
         self._lanes.open(states)
-        self._queue_ids.update({(s.name.lane, s.name.rule, s.name.api_key): s.queue for s in states})
-
-    def _adopt(self, states: Sequence[QueueState]) -> None:
-        """Find carriers for what waits under a rule that is no longer in the configuration, and say so."""
-        for state in states:
-            lane, rule = state.name.lane, state.name.rule
-            if rule in self._carriers_of or not state.waiting:
-                continue
-            rules = self._router.rules(lane) if lane in self.config.lane else []
-            if rules:
-                self._carriers_of[rule] = self._router.carriers(rules[0])
-                log.warning(
-                    "%d parts of lane %s wait under route %s, now gone: %s takes them",
-                    state.waiting,
-                    lane,
-                    rule,
-                    rules[0],
-                )
-            else:
-                log.error(
-                    "%d parts wait in lane %s under route %s: neither is configured any more", state.waiting, lane, rule
-                )
+        self._queue_ids.update({state.name: state.queue for state in states})
+        adopt(self._lanes.queues(), self._router, self.config.lane, self._carriers_of)
 
     async def serve(
         self,
@@ -241,30 +353,43 @@ class Connector:
         task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Run the HTTP door on this socket until cancelled."""
-        door = Door(self.intake, self.queries, self.statistics, self.not_ready)
         keys = [(key, key.read_secret(environ)) for key in self.config.api.key]
-        app = api.build(door, self.config.api, keys)
-        await api.run(app, listener, trio.sleep_forever, task_status=task_status)
+        self._api = api.build(self.door(), self.config.api, keys)
+        await api.run(self._api, listener, trio.sleep_forever, task_status=task_status)
 
-    async def drain(self) -> None:
+    def door(self) -> Door:
+        """Return what an outer door gets to hold."""
+        return Door(self.intake, self.queries, self.statistics, self.not_ready, self)
+
+    async def drain(self) -> DrainReport:
         """Take nothing new, wait for what is on the wire, unbind.
 
         Bounded: by twice the longest ``drain`` of the binds, and by a few seconds for the last commits before and after
         (a full disk may never take them; what they would have said is in doubt at the next start).
         """
+        began, came = self._clock(), {name: Came() for name in self.carriers}
+        for name, tap in self._fleet.taps.items():
+            tap.came = came[name]
         self.intake.draining = True
         self._dispatch.stop()
         await self._within(self._dispatch.settled, "claims")
-        async with trio.open_nursery() as nursery:
-            for carrier in self.carriers.values():
-                nursery.start_soon(carrier.drain)
+        await self._fleet.drain()
         await self._within(self._results.settled, "answers")
+        in_doubt = self._results.counts.get(Status.IN_DOUBT, 0)
+        return DrainReport(came, self._waiting(), in_doubt, self._clock() - began)
 
     async def _within(self, settled: Callable[[], Awaitable[None]], what: str) -> None:
         with trio.move_on_after(LAST_COMMITS_S) as scope:
             await settled()
         if scope.cancelled_caught:
             log.error("the store did not take the last %s in %g s: they will be in doubt", what, LAST_COMMITS_S)
+
+
+def _become(held: dict[str, T], other: Mapping[str, T]) -> None:
+    """Change a mapping that others hold too."""
+    for name in held.keys() - other.keys():
+        del held[name]
+    held.update(other)
 
 
 async def _outlasting(*tasks: Callable[..., Awaitable[None]], task_status: "trio.TaskStatus[trio.CancelScope]") -> None:

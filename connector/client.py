@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import attrs
 import httpx2
 
-from connector.errors import ApiError, InputError
+from connector.errors import ApiError, ConfigError, InputError
 from connector.model import SendRequest
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -101,12 +102,39 @@ class Client:
         return self._body_of(await self._request("GET", "/ready"))
 
     async def key(self) -> dict[str, Any]:
-        """Return what this API key is called and may do: name, lanes, country, sender, options."""
+        """Return what this API key is called and may do: name, lanes, country, sender, options, operator."""
         return await self._ask("GET", "/v1/key")
 
     async def verify(self) -> dict[str, Any]:
-        """Return the ledger and what a recount of the store found wrong."""
+        """Return the ledger and what a recount of the store found wrong; an operator's key is needed."""
         return await self._ask("GET", "/v1/verify")
+
+    # --- for operators ---
+
+    async def status(self) -> dict[str, Any]:
+        """Return how every carrier and bind fares now, and what holds it back."""
+        return await self._ask("GET", "/v1/status")
+
+    async def suspend(self, carrier: str) -> None:
+        """Send nothing more through this carrier, until `resume`; its binds stay up."""
+        await self._ask("POST", f"/v1/carriers/{quote(carrier, safe='')}/suspend")
+
+    async def resume(self, carrier: str) -> None:
+        """Send through this carrier again."""
+        await self._ask("POST", f"/v1/carriers/{quote(carrier, safe='')}/resume")
+
+    async def reload(self) -> dict[str, Any]:
+        """Read the configuration again and change what differs; return ``{"changed": [...], "unchanged": [...]}``.
+
+        Raises ConfigError with every problem, and then nothing has changed.
+        """
+        answer = await self._request("POST", "/v1/reload")
+        body = self._body_of(answer)
+        if answer.status_code == 422 and "problems" in body:
+            raise ConfigError([str(problem) for problem in body["problems"]])
+        if answer.status_code >= 400:
+            raise ApiError(answer.status_code, _sentence(answer.status_code, body))
+        return body
 
     async def _ask(self, method: str, path: str, *, allow_verdicts: bool = False, **how: Any) -> dict[str, Any]:
         answer = await self._request(method, path, **how)

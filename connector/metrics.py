@@ -1,6 +1,7 @@
 """Our numbers in Prometheus' words.  The one importer of prometheus_client; nothing below knows of it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -8,7 +9,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from connector.model import Ledger
-from connector.pipeline.door import Statistics
+from connector.pipeline.door import BindStatistics, CarrierStatistics, Statistics
+from connector.pipeline.limited import Cause
 
 _NOT_COUNTED = frozenset({"scheduled", "accepted", "sending"})
 """Where we bring parts ourselves: the rows and the ledger tell of those."""
@@ -26,6 +28,7 @@ class _Numbers(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from _of_ledger(self._ledger, self._statuses)
         yield from _of_pipeline(self._statistics, self._statuses)
+        yield from _of_loop(self._statistics)
         yield from _of_carriers(self._statistics)
 
 
@@ -76,19 +79,78 @@ def _of_pipeline(statistics: Statistics, statuses: Mapping[str, int]) -> Iterato
     yield _gauge("draining", "1 while the connector is about to stop.", [((), float(statistics.draining))])
 
 
+def _of_loop(statistics: Statistics) -> Iterator[Metric]:
+    loop = statistics.loop
+    yield _gauge("loop_lag_seconds", "How late the event loop comes round, smoothed.", [((), loop.lag_s)])
+    yield _gauge("loop_lag_max_seconds", "The worst of the last ten seconds.", [((), loop.lag_max_s)])
+    yield _gauge("loop_busy", "Share of one CPU that the event loop uses, smoothed.", [((), loop.busy)])
+    text = "From the read of an answer to its commit, smoothed."
+    yield _gauge("processing_seconds", text, [((), statistics.processing_s)])
+
+
+_BIND_GAUGES: Sequence[tuple[str, str, Callable[[BindStatistics], float]]] = (
+    ("bind_up", "1 while the bind stands.", lambda bind: bind.state == "bound"),
+    ("window_used", "Requests sent and not yet answered.", lambda bind: bind.window_used),
+    ("window_size", "Places of the window.", lambda bind: bind.window_size),
+    ("response_time_seconds", "From the wire to the wire, smoothed.", lambda bind: bind.response_time_s),
+    ("response_p50_seconds", "Median response time of late.", lambda bind: bind.response_p50_s),
+    ("response_p99_seconds", "99th percentile of the response time of late.", lambda bind: bind.response_p99_s),
+    ("oldest_in_flight_seconds", "Age of the oldest request without answer.", lambda bind: bind.oldest_in_flight_s),
+)
+
+_CARRIER_GAUGES: Sequence[tuple[str, str, Callable[[CarrierStatistics], float]]] = (
+    ("rate_per_second", "Parts a second that may leave now; +Inf for any number.", lambda it: _any(_account(it))),
+    ("credit", "Parts that may be claimed now.", lambda it: it.credit),
+    ("claimed", "Parts that have credit and have not left.", lambda it: it.claimed),
+    ("claim_wait_seconds", "From a claim's commit to the wire, smoothed.", lambda it: it.wait_s),
+    ("suspended", "1 while an operator has stopped its traffic.", lambda it: it.suspended),
+    ("eased", "1 while the carrier's complaints hold its account down.", lambda it: it.limits[0].eased),
+    ("ramp_stage", "Stages of its ramp that are over.", lambda it: it.ramp_stage),
+    ("ramp_halted", "1 while its ramp does not rise.", lambda it: bool(it.ramp_halted)),
+)
+
+_SCOPES = ("account", "bind", "country", "sender")
+
+
+def _any(rate_per_s: float | None) -> float:
+    return math.inf if rate_per_s is None else rate_per_s
+
+
+def _account(carrier: CarrierStatistics) -> float | None:
+    return carrier.limits[0].rate_per_s
+
+
 def _of_carriers(statistics: Statistics) -> Iterator[Metric]:
-    carriers = statistics.carriers
-    binds = [(carrier.name, bind) for carrier in carriers for bind in carrier.binds]
-    labels = ("carrier", "bind")
-    up = [((name, bind.name), float(bind.state == "bound")) for name, bind in binds]
-    yield _gauge("bind_up", "1 while the bind stands.", up, labels)
-    used = [((name, bind.name), float(bind.window_used)) for name, bind in binds]
-    yield _gauge("window_used", "Requests sent and not yet answered.", used, labels)
-    size = [((name, bind.name), float(bind.window_size)) for name, bind in binds]
-    yield _gauge("window_size", "Places of the window.", size, labels)
-    response = [((name, bind.name), bind.response_time_s) for name, bind in binds]
-    yield _gauge("response_time_seconds", "From the wire to the wire, smoothed.", response, labels)
-    tries = [((name, bind.name), float(bind.attempts)) for name, bind in binds]
-    yield _counter("bind_attempts", "Tries to bind since the start.", tries, labels)
+    carriers, outlooks = statistics.carriers, statistics.outlooks.items()
+    for name, text, carrier_value in _CARRIER_GAUGES:
+        rows = [((carrier.name,), float(carrier_value(carrier))) for carrier in carriers]
+        yield _gauge(f"carrier_{name}", text, rows, ("carrier",))
+    contract = [((name,), _any(outlook.contract_per_s)) for name, outlook in outlooks]
+    yield _gauge("carrier_contract_per_second", "The configured rate; +Inf for none.", contract, ("carrier",))
+    waiting = [((name,), float(outlook.waiting)) for name, outlook in outlooks]
+    yield _gauge("carrier_waiting_parts", "Parts that wait under a rule that names it.", waiting, ("carrier",))
+    held = [((name, str(cause)), outlook.limited_by.shares[cause]) for name, outlook in outlooks for cause in Cause]
+    text = "Share of the last ten seconds in which this held the carrier back."
+    yield _gauge("limited_by", text, held, ("carrier", "cause"))
     throttled = [((carrier.name,), float(carrier.throttled)) for carrier in carriers]
     yield _counter("throttled", "Times the carrier asked us to slow down.", throttled, ("carrier",))
+    yield from _of_limits(carriers)
+    yield from _of_binds(carriers)
+
+
+def _of_limits(carriers: Sequence[CarrierStatistics]) -> Iterator[Metric]:
+    """Count limits by scope: a line for each sender would grow with what callers make up."""
+    counted = [(c.name, scope, [it for it in c.limits if it.scope == scope]) for c in carriers for scope in _SCOPES]
+    labels = ("carrier", "scope")
+    kept = [((name, scope), float(len(limits))) for name, scope, limits in counted]
+    yield _gauge("limits", "Limits that are watched.", kept, labels)
+    eased = [((name, scope), float(sum(it.eased for it in limits))) for name, scope, limits in counted]
+    yield _gauge("limits_eased", "Limits that the carrier's complaints hold down.", eased, labels)
+
+
+def _of_binds(carriers: Sequence[CarrierStatistics]) -> Iterator[Metric]:
+    binds = [((carrier.name, bind.name), bind) for carrier in carriers for bind in carrier.binds]
+    for name, text, value in _BIND_GAUGES:
+        yield _gauge(name, text, [(names, float(value(bind))) for names, bind in binds], ("carrier", "bind"))
+    tries = [(names, float(bind.attempts)) for names, bind in binds]
+    yield _counter("bind_attempts", "Tries to bind since the start.", tries, ("carrier", "bind"))

@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reload": {"config", "errors"},
     "watchdog": set(),
     "disk": {"config"},
+    "facts": {"carrier", "store", "errors"},
     "drain": {"carrier", "model"},
     "carriers": {"carrier", "config", "drain"},
     "app": CONNECTOR_TOP | CONNECTOR_ROOMS,

@@ -1,5 +1,6 @@
 """The numbers for Prometheus: names that do not change, labels that cannot grow, and a ledger that balances."""
 
+import math
 from collections.abc import Iterator
 
 import attrs
@@ -9,6 +10,7 @@ from connector.lifecycle import Status
 from connector.metrics import render
 from connector.model import Ledger
 from connector.pipeline.door import QueueStatistics, Statistics
+from connector.pipeline.limited import Cause
 from tests.api.conftest import door as door
 from tests.api.world import NUMBER, World
 
@@ -30,8 +32,28 @@ NAMES = {
     "carrierline_response_time_seconds",
     "carrierline_bind_attempts_total",
     "carrierline_throttled_total",
+    "carrierline_loop_lag_seconds",
+    "carrierline_loop_lag_max_seconds",
+    "carrierline_loop_busy",
+    "carrierline_processing_seconds",
+    "carrierline_response_p50_seconds",
+    "carrierline_response_p99_seconds",
+    "carrierline_oldest_in_flight_seconds",
+    "carrierline_carrier_rate_per_second",
+    "carrierline_carrier_contract_per_second",
+    "carrierline_carrier_credit",
+    "carrierline_carrier_claimed",
+    "carrierline_carrier_claim_wait_seconds",
+    "carrierline_carrier_suspended",
+    "carrierline_carrier_eased",
+    "carrierline_carrier_ramp_stage",
+    "carrierline_carrier_ramp_halted",
+    "carrierline_carrier_waiting_parts",
+    "carrierline_limited_by",
+    "carrierline_limits",
+    "carrierline_limits_eased",
 }
-LABELS = {"status", "lane", "verdict", "carrier", "bind"}
+LABELS = {"status", "lane", "verdict", "carrier", "bind", "cause", "scope"}
 LEDGER = Ledger(accepted=5, messages={"sent": 2, "delivered": 3}, parts_accepted=5, parts={"sent": 5}, parked=4)
 
 Sample = tuple[str, dict[str, str], float]
@@ -90,6 +112,23 @@ async def test_what_waits_and_what_was_said_at_the_door_is_counted(door: World) 
     assert value(text, "carrierline_rows_total", verdict="refused") == 1
     assert value(text, "carrierline_bind_up", carrier="north", bind="north/1") == 0
     assert value(text, "carrierline_draining") == 0
+
+
+async def test_every_carrier_and_cause_has_its_line_from_the_start(door: World) -> None:
+    text = render(door.connector.statistics(), LEDGER)
+    shown = {labels["cause"]: number for name, labels, number in samples(text) if name == "carrierline_limited_by"}
+    assert set(shown) == {str(cause) for cause in Cause}
+    assert sum(shown.values()) == 1
+    assert shown["unbound"] == 1
+    assert value(text, "carrierline_carrier_rate_per_second", carrier="north") == math.inf
+    assert value(text, "carrierline_limits", carrier="north", scope="account") == 1
+    assert value(text, "carrierline_limits_eased", carrier="north", scope="sender") == 0
+
+
+async def test_a_suspended_carrier_shows_it(door: World) -> None:
+    assert await door.connector.suspend("north")
+    text = render(door.connector.statistics(), LEDGER)
+    assert value(text, "carrierline_carrier_suspended", carrier="north") == 1
 
 
 async def test_a_lane_with_a_strange_name_is_escaped(door: World) -> None:

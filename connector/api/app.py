@@ -32,17 +32,52 @@ MAX_HEADER_BYTES = 16_384
 KEEP_ALIVE_S = 30
 READ_TIMEOUT_S = 30
 GRACE_S = 5.0
+_NEVER_WAITS = frozenset({"/health", "/ready", "/metrics", "/v1/status"})
+"""Who watches must get an answer above all when the door is full."""
 
 
-def build(door: Door, settings: ApiConfig, keys: Iterable[tuple[KeyConfig, str]]) -> ASGIApp:
+class Application:
+    """The ASGI application: it lets so many requests in at a time, the others wait at the door."""
+
+    def __init__(self, door: Door, settings: ApiConfig, keys: Iterable[tuple[KeyConfig, str]]) -> None:
+        self._routes = Routes(door, Keys(keys), settings.max_body_kb * 1_000)
+        self._app = _starlette(self._routes)
+        self._limiter = trio.CapacityLimiter(settings.max_concurrent)
+
+    def rotated(self, keys: Iterable[tuple[KeyConfig, str]]) -> list[str]:
+        """Return the names of API keys that have another secret among these."""
+        return self._routes.keys.rotated(Keys(keys))
+
+    def change(self, settings: ApiConfig, keys: Iterable[tuple[KeyConfig, str]]) -> None:
+        """Serve by these from the next request on."""
+        self._routes.keys = Keys(keys)
+        self._routes.max_body_bytes = settings.max_body_kb * 1_000
+        self._limiter.total_tokens = settings.max_concurrent
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in _NEVER_WAITS:
+            await self._app(scope, receive, send)
+            return
+        async with self._limiter:
+            await self._app(scope, receive, send)
+
+
+def build(door: Door, settings: ApiConfig, keys: Iterable[tuple[KeyConfig, str]]) -> Application:
     """Return the ASGI application; ``keys`` come with their secrets."""
-    routes = Routes(door, Keys(keys), settings.max_body_kb * 1_000)
-    app = Starlette(
+    return Application(door, settings, keys)
+
+
+def _starlette(routes: Routes) -> Starlette:
+    return Starlette(
         routes=[
             Route("/v1/messages", routes.messages, methods=["GET", "POST"]),
             Route("/v1/messages/{id}", routes.get_message, methods=["GET"]),
             Route("/v1/key", routes.key, methods=["GET"]),
-            Route("/v1/verify", routes.verify),
+            Route("/v1/verify", routes.verify, methods=["GET"]),
+            Route("/v1/status", routes.status, methods=["GET"]),
+            Route("/v1/reload", routes.reload, methods=["POST"]),
+            Route("/v1/carriers/{name:path}/suspend", routes.suspend, methods=["POST"]),
+            Route("/v1/carriers/{name:path}/resume", routes.resume, methods=["POST"]),
             Route("/health", routes.health),
             Route("/ready", routes.ready),
             Route("/metrics", routes.metrics),
@@ -54,7 +89,6 @@ def build(door: Door, settings: ApiConfig, keys: Iterable[tuple[KeyConfig, str]]
             Exception: _show_mistake,
         },
     )
-    return _Limited(app, settings.max_concurrent)
 
 
 async def _show_problem(request: Request, problem: Exception) -> Response:
@@ -84,25 +118,6 @@ async def _show_store_error(request: Request, error: Exception) -> Response:
 async def _show_mistake(request: Request, error: Exception) -> Response:
     """Answer for what should not happen; Starlette raises it again, and the server logs it whole."""
     return Problem(500, "this is our mistake; the log of the connector says more", reason="our_mistake").response()
-
-
-_NEVER_WAITS = frozenset({"/health", "/ready", "/metrics"})
-"""Who watches must get an answer above all when the door is full."""
-
-
-class _Limited:
-    """Lets so many requests in at a time; the others wait at the door."""
-
-    def __init__(self, app: ASGIApp, at_once: int) -> None:
-        self._app = app
-        self._limiter = trio.CapacityLimiter(at_once)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in _NEVER_WAITS:
-            await self._app(scope, receive, send)
-            return
-        async with self._limiter:
-            await self._app(scope, receive, send)
 
 
 def listen(settings: ApiConfig) -> socket.socket:

@@ -15,6 +15,12 @@ class Keys:
     def __init__(self, keys: Iterable[tuple[KeyConfig, str]]) -> None:
         self._keys = {_digest(secret): key for key, secret in keys}
 
+    def rotated(self, others: "Keys") -> list[str]:
+        """Return the names of keys that are in both and have another secret there."""
+        before = {key.name: digest for digest, key in self._keys.items()}
+        after = {key.name: digest for digest, key in others._keys.items()}
+        return [name for name, digest in after.items() if before.get(name, digest) != digest]
+
     def find(self, authorization: str | None) -> KeyConfig | None:
         """Return the key of an ``Authorization: Bearer`` header, or None."""
         scheme, _, secret = (authorization or "").partition(" ")

@@ -1,6 +1,6 @@
 """The routes of the HTTP door: each decodes, asks a station, and shows what it said."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -22,12 +22,14 @@ from connector.api.schemas import (
     show_verification,
     split_rows,
 )
+from connector.api.status import show_status
 from connector.config import KeyConfig
-from connector.errors import IntakeRefused, KeyReused
+from connector.errors import ConfigError, IntakeRefused, KeyReused
 from connector.lifecycle import Status
 from connector.metrics import render
 from connector.model import Reason, SendRequest, Verdict, format_id, parse_id
 from connector.pipeline.door import Door
+from connector.settings import nearest, shown
 
 MAX_IDEMPOTENCY_KEY = 255
 MAX_LENGTH_DIGITS = 12
@@ -50,15 +52,23 @@ class Routes:
 
     def __init__(self, door: Door, keys: Keys, max_body_bytes: int) -> None:
         self._door = door
-        self._keys = keys
-        self._max_body_bytes = max_body_bytes
+        self.keys = keys
+        self.max_body_bytes = max_body_bytes
 
     def _key(self, request: Request) -> KeyConfig:
-        shown = request.headers.get("authorization")
-        key = self._keys.find(shown)
+        given = request.headers.get("authorization")
+        key = self.keys.find(given)
         if key is None:
-            text = "show an API key: Authorization: Bearer KEY" if shown is None else "this API key is not known here"
+            text = "show an API key: Authorization: Bearer KEY" if given is None else "this API key is not known here"
             raise Problem(401, text, reason="not_authenticated")
+        return key
+
+    def _operator(self, request: Request) -> KeyConfig:
+        """Return the caller's key if it may see and steer the whole connector."""
+        key = self._key(request)
+        if not key.operator:
+            text = "this API key is not an operator's: its [[api.key]] needs operator = true"
+            raise Problem(403, text, reason="not_an_operator")
         return key
 
     # --- messages ---
@@ -94,7 +104,7 @@ class Routes:
         return rows
 
     async def _body(self, request: Request) -> bytes:
-        limit = self._max_body_bytes
+        limit = self.max_body_bytes
         too_large = Problem(413, f"the body is larger than {limit // 1000} kB", reason="too_large")
         told = request.headers.get("content-length", "0")
         # no int() of more digits than Python reads
@@ -163,13 +173,48 @@ class Routes:
                 "sender": key.sender,
                 "senders": None if key.senders is None else list(key.senders),
                 "options": list(key.options),
+                "operator": key.operator,
             }
         )
 
+    # --- for operators ---
+
     async def verify(self, request: Request) -> Response:
         """Show the ledger, and what a recount of the whole store found."""
-        self._key(request)
+        self._operator(request)
         return answer(show_verification(await self._door.queries.verify()))
+
+    async def status(self, request: Request) -> Response:
+        """Show every carrier and bind as it fares now, and what holds it back."""
+        self._operator(request)
+        return answer(show_status(self._door.statistics()))
+
+    async def suspend(self, request: Request) -> Response:
+        """Send nothing more through a carrier, until it is resumed."""
+        return await self._steered(request, self._door.operations.suspend, suspended=True)
+
+    async def resume(self, request: Request) -> Response:
+        """Send through a carrier again."""
+        return await self._steered(request, self._door.operations.resume, suspended=False)
+
+    async def _steered(self, request: Request, act: Callable[[str], Awaitable[bool]], *, suspended: bool) -> Response:
+        self._operator(request)
+        name = request.path_params["name"]
+        if not await act(name):
+            known = [carrier.name for carrier in self._door.statistics().carriers]
+            text = f"there is no carrier {shown(name)}{nearest(name, known)}"
+            raise Problem(404, text, reason="not_found", field="name")
+        return answer({"carrier": name, "suspended": suspended})
+
+    async def reload(self, request: Request) -> Response:
+        """Read the configuration again and change what differs; 422 with every problem if it is bad."""
+        self._operator(request)
+        try:
+            done = await self._door.operations.reload()
+        except ConfigError as error:
+            text = "nothing was changed: the configuration has problems"
+            raise Problem(422, text, reason="bad_configuration", problems=error.problems) from None
+        return answer({"changed": list(done.changed), "unchanged": list(done.unchanged)})
 
     # --- for machines that watch ---
 

@@ -145,6 +145,11 @@ class Carrier:
         """How far ahead of the pace parts are claimed, in seconds: a slice, and twice what a claim takes."""
         return min(LONGEST_AHEAD_S, AHEAD_S + 2 * self._claim_s)
 
+    @property
+    def claimed(self) -> int:
+        """Parts that have credit and have not left."""
+        return len(self._claimed)
+
     def suspend(self) -> None:
         """Offer no credit until `resume`; the binds stay, and what was claimed and not written waits again."""
         self.suspended = True

@@ -13,11 +13,10 @@ import trio
 from connector import app
 from connector.api import app as api
 from connector.config import ApiConfig, BindConfig, CarrierConfig, Config, KeyConfig, StoreConfig
-from connector.pipeline.door import Door
 from connector.store.store import Store
 
 SECRETS = {"SHOP": "shop-secret-4711", "OTHER": "other-secret-0815"}
-SHOP = KeyConfig(name="shop", secret_env="SHOP", country="GB", sender="Shop", options=("priority_flag",))
+SHOP = KeyConfig(name="shop", secret_env="SHOP", country="GB", sender="Shop", options=("priority_flag",), operator=True)
 OTHER = KeyConfig(name="other", secret_env="OTHER", lanes=("promotional",), senders=("Other",))
 NUMBER = "+447911123456"
 
@@ -90,7 +89,7 @@ async def world(settings: Config, clock: Clock | None = None) -> AsyncIterator[W
     engine, store = app.open_store(settings)
     try:
         connector = app.Connector(settings, store, clock=clock, random=random.Random(1), connect=no_carrier)
-        door = Door(connector.intake, connector.queries, connector.statistics, connector.not_ready)
+        door = connector.door()
         keys = [(key, key.read_secret(SECRETS)) for key in settings.api.key]
         async with trio.open_nursery() as nursery:
             await nursery.start(connector.run)

@@ -123,7 +123,7 @@ def test_all_problems_of_a_configuration_are_told_at_once(carrierline: Caller, t
         lines = ended.err.splitlines()
         assert all(line.startswith(f"{file}:") for line in lines)
         for words in (
-            "secret_env or secret_file",
+            "secret_env, secret_file or secret_command",
             'did you mean "lanes"?',
             'did you mean "window_size"?',
             "port",

@@ -239,7 +239,7 @@ async def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert "nowhere/store.db: No such file or directory" in one_line(ended)
 
 
-async def test_a_wrong_password_is_one_clear_line_and_it_keeps_trying(tmp_path: Path) -> None:
+async def test_a_wrong_password_is_one_clear_line_and_it_stops(tmp_path: Path) -> None:
     scenario = tmp_path / "account.toml"
     scenario.write_text(
         'schema = 1\nname = "strict"\n[listen]\nsmpp = "127.0.0.1:0"\n'
@@ -251,7 +251,7 @@ async def test_a_wrong_password_is_one_clear_line_and_it_keeps_trying(tmp_path: 
         path = config(tmp_path, port=port, bind=f'password_file = "{tmp_path}/password"')
         async with process("run", path, says="ESME_RINVPASWD") as (_, told):
             assert "north/1" in told
-            assert "trying again in" in told
+            assert "stopped until it gets other credentials" in told
             assert "the-bad" not in told
 
 

@@ -26,6 +26,7 @@ listen = "127.0.0.1:0"
 [[api.key]]
 name = "peers"
 secret_env = "STORY_KEY"
+operator = true
 [[carrier]]
 name = "north"
 """

@@ -45,6 +45,7 @@ listen = "127.0.0.1:0"
 [[api.key]]
 name = "story"
 secret_env = "STORY_KEY"
+operator = true
 country = "GB"
 max_waiting = 2000
 [[carrier]]

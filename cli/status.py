@@ -1,0 +1,129 @@
+"""``carrierline status``: carriers and binds as they fare now, and what holds each carrier back."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import trio
+
+from cli import options, output
+from connector.client import Client
+
+REDRAW_S = 1.0
+
+_CARRIERS = ("carrier", "state", "bound", "rate/s", "contract", "credit", "waiting", "throttled", "limited by")
+_BINDS = ("bind", "state", "host", "window", "resp", "p99", "oldest", "tries", "next try", "reason")
+
+
+@click.command("status")
+@options.connection
+@options.as_json
+@click.option("--watch", is_flag=True, help="Draw it anew every second, until Ctrl-C; with --json, one line a second.")
+def command(url: str, key_env: str, key_file: Path | None, json_: bool, watch: bool) -> None:
+    """Show every carrier and bind of a running connector.  An operator's API key is needed.
+
+    For each carrier: its state, binds that are up, parts a second it may get now and by contract, credit, parts that
+    wait, how often it said that it is too much, and what limited it in the last ten seconds.  For each bind: places of
+    the window in use, response time (smoothed, and p99), age of the oldest request in flight, tries to bind, and why
+    it is not bound.
+    """
+    trio.run(_show, url, options.read_key(key_env, key_file), json_, watch)
+
+
+async def _show(url: str, key: str, json_: bool, watch: bool) -> None:
+    async with Client(url, key=key) as client:
+        while True:
+            status = await client.status()
+            if json_:
+                output.as_json(status)
+            else:
+                _draw(status, clear=watch)
+            if not watch:
+                return
+            await trio.sleep(REDRAW_S)
+
+
+def _draw(status: Mapping[str, Any], *, clear: bool) -> None:
+    if clear:
+        click.clear()
+    output.line(_headline(status))
+    output.line()
+    output.table(_CARRIERS, [_carrier(carrier) for carrier in status["carriers"]])
+    output.line()
+    for carrier in status["carriers"]:
+        output.line(f"{carrier['name']}: {carrier['limited_by']['text']}{_ramp(carrier)}")
+        for limit in carrier["limits"]:
+            output.line(f"  {_limit(limit)}")
+    output.line()
+    output.table(_BINDS, [_bind(bind) for carrier in status["carriers"] for bind in carrier["binds"]])
+
+
+def _headline(status: Mapping[str, Any]) -> str:
+    waiting = ", ".join(f"{lane['lane']} {lane['waiting']}" for lane in status["lanes"])
+    loop, store = status["loop"], status["store"]
+    late = f"loop late {_time(loop['lag_s'])}, at most {_time(loop['lag_max_s'])}"
+    state = "DRAINING, " if status["draining"] else ""
+    return f"{state}up {_age(status['up_s'])}; waiting: {waiting}; {late}; commit {_time(store['last_commit_s'])}"
+
+
+def _carrier(carrier: Mapping[str, Any]) -> tuple[object, ...]:
+    held = carrier["limited_by"]
+    return (
+        carrier["name"],
+        carrier["state"],
+        f"{carrier['bound']}/{len(carrier['binds'])}",
+        _rate(carrier["rate_per_s"]),
+        _rate(carrier["contract_per_s"]),
+        carrier["credit"],
+        carrier["waiting"],
+        carrier["throttled"],
+        f"{held['cause']} {held['share'] * 100:.0f} %",
+    )
+
+
+def _ramp(carrier: Mapping[str, Any]) -> str:
+    return f"; ramp halted: {carrier['ramp_halted']}" if carrier["ramp_halted"] else ""
+
+
+def _limit(limit: Mapping[str, Any]) -> str:
+    eased = ", eased: the carrier complained" if limit["eased"] else ""
+    return f"{limit['scope']} {limit['value']}: {_rate(limit['rate_per_s'])}/s, throttled {limit['throttled']}{eased}"
+
+
+def _bind(bind: Mapping[str, Any]) -> tuple[object, ...]:
+    next_try = bind["next_try_in_s"]
+    return (
+        bind["name"],
+        bind["state"],
+        bind["host"],
+        f"{bind['window_used']}/{bind['window_size']}",
+        _time(bind["response_s"]),
+        _time(bind["response_p99_s"]),
+        _time(bind["oldest_in_flight_s"]),
+        bind["attempts"],
+        "-" if next_try is None else f"in {_age(next_try)}",
+        bind["reason"] or "",
+    )
+
+
+def _rate(rate: float | None) -> str:
+    return "any" if rate is None else f"{rate:.4g}"
+
+
+def _time(seconds: float) -> str:
+    """Return a short time: "-" for none, "450 ms", "1.8 s"."""
+    if not seconds:
+        return "-"
+    return f"{seconds * 1000:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
+
+
+def _age(seconds: float) -> str:
+    """Return a long time in its two largest units: "42 s", "3 m 5 s", "2 d 4 h"."""
+    words: list[str] = []
+    left = round(seconds)
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count or (unit == "s" and not words):
+            words.append(f"{count} {unit}")
+    return " ".join(words[:2])

@@ -1,0 +1,73 @@
+"""What a drain has left behind, for the one who restarts: answered, in doubt, waiting."""
+
+from collections.abc import Mapping
+
+import attrs
+
+from connector.carrier.inbox import Batch, Inbox
+from connector.model import Answer, Lost, NotSent
+
+
+@attrs.define
+class Came:
+    """What came back from one carrier, in parts."""
+
+    answered: int = 0
+    in_doubt: int = 0
+    """Written, and no answer came."""
+    given_back: int = 0
+    """Claimed and not written: they wait again."""
+
+    def __str__(self) -> str:
+        return f"{self.answered} answered, {self.in_doubt} in doubt, {self.given_back} given back"
+
+
+class Tap:
+    """Passes on what comes back from one carrier, and counts it while somebody wants to know."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self.came: Came | None = None
+        """Set it to count into it."""
+
+    def put(self, batch: Batch) -> None:
+        if self.came is not None:
+            self._count(batch, self.came)
+        self._inbox.put(batch)
+
+    def credit_changed(self) -> None:
+        self._inbox.credit_changed()
+
+    def _count(self, batch: Batch, came: Came) -> None:
+        for result in batch.results:
+            came.answered += isinstance(result, Answer)
+            came.in_doubt += isinstance(result, Lost)
+            came.given_back += isinstance(result, NotSent)
+
+
+@attrs.frozen
+class DrainReport:
+    """What a drain found and what it left."""
+
+    carriers: Mapping[str, Came]
+    waiting: Mapping[str, int]
+    """Parts that wait for the next start, by lane."""
+    in_doubt: int
+    """Parts that fell in doubt since the start, in the drain or before."""
+    seconds: float
+
+    def lines(self) -> list[str]:
+        """Return it for people, one line each."""
+        width = max((len(name) for name in self.carriers), default=0)
+        found = [f"  carrier {name:<{width}}  {came}" for name, came in self.carriers.items()]
+        waiting = [f"{lane} {count}" for lane, count in self.waiting.items() if count]
+        return [
+            f"drained in {self.seconds:.1f} s",
+            *found,
+            f"  wait for the next start: {sum(self.waiting.values())} parts{_in(waiting)}",
+            f"  fell in doubt in this run: {self.in_doubt} parts",
+        ]
+
+
+def _in(listed: list[str]) -> str:
+    return f" ({', '.join(listed)})" if listed else ""

@@ -1,0 +1,125 @@
+"""What only an operator's key may do: look at the whole connector, and steer it."""
+
+from typing import Any
+
+import attrs
+import pytest
+
+from connector.errors import ConfigError
+from connector.model import SendRequest
+from connector.pipeline.door import Reloaded
+from tests.api.world import NUMBER, SECRETS, World
+
+DOORS = [
+    ("GET", "/v1/status"),
+    ("GET", "/v1/verify"),
+    ("POST", "/v1/reload"),
+    ("POST", "/v1/carriers/north/suspend"),
+    ("POST", "/v1/carriers/north/resume"),
+]
+
+
+async def ask(door: World, method: str, path: str, secret: str | None = SECRETS["SHOP"]) -> Any:
+    async with door.caller(secret) as caller:
+        return await caller.request(method, path)
+
+
+@pytest.mark.parametrize(("method", "path"), DOORS)
+async def test_a_key_that_is_not_an_operators_may_not(door: World, method: str, path: str) -> None:
+    answer = await ask(door, method, path, SECRETS["OTHER"])
+    assert (answer.status_code, answer.json()["reason"]) == (403, "not_an_operator")
+    assert not door.connector.carriers["north"].suspended
+
+
+@pytest.mark.parametrize(("method", "path"), DOORS)
+async def test_without_a_key_nobody_may(door: World, method: str, path: str) -> None:
+    answer = await ask(door, method, path, None)
+    assert (answer.status_code, answer.json()["reason"]) == (401, "not_authenticated")
+
+
+@pytest.mark.parametrize("path", [path for method, path in DOORS if method == "POST"])
+async def test_what_changes_something_is_not_done_by_looking(door: World, path: str) -> None:
+    assert (await ask(door, "GET", path)).status_code == 405
+
+
+async def test_a_key_is_told_whether_it_is_an_operators(door: World) -> None:
+    assert (await door.get("/v1/key")).json()["operator"] is True
+    assert (await door.get("/v1/key", secret=SECRETS["OTHER"])).json()["operator"] is False
+
+
+async def test_status_shows_carriers_binds_lanes_and_what_limits(door: World) -> None:
+    await door.post({"to": NUMBER, "text": "Hello"})
+    status = (await door.get("/v1/status")).json()
+    (carrier,) = status["carriers"]
+    assert (carrier["name"], carrier["state"], carrier["bound"]) == ("north", "down", 0)
+    assert (carrier["rate_per_s"], carrier["contract_per_s"], carrier["waiting"]) == (None, None, 1)
+    assert carrier["limited_by"]["cause"] == "unbound"
+    assert carrier["limited_by"]["text"].startswith("no bind is up")
+    (bind,) = carrier["binds"]
+    assert (bind["name"], bind["host"], bind["window_used"]) == ("north/1", "127.0.0.1:1", 0)
+    assert {lane["lane"]: lane["waiting"] for lane in status["lanes"]}["transactional"] == 1
+    assert status["loop"].keys() == {"lag_s", "lag_max_s", "busy"}
+    assert status["draining"] is False
+
+
+async def test_no_secret_is_in_the_status(door: World) -> None:
+    text = (await door.get("/v1/status")).text
+    assert not any(secret in text for secret in SECRETS.values())
+
+
+async def test_a_carrier_is_suspended_and_resumed(door: World) -> None:
+    answer = await ask(door, "POST", "/v1/carriers/north/suspend")
+    assert answer.json() == {"carrier": "north", "suspended": True}
+    status = (await door.get("/v1/status")).json()
+    assert (status["carriers"][0]["state"], status["carriers"][0]["suspended"]) == ("suspended", True)
+    assert (await ask(door, "POST", "/v1/carriers/north/resume")).json() == {"carrier": "north", "suspended": False}
+    assert not door.connector.carriers["north"].suspended
+
+
+async def test_a_carrier_that_is_not_there_is_404_with_the_nearest_name(door: World) -> None:
+    answer = await ask(door, "POST", "/v1/carriers/nort/suspend")
+    assert (answer.status_code, answer.json()["field"]) == (404, "name")
+    assert answer.json()["detail"] == 'there is no carrier "nort", did you mean "north"?'
+
+
+async def test_a_reload_tells_what_changed(door: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def reload() -> Reloaded:
+        return Reloaded(('carrier "south": added',), ("north",))
+
+    monkeypatch.setattr(door.connector, "reload", reload)
+    answer = await ask(door, "POST", "/v1/reload")
+    assert answer.json() == {"changed": ['carrier "south": added'], "unchanged": ["north"]}
+
+
+async def test_a_reload_that_cannot_be_is_422_with_every_problem(door: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def reload() -> Reloaded:
+        raise ConfigError(["config.toml:3: one", "config.toml:9: two"])
+
+    monkeypatch.setattr(door.connector, "reload", reload)
+    answer = await ask(door, "POST", "/v1/reload")
+    assert (answer.status_code, answer.json()["reason"]) == (422, "bad_configuration")
+    assert answer.json()["problems"] == ["config.toml:3: one", "config.toml:9: two"]
+
+
+async def test_keys_and_limits_change_while_the_door_is_open(door: World) -> None:
+    settings = door.connector.config.api
+    (shop, other) = settings.key
+    secrets = [(shop, SECRETS["SHOP"]), (other, "rotated-secret")]
+    assert door.asgi.rotated(secrets) == ["other"]
+    door.asgi.change(attrs.evolve(settings, max_body_kb=1), secrets)
+    assert (await door.get("/v1/key", secret=SECRETS["OTHER"])).status_code == 401
+    assert (await door.get("/v1/key", secret="rotated-secret")).json()["name"] == "other"
+    assert (await door.post({"to": NUMBER, "text": "x" * 2_000})).status_code == 413
+    door.asgi.change(settings, secrets[1:])
+    assert (await door.get("/v1/key")).status_code == 401
+
+
+async def test_a_key_that_a_reload_took_away_while_its_request_was_read_is_refused_in_words(door: World) -> None:
+    stranger = attrs.evolve(door.connector.config.api.key[0], name="stranger")
+    [verdict] = await door.connector.send([SendRequest(to=NUMBER, text="x")], key=stranger)
+    assert (verdict.accepted, verdict.reason, verdict.field) == (False, "no_route", "lane")
+
+
+async def test_a_connector_without_a_file_says_so(door: World) -> None:
+    answer = await ask(door, "POST", "/v1/reload")
+    assert answer.json()["problems"] == ["this connector was not started from a file"]

@@ -1,0 +1,112 @@
+"""What an operator reads: columns that align, short times, and the words of what holds a carrier back."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cli import status
+from connector.client import Client
+from connector.errors import ConfigError
+from tests.cli.calls import Caller
+
+BIND = {
+    "name": "north/1",
+    "state": "bound",
+    "host": "smpp.north.example:3550",
+    "window_used": 10,
+    "window_size": 10,
+    "response_s": 0.1,
+    "response_p99_s": 0.45,
+    "oldest_in_flight_s": 0.31,
+    "attempts": 1,
+    "next_try_in_s": None,
+    "reason": None,
+}
+STATUS: dict[str, Any] = {
+    "up_s": 187_500.0,
+    "draining": False,
+    "carriers": [
+        {
+            "name": "north",
+            "state": "partly bound",
+            "bound": 1,
+            "rate_per_s": 100.0,
+            "contract_per_s": None,
+            "credit": 0,
+            "waiting": 12_000,
+            "throttled": 3,
+            "ramp_halted": "12 of 100 were refused, more than 10%",
+            "limited_by": {"cause": "window", "share": 0.93, "text": "the window of 10 is full 93 % of the time"},
+            "limits": [{"scope": "sender", "value": "Sh\x1bop", "rate_per_s": 2.5, "eased": True, "throttled": 7}],
+            "binds": [
+                BIND,
+                {**BIND, "name": "north/2", "state": "down", "next_try_in_s": 42.3, "reason": "refused by it"},
+            ],
+        }
+    ],
+    "lanes": [{"lane": "otp", "waiting": 0}, {"lane": "promotional", "waiting": 12_000}],
+    "store": {"last_commit_s": 0.004},
+    "loop": {"lag_s": 0.0, "lag_max_s": 1.25, "busy": 0.1},
+}
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer(self: Client) -> dict[str, Any]:
+        return STATUS
+
+    monkeypatch.setattr(Client, "status", answer)
+    monkeypatch.setenv("CARRIERLINE_KEY", "key")
+
+
+@pytest.mark.usefixtures("told")
+def test_carriers_and_binds_stand_in_columns_with_the_words_between(carrierline: Caller) -> None:
+    ended = carrierline("status")
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.splitlines() == [
+        "up 2 d 4 h; waiting: otp 0, promotional 12000; loop late -, at most 1.25 s; commit 4 ms",
+        "",
+        "carrier  state         bound  rate/s  contract  credit  waiting  throttled  limited by",
+        "north    partly bound  1/2    100     any       0       12000    3          window 93 %",
+        "",
+        "north: the window of 10 is full 93 % of the time; ramp halted: 12 of 100 were refused, more than 10%",
+        "  sender Sh\ufffdop: 2.5/s, throttled 7, eased: the carrier complained",
+        "",
+        "bind     state  host                     window  resp    p99     oldest  tries  next try  reason",
+        "north/1  bound  smpp.north.example:3550  10/10   100 ms  450 ms  310 ms  1      -",
+        "north/2  down   smpp.north.example:3550  10/10   100 ms  450 ms  310 ms  1      in 42 s   refused by it",
+    ]
+
+
+@pytest.mark.usefixtures("told")
+def test_json_is_what_the_door_said(carrierline: Caller) -> None:
+    assert json.loads(carrierline("status", "--json").out) == STATUS
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "0 s"), (42.4, "42 s"), (185, "3 m 5 s"), (3_600, "1 h"), (187_500, "2 d 4 h"), (86_400, "1 d")],
+)
+def test_long_times_are_short_to_read(seconds: float, shown: str) -> None:
+    assert status._age(seconds) == shown
+
+
+def test_without_a_key_it_says_where_one_is_looked_for(carrierline: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CARRIERLINE_KEY", raising=False)
+    for call in (["status"], ["reload"], ["carrier", "suspend", "north"], ["carrier", "resume", "north"]):
+        ended = carrierline(*call)
+        assert ended.status == 2
+        assert "set CARRIERLINE_KEY" in ended.err
+
+
+def test_every_problem_of_a_reload_is_a_line_and_the_status_is_2(
+    carrierline: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(self: Client) -> dict[str, Any]:
+        raise ConfigError(["a.toml:3: one", "a.toml:9: two"])
+
+    monkeypatch.setattr(Client, "reload", refuse)
+    monkeypatch.setenv("CARRIERLINE_KEY", "key")
+    ended = carrierline("reload")
+    assert (ended.status, ended.out, ended.err) == (2, "", "a.toml:3: one\na.toml:9: two\n")
