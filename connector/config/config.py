@@ -80,6 +80,7 @@ EXAMPLE: Final = """\
 [[api.key]]
 name = "shop"
 secret_env = "CARRIERLINE_KEY_SHOP"
+operator = true          # may also see the status, suspend carriers and reload this file
 
 [[carrier]]
 name = "north"
