@@ -34,6 +34,10 @@ class Attempts:
         turns.append(at)
         return at
 
+    def succeed(self, other: "Attempts") -> None:
+        """Count the tries of an earlier life of the account too."""
+        self._turns.extend(other._turns)
+
     def refuse(self, config: BindConfig) -> None:
         """Remember that the carrier does not know who these settings say we are."""
         self._refused.add(config)

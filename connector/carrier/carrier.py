@@ -23,7 +23,7 @@ BIND_GAP_S = 0.2
 AHEAD_S = 0.05
 """How far ahead of the pace parts are claimed, besides what a claim takes: further only makes doubt after a crash."""
 LONGEST_AHEAD_S = 1.0
-SMOOTHING = 0.1
+SMOOTHING = 0.3
 SHORTEST_NAP_S, LONGEST_NAP_S = 0.002, 0.05
 
 
@@ -87,7 +87,7 @@ class Carrier:
         self._set_ceiling()
         watched = Watch(inbox, self.ramp, config.name) if config.ramp else inbox
         translator = Translator(config, lanes)
-        attempts = Attempts(config.tries_per_minute)
+        self._attempts = Attempts(config.tries_per_minute)
         self.binds: list[Bind] = []
         for settings, secrets in zip(config.bind, credentials, strict=True):
             for _ in range(settings.count):
@@ -100,7 +100,7 @@ class Carrier:
                     translator,
                     watched,
                     self.limits,
-                    attempts,
+                    self._attempts,
                     connect=connect,
                     clock=clock,
                     random=random,
@@ -170,8 +170,11 @@ class Carrier:
         self._inbox.credit_changed()
 
     def succeed(self, other: "Carrier") -> None:
-        """Go on where another life of the same account has ended: suspended or not, and at its stage of the ramp."""
+        """Go on where another life of the same account has ended: suspended or not, at its stage of the ramp, with the
+        tries to bind of the last minute and at the rate the carrier bore."""
         self.suspended = other.suspended
+        self._attempts.succeed(other._attempts)
+        self.limits.account.succeed(other.limits.account)
         if self.config.ramp == other.config.ramp:
             self.ramp.stage, self.ramp.began_at = other.ramp.stage, other.ramp.began_at
             self.ramp.halted = other.ramp.halted
@@ -242,7 +245,7 @@ class Carrier:
     def _let_leave(self) -> None:
         """Send what may leave now; give back what lost its place or would wait too long."""
         now = self._clock()
-        if self.limits.account.opens_at(now) > now + HELD_UP_S:
+        if self._opens_at(now) > now + max(HELD_UP_S, 2 * self.ahead_s):
             self._return(self._outgoing.give_up(len(self._outgoing)), Reason.THROTTLED)
             return
         self._return(self._outgoing.give_up(len(self._outgoing) - self._places()), Reason.NO_BIND)
@@ -252,7 +255,7 @@ class Carrier:
             if self.ramp.left(now):
                 self._set_ceiling()
             self._share_out(leaving, now)
-            if self._claimed or self.limits.account.room(now) is not None:
+            if self._claimed or self._is_paced(now):  # otherwise only places count, and answers bring those
                 self._inbox.credit_changed()
 
     def _leaving(self, now: float) -> list[Part]:
@@ -308,8 +311,18 @@ class Carrier:
             self._wake = trio.Event()
             while self._outgoing:
                 now = self._clock()
-                await trio.sleep(min(LONGEST_NAP_S, max(SHORTEST_NAP_S, self._opens_at(now) - now)))
+                await trio.sleep(min(LONGEST_NAP_S, max(SHORTEST_NAP_S, self._next_leaving(now) - now)))
                 self._let_leave()
+
+    def _is_paced(self, now: float) -> bool:
+        limits = self.limits
+        return limits.account.room(now) is not None or limits.nested or limits.any_bind(now)
+
+    def _next_leaving(self, now: float) -> float:
+        opens_at = self._opens_at(now)
+        if opens_at > now:
+            return opens_at
+        return self.limits.next_opening(now) or now + LONGEST_NAP_S
 
     # --- its life ---
 

@@ -34,7 +34,8 @@ FINE = 0.05
 """A share of refusals that still counts as none."""
 HELD_UP_S = 0.25
 """A claimed part whose sender or country must wait longer goes back to its queue."""
-MOST_SCOPES = 10_000
+ANY_NUMBER = 1 << 30
+TIDY_EVERY_S = 1.0
 
 
 class Evidence:
@@ -72,12 +73,18 @@ class Budget:
         self._now = now
         self._ahead_s = ahead_s
         self._left: dict[Place, int] = {}
+        self._shut: set[tuple[str, str | None]] = set()
+        """Senders and countries for which nothing is left: asked again for every part that waits."""
         self._claimed = Counter(place for part in claimed for place in limits.places(part))
 
     def admits(self, part: Part) -> bool:
         """Tell whether this part may go, and count it if so."""
+        who = part.sender, part.country
+        if who in self._shut:
+            return False
         places = self._limits.places(part)
         if not all(self._room(place) > 0 for place in places):
+            self._shut.add(who)
             return False
         for place in places:
             self._left[place] -= 1
@@ -86,7 +93,7 @@ class Budget:
     def _room(self, place: Place) -> int:
         if place not in self._left:
             coming = self._limits.throttle(place).coming(self._now, self._ahead_s)
-            self._left[place] = MOST_SCOPES if coming is None else coming - self._claimed[place]
+            self._left[place] = ANY_NUMBER if coming is None else coming - self._claimed[place]
         return self._left[place]
 
 
@@ -120,6 +127,7 @@ class Limits:
         self._eased_binds: set[str] = set()
         self._evidence = Evidence()
         self._watching_until = 0.0
+        self._tidied_at = 0.0
         self.throttled = 0
         """How often the carrier said that it is too much, of whatever scope."""
 
@@ -128,7 +136,7 @@ class Limits:
     def bind(self, name: str, rate_per_s: float | None = None) -> Throttle:
         """Return the limit of one link, made when first asked for."""
         if name not in self._binds:
-            self._binds[name] = Throttle(rate_per_s, self._margin)
+            self._binds[name] = Throttle(rate_per_s, self._margin, within_per_s=self._account_rate_per_s)
         return self._binds[name]
 
     def any_bind(self, now: float) -> bool:
@@ -148,7 +156,8 @@ class Limits:
     def throttle(self, place: Place) -> Throttle:
         """Return the limit of a country or a sender, made when first asked for."""
         if place not in self._nested:
-            self._nested[place] = Throttle(self._rate_of(place) or self._account_rate_per_s, self._margin)
+            within = self._account_rate_per_s
+            self._nested[place] = Throttle(self._rate_of(place), self._margin, within_per_s=within)
         return self._nested[place]
 
     def _rate_of(self, place: Place) -> float | None:
@@ -177,18 +186,19 @@ class Limits:
         return min((at for at in times if at > now), default=None)
 
     def _tidy(self, now: float) -> None:
-        """Forget the limits that the carrier had shown and that it has lifted."""
-        gone = [p for p, it in self._nested.items() if self._rate_of(p) is None and not it.is_eased(now)]
-        if len(self._nested) > MOST_SCOPES:
-            gone += [p for p, it in self._nested.items() if it.opens_at(now) <= now and not it.is_eased(now)]
-        for place in set(gone):
+        """Forget the limits that the carrier had shown and has lifted, and those that hold back nobody now."""
+        if now - self._tidied_at < TIDY_EVERY_S:
+            return
+        self._tidied_at = now
+        for place in [place for place, throttle in self._nested.items() if throttle.is_idle(now)]:
             del self._nested[place]
 
     def change(self, config: CarrierConfig) -> None:
         """Keep to other limits of countries and senders from now on; what has left already counts."""
         self._configured = _configured(config)
+        self._account_rate_per_s = config.rate_per_s
         for place, throttle in self._nested.items():
-            throttle.set_ceiling(self._rate_of(place))
+            throttle.set_ceiling(self._rate_of(place), within_per_s=config.rate_per_s)
 
     # --- what the carrier says ---
 
@@ -213,8 +223,9 @@ class Limits:
         return place if self._slow_down(place, now, sent_at, pause_s) else None
 
     def cut_off(self, bind: str, now: float, *, sent_at: float) -> None:
-        """Take note that the carrier closed this link right after a burst."""
-        self._slow_down((Scope.BIND, bind), now, sent_at, PAUSE_S)
+        """Take note that the carrier closed this link right after a burst; while little left it was not for that."""
+        if self.account.is_busy(now):
+            self._slow_down((Scope.BIND, bind), now, sent_at, PAUSE_S)
 
     def _slow_down(self, place: Place, now: float, sent_at: float, pause_s: float) -> bool:
         if place[0] is Scope.BIND:

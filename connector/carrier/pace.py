@@ -83,6 +83,10 @@ class Pace:
         for gate in self._gates:
             gate.take(count, now)
 
+    def is_idle(self, now: float) -> bool:
+        """Tell whether nothing that has left counts any more."""
+        return all(gate.room(now) == gate.count for gate in self._gates)
+
     def opens_at(self, now: float) -> float:
         """Return when at least one part may leave."""
         return max(gate.opens_at(now) for gate in self._gates)

@@ -76,6 +76,7 @@ class Serving:
         self._leaving: Ending | None = None
         """Why the link ends as soon as the answers due are here."""
         self._unbinding = False
+        self._said_goodbye = False
         self._writing_since: float | None = None
         self._nursery: trio.Nursery | None = None
         self.response_time_s = 0.0
@@ -232,7 +233,8 @@ class Serving:
         self._quiet.set()
         if self._leaving is not None and not self._session.window.used:
             self.unbind()
-        if self._end is not None:
+        if self._end is not None and not self._said_goodbye:
+            self._said_goodbye = True  # whoever comes second, reader or timer, is about to be cancelled
             await self._last_words()
             self._finish(*self._end)
 
@@ -270,7 +272,7 @@ class Serving:
         if event.response.tlvs:
             congestion = event.response.tlv_value("congestion_state")
             if isinstance(congestion, int):
-                limits.account.congestion(congestion, now)
+                limits.account.congestion(congestion, now, sent_at=event.sent_at)
 
     def _on_setback(self, part: Part, outcome: Outcome, event: Answered, batch: Batch, now: float) -> None:
         part.tries += outcome is Outcome.RETRY_LATER
@@ -288,7 +290,7 @@ class Serving:
         self._leaving = self._leaving or (ended, reason)
         self._wake.set()
 
-    def _part(self, ended: Ended, reason: str) -> None:
+    def _leave_now(self, ended: Ended, reason: str) -> None:
         """Leave now: nothing good is to be expected of the answers still due."""
         self._leave(ended, reason)
         self.unbind()
@@ -298,7 +300,7 @@ class Serving:
             batch.results.append(self._terms.translator.lost(event.token, Reason.NO_ANSWER, now))
             lost = self._signs.lost(event.sent_at)
             if lost >= self._terms.config.max_lost_in_row:
-                self._part(Ended.NETWORK, f"{lost} requests in a row were not answered")
+                self._leave_now(Ended.NETWORK, f"{lost} requests in a row were not answered")
 
     def _on_requested(self, event: Requested, batch: Batch, now: float) -> None:
         pdu = event.pdu
@@ -336,7 +338,7 @@ class Serving:
     def _on_notified(self, event: Notified, batch: Batch, now: float) -> None:
         """alert_notification is good to know and no more; outbind is for an ESME that listens, which we never do."""
         if isinstance(event.pdu, Outbind):
-            self._part(Ended.REFUSED, "the carrier said outbind on a link that is ours")
+            self._leave_now(Ended.REFUSED, "the carrier said outbind on a link that is ours")
         else:
             log.debug("bind %s: %s", self._terms.name, event.pdu.command)
 

@@ -16,8 +16,14 @@ CALM_S = 4.0
 """So long after the last complaint the carrier is taken to bear more, and ..."""
 RECOVERY = 0.05
 """... each further second gives back this share: 20 s from nothing to everything."""
-FORGOTTEN_AT = 4.0
-"""Without a ceiling, the limit that a carrier has taught is forgotten when so many times of it pass unrefused."""
+LEAST_TAUGHT_PER_S = 10.0
+"""Without a ceiling: a first complaint while hardly anything is sent does not teach that so little is the limit."""
+GROWTH = 1.1
+"""A second, beyond the rate that was refused."""
+FORGOTTEN_AT = 2.0
+"""Without a ceiling, the limit that a carrier has taught is forgotten when so many times of it may leave again."""
+BUSY_SHARE, BUSY_PER_S = 0.5, 20.0
+"""Of a known limit, or parts a second: a link that is closed while less leaves is not closed for its speed."""
 PAUSE_S = 0.25
 """After a complaint nothing leaves for so long: what is in flight already is answered meanwhile."""
 LONGEST_PAUSE_S = 5.0
@@ -37,9 +43,13 @@ class Throttle:
     the rate measured at the first complaint stands for it, until several times as much passes unrefused.
     """
 
-    def __init__(self, rate_per_s: float | None = None, margin: float = 0.98) -> None:
+    def __init__(
+        self, rate_per_s: float | None = None, margin: float = 0.98, *, within_per_s: float | None = None
+    ) -> None:
         self._margin = margin
         self._ceiling = rate_per_s
+        self._within = within_per_s
+        """The limit that this one nests in: without a ceiling of its own, recovery leads there and ends there."""
         self._pace = Pace(rate_per_s, margin) if rate_per_s else None
         self._meter: tuple[float, int, float] = (-math.inf, 0, 0.0)
         """Since when, how many have left, and the rate of the second before."""
@@ -94,8 +104,9 @@ class Throttle:
         self._present(now)
         return bool(self._base_per_s) or now < self._paused_until
 
-    def set_ceiling(self, rate_per_s: float | None) -> None:
+    def set_ceiling(self, rate_per_s: float | None, *, within_per_s: float | None = None) -> None:
         """Keep to another contract from now on; what has left already counts, and what the carrier bears stays so."""
+        self._within = within_per_s
         if rate_per_s == self._ceiling:
             return
         self._ceiling = rate_per_s
@@ -105,6 +116,12 @@ class Throttle:
             self._pace.change(rate_per_s)
         elif not self._base_per_s:
             self._pace = Pace(rate_per_s, self._margin) if rate_per_s else None
+
+    def succeed(self, other: "Throttle") -> None:
+        """Go on with what the carrier has shown an earlier life of the same limit."""
+        self._meter, self._eased_at = other._meter, other._eased_at
+        self._paused_until, self._pause_s = other._paused_until, other._pause_s
+        self._base_per_s, self._full_per_s = other._base_per_s, self._ceiling or other._full_per_s
 
     # --- what the carrier says ---
 
@@ -122,12 +139,24 @@ class Throttle:
         self._paused_until = now + max(pause_s, self._pause_s)
         return True
 
-    def congestion(self, state: int, now: float) -> None:
-        """Take note of a congestion_state, which comes with answers (SMPP 5.0): 100 is too much, from 90 on less."""
+    def congestion(self, state: int, now: float, *, sent_at: float) -> None:
+        """Take note of a congestion_state, which comes with answers (SMPP 5.0): 100 is too much, from 90 on less.
+
+        As with a refusal, what was in flight when the rate was last lowered tells nothing new.
+        """
         if state == _FULL:
-            self.slow_down(now)
-        elif _CONGESTED_FROM <= state < _RESERVED_FROM and now - self._eased_at >= METER_S:
+            self.slow_down(now, sent_at=sent_at)
+        elif _CONGESTED_FROM <= state < _RESERVED_FROM and sent_at > self._eased_at:
             self._ease(EASE_OFF, now)
+
+    def is_idle(self, now: float) -> bool:
+        """Tell whether a new one in its place would let the same leave."""
+        return not self.is_eased(now) and (self._pace is None or self._pace.is_idle(now))
+
+    def is_busy(self, now: float) -> bool:
+        """Tell whether so much has left lately that a carrier could find it too much."""
+        known = self._ceiling or self._within
+        return self._measured(now) >= (BUSY_SHARE * known if known else BUSY_PER_S)
 
     # --- the rate of the moment ---
 
@@ -144,8 +173,10 @@ class Throttle:
         present = self.rate_per_s(now)
         measured = self._measured(now)
         if not self._base_per_s:
-            self._full_per_s = self._ceiling or max(1.0, measured)
+            self._full_per_s = self._ceiling or self._within or max(LEAST_TAUGHT_PER_S, measured)
         rate = self._full_per_s if present is None else present
+        if self._ceiling is None and self._within is None:
+            self._full_per_s = max(self._full_per_s, rate)
         self._base_per_s = max(self._lowest(), factor * min(rate, max(measured, rate / 2)))
         self._eased_at = now
 
@@ -154,7 +185,7 @@ class Throttle:
         if not self._base_per_s:
             return self._pace
         rate = self._recovered(now - max(self._eased_at, self._paused_until))
-        whole = self._ceiling or FORGOTTEN_AT * self._full_per_s
+        whole = self._ceiling or self._within or FORGOTTEN_AT * self._full_per_s
         if rate >= whole:
             self._base_per_s, self._pause_s, rate = 0.0, PAUSE_S, whole
             if self._ceiling is None:
@@ -170,10 +201,10 @@ class Throttle:
         """Return the rate that so much quiet has brought back."""
         full = self._full_per_s
         rate = self._base_per_s + full * _given_back(quiet_s)
-        if self._ceiling is not None or rate <= full:
+        if self._ceiling is not None or self._within is not None or rate <= full:
             return rate
-        # beyond what was ever refused there is no map: go on in small steps
-        return full + (rate - full) * INCREASE / RECOVERY
+        # beyond what was ever refused there is no map: by a tenth each second
+        return full * float(GROWTH ** ((rate - full) / (RECOVERY * full)))
 
 
 def _given_back(quiet_s: float) -> float:

@@ -42,6 +42,7 @@ class KeyConfig:
     """Whether it may look at the whole connector and steer it: status, verify, suspend, resume, reload."""
 
     def problems(self) -> Problems:
+        yield from self.secret.misnamed()
         if self.secret.places != 1:
             yield (), f"needs exactly one of {self.secret.keys}"
         if self.senders is not None and self.sender is not None and self.sender not in self.senders:

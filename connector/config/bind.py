@@ -45,6 +45,14 @@ def endpoint(text: str, port: int) -> Endpoint:
     return Endpoint(found["v6"] or found["name"], number)
 
 
+def _host(_instance: object, _field: object, value: str) -> None:
+    bare = value.removeprefix("[").removesuffix("]")
+    if ":" in bare and not checks.is_address(bare):
+        raise ValueError(f"must be a name or an address, not {shown(value)}: the port goes into port")
+    if not bare or not bare.isprintable() or set(bare) & set(" /"):
+        raise ValueError(f"must be a name or an address, not {shown(value)}")
+
+
 def _hosts(_instance: object, _field: object, values: tuple[str, ...]) -> None:
     for value in values:
         endpoint(value, 1)
@@ -65,7 +73,7 @@ class BindConfig:
 
     REFUSED: ClassVar = {"password": secrets.NOT_IN_THIS_FILE.format("password")}
 
-    host: str | None = attrs.field(default=None, validator=attrs.validators.optional(checks.name))
+    host: str | None = attrs.field(default=None, validator=attrs.validators.optional(_host))
     """Name or address of the carrier."""
     hosts: tuple[str, ...] = attrs.field(default=(), validator=_hosts)
     """Instead of ``host``, several: "host" or "host:port", IPv6 in brackets.  They are tried in turn, the first one
@@ -127,6 +135,8 @@ class BindConfig:
             yield ("hosts",), "names a host twice"
         elif self.tls is False and not self.allow_plaintext:
             yield from self._in_the_clear()
+        elif not (self.secret.places or all(checks.is_loopback(place.host) for place in self.endpoints)):
+            yield (), f"needs one of {self.secret.keys}: no carrier on another machine takes a bind without one"
         if self.reconnect_min_s > self.reconnect_max_s:
             yield ("reconnect_min",), "must not be longer than reconnect_max"
 

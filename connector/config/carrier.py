@@ -82,6 +82,18 @@ class CarrierConfig:
     max_parts: int = attrs.field(default=10, validator=within(1, 255))
     """Parts of one message; a longer text is refused."""
 
+    def _beyond_the_account(self) -> Problems:
+        """Limits nest: what is above the one around it limits nothing, and cannot be meant."""
+        whole = self.rate_per_s
+        if whole is None:
+            return
+        inner = [(("limit", n, "rate_per_s"), limit.rate_per_s) for n, limit in enumerate(self.limit)]
+        inner += [(("bind", n, "rate_per_s"), bind.rate_per_s or 0.0) for n, bind in enumerate(self.bind)]
+        inner += [(("ramp", n, "rate"), stage.rate) for n, stage in enumerate(self.ramp)]
+        for path, rate in inner:
+            if rate > whole:
+                yield path, f"{rate:g} is more than the {whole:g} of the account around it"
+
     @property
     def tries_per_minute(self) -> int:
         """How often all binds together may try to bind in any minute."""
@@ -93,5 +105,6 @@ class CarrierConfig:
             if (limit.scope, limit.value) in seen:
                 yield ("limit", index), f"there is another limit for {limit.scope} {shown(limit.value)}"
             seen.add((limit.scope, limit.value))
+        yield from self._beyond_the_account()
         if not any(bind.submits for bind in self.bind):
             yield ("bind",), "all are receivers: one transceiver or transmitter is needed to submit"

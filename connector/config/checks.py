@@ -62,6 +62,15 @@ def unknown(names: Iterable[str], known: Iterable[str], path: KeyPath, what: str
             yield (*path, index), f"there is no {what} {shown(name)}{nearest(name, known)}"
 
 
+def is_address(host: str) -> bool:
+    """Tell whether this is an IP address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True

@@ -14,7 +14,7 @@ from connector.config.lane import LANES, LaneConfig
 from connector.config.route import RouteConfig
 from connector.config.store import StoreConfig
 from connector.errors import ConfigError
-from connector.settings import as_toml, at_least_one, load, named
+from connector.settings import as_toml, at_least_one, load, named, shown
 
 
 @attrs.frozen(kw_only=True)
@@ -50,6 +50,7 @@ class Config:
         carriers = [carrier.name for carrier in self.carrier]
         yield from checks.repeated(carriers, "carrier")
         yield from checks.repeated((str(route.name) for route in self.route), "route")
+        yield from _one_account_each(self.carrier)
         for index, route in enumerate(self.route):
             yield from checks.unknown(route.carriers, carriers, ("route", index, "carriers"), "carrier")
             yield from checks.unknown(route.lanes or (), self.lane, ("route", index, "lanes"), "lane")
@@ -68,6 +69,18 @@ def load_config(path: str | Path) -> Config:
 def effective(config: Config) -> str:
     """Return the configuration as TOML with every default written out; of secrets only the origin is in it."""
     return as_toml(config)
+
+
+def _one_account_each(carriers: tuple[CarrierConfig, ...]) -> Problems:
+    """An account's rate and its tries to bind are counted in one place: in its carrier."""
+    owners: dict[tuple[str, str], str] = {}
+    for index, carrier in enumerate(carriers):
+        for number, bind in enumerate(carrier.bind):
+            for place in bind.endpoints:
+                owner = owners.setdefault((bind.system_id, str(place)), carrier.name)
+                if owner != carrier.name:
+                    text = f"{bind.system_id} at {place} belongs to carrier {shown(owner)}: one account, one carrier"
+                    yield ("carrier", index, "bind", number), text
 
 
 def _named_routes(routes: tuple[RouteConfig, ...], carriers: tuple[CarrierConfig, ...]) -> tuple[RouteConfig, ...]:

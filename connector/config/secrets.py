@@ -1,5 +1,6 @@
 """Secrets: never in the file, only where they are."""
 
+import re
 import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -20,12 +21,18 @@ _CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 
 Command = str | tuple[str, ...]
 
+_SHELL = frozenset("|<>;&$`")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
 
 def is_command(_instance: object, _field: object, value: Command | None) -> None:
     """Validate a ``*_command``: a program and its arguments as an array, or as one text split at blanks.
 
     No shell is involved: quotes hold words together, everything else stands for itself.
     """
+    if isinstance(value, str) and (found := sorted(_SHELL & set(value))):
+        text = f"has {found[0]} in it, which only a shell would obey: give the program and its arguments as an array"
+        raise ValueError(text)
     if value is not None and not "".join(argv(value)[:1]):
         raise ValueError(f'must be a program and its arguments such as ["pass", "show", "north"], not {shown(value)}')
 
@@ -67,10 +74,16 @@ class Secret:
             return f"command {argv(self.command)[0]}"
         return f"file {self.file}" if self.file is not None else "none"
 
+    def misnamed(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield the problem of an ``env`` that names no variable: perhaps it is the secret, so it is not shown."""
+        if self.env is not None and not _ENV_NAME.fullmatch(self.env):
+            yield (f"{self.key}_env",), "must be the name of an environment variable: letters, digits and _"
+
     def too_many(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Yield the problem of a secret with several places."""
         if self.places > 1:
             yield (), f"needs at most one of {self.keys}"
+        yield from self.misnamed()
 
     def read(self, owner: str, environ: Mapping[str, str]) -> str:
         """Return the secret as it is there now, "" if no place is given; it is read anew at each call.

@@ -67,7 +67,7 @@ class Queue:
     def add(self, part: Part) -> None:
         """Take note of a part that waits, newly or again, and hold it if it belongs among the heads."""
         self.waiting += 1
-        if part.attempt == 0 and self.unheard.pop(part.id, None):
+        if part.attempt == 0 and self.unheard.pop(part.id, False):
             return  # a read that began after its commit brought it before we heard of the commit
         if self._refill is not None:
             self._refill.came.append(part)
@@ -308,7 +308,7 @@ class Lanes:
     def wanted(self, in_hand: Iterable[int]) -> list[Wanted]:
         """Return the wishes of queues that run low.  ``in_hand``: parts being claimed now."""
         busy = [*in_hand, *(entry[1] for entries in self._pinned.values() for entry in entries)]
-        return [wish for queue in self._queues.values() if (wish := queue.wanted(busy))]
+        return [wish for queue in self._queues.values() if not queue.complete and (wish := queue.wanted(busy))]
 
     def waiting(self, lane: str, api_key: str) -> int:
         """Return how many parts of this lane and API key wait."""
@@ -352,10 +352,9 @@ class Lanes:
         return pick
 
     def _forget_idle(self) -> None:
-        waiting = {name: {str(q.id) for q in queues if q.heads} for name, queues in self._by_lane.items()}
-        _forget(self._lane_carry, [name for name, queues in waiting.items() if queues])
-        for name, carry in self._queue_carry.items():
-            _forget(carry, waiting[name])
+        _forget(self._lane_carry, [name for name in self._lane_carry if any(q.heads for q in self._by_lane[name])])
+        for carry in self._queue_carry.values():
+            _forget(carry, [name for name in carry if self._queues[int(name)].heads])
 
     def _usable(self, lanes: Iterable[str], offers: Mapping[str, Offer], pick: Pick) -> dict[str, list[Queue]]:
         """Return, by lane, the queues with something to send and a carrier that would take it now."""
@@ -363,8 +362,9 @@ class Lanes:
         for lane in lanes:
             able = {name for name, offer in offers.items() if offer.usable(self._lanes[lane]) > 0}
             for queue in self._by_lane[lane]:
-                mine = self._carriers_of.get(queue.rule, ())
-                if queue.heads and queue.id not in pick.stuck and not able.isdisjoint(mine):
+                if not queue.heads or queue.id in pick.stuck:
+                    continue
+                if not able.isdisjoint(self._carriers_of.get(queue.rule, ())):
                     usable.setdefault(lane, []).append(queue)
         return usable
 

@@ -108,7 +108,7 @@ def test_two_throttled_senders_are_charged_each_and_nobody_else() -> None:
 def test_one_throttled_country_is_found_while_its_senders_pass_elsewhere() -> None:
     talk = Talk(limits())
     mixed = [(part("A", "IN"), False), (part("B", "IN"), False), *((part(x, "GB"), True) for x in "ABABABABABAB")] * 20
-    assert set(talk.answers(mixed)) - {None} <= {(Scope.COUNTRY, "IN"), (Scope.SENDER, "A"), (Scope.SENDER, "B")}
+    assert (Scope.COUNTRY, "IN") in talk.answers(mixed)
     assert not talk.limits.account.is_eased(talk.now)
 
 
@@ -131,7 +131,7 @@ def test_when_everybody_is_throttled_it_is_the_account() -> None:
 def test_when_there_is_one_sender_only_the_account_stays_open_for_others() -> None:
     talk = Talk(limits())
     charged = set(talk.answers([(part(), number % 3 == 0) for number in range(100)]))
-    assert charged <= {(Scope.SENDER, "ACME"), None}
+    assert charged - {None} == {(Scope.SENDER, "ACME")}
     assert not talk.limits.account.is_eased(talk.now)
     assert admitted(talk.limits, [part("OTHER")], talk.now) == 1
 
@@ -148,3 +148,35 @@ def test_limits_the_carrier_had_shown_are_forgotten_when_it_lifts_them() -> None
     assert talk.limits.budget([], talk.now + 3_600, 0.0) is not None
     assert not talk.limits.nested
     assert talk.limits.throttled == 20
+
+
+def test_a_link_cut_while_little_was_sent_was_not_cut_for_its_speed() -> None:
+    it = limits(rate_per_s=500)
+    it.account.take(11, START_S)
+    it.cut_off("north/1", START_S + 0.5, sent_at=START_S)
+    assert not it.bind("north/1").is_eased(START_S + 0.5)
+    for number in range(100):
+        it.account.take(5, START_S + 1 + number / 100)
+    it.cut_off("north/1", START_S + 2, sent_at=START_S + 1.99)
+    assert it.bind("north/1").is_eased(START_S + 2)
+    assert not it.any_bind(START_S + 30)
+
+
+def test_limits_the_carrier_had_shown_recover_as_before_when_the_configuration_changes() -> None:
+    talk = Talk(limits())
+    talk.answers([(part("SLOW"), False), *((part(name), True) for name in "ABCD")] * 20)
+    bind = BindConfig(host="127.0.0.1", system_id="acme")
+    talk.limits.change(CarrierConfig(name="north", bind=(bind,), rate_per_s=100, max_parts=3))
+    assert talk.limits.throttle((Scope.SENDER, "SLOW")).is_eased(talk.now + 5)
+    assert not talk.limits.throttle((Scope.SENDER, "SLOW")).is_eased(talk.now + 30)
+
+
+def test_senders_that_hold_nobody_back_any_more_cost_nothing() -> None:
+    it = limits(LimitConfig(sender="*", rate_per_s=1))
+    for number in range(500):
+        assert admitted(it, [part(f"S{number}")], START_S) == 1
+        it.take([part(f"S{number}")], START_S)
+    assert it.next_opening(START_S + 0.5) is not None
+    it.budget([], START_S + 3, 0.0)
+    assert it.next_opening(START_S + 3) is None
+    assert len(it.statistics(START_S + 3)) == 1

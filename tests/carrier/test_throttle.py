@@ -151,6 +151,33 @@ def test_congestion_from_ninety_on_eases_off_and_a_hundred_halves() -> None:
         throttle = Throttle(100)
         for number in range(200):
             throttle.take(1, START_S + number / 100)
-        throttle.congestion(state, START_S + 2)
+        throttle.congestion(state, START_S + 2, sent_at=START_S + 1.9)
         rates.append(round(throttle.rate_per_s(START_S + 2) or 0))
     assert rates == [100, 100, 85, 85, 50, 100, 100]
+
+
+@pytest.mark.parametrize("state", [95, 100])
+def test_congestion_told_by_a_whole_window_is_told_once(state: int) -> None:
+    throttle = Throttle(100)
+    for number in range(200):
+        throttle.take(1, START_S + number / 100)
+    for number in range(20):
+        throttle.congestion(state, START_S + 2 + number / 500, sent_at=START_S + 1.9)
+    assert round(throttle.rate_per_s(START_S + 2.1) or 0) >= 50
+
+
+def test_a_complaint_while_hardly_anything_is_sent_teaches_no_tiny_limit() -> None:
+    bout = Bout(Throttle(), 1_000)
+    bout.throttle.take(1, bout.now)
+    bout.throttle.slow_down(bout.now + 0.1, sent_at=bout.now)
+    bout.bucket.burst = 100
+    bout.run(60)
+    assert bout.accepted_per_s(10) >= 200
+
+
+def test_what_nests_in_an_account_recovers_as_fast_as_the_account() -> None:
+    throttle = Throttle(within_per_s=500)
+    throttle.take(10, START_S)
+    throttle.slow_down(START_S + 0.5, sent_at=START_S)
+    assert throttle.rate_per_s(START_S + 10) or 0 > 100
+    assert throttle.rate_per_s(START_S + 25) is None

@@ -32,10 +32,52 @@ def test_a_command_gives_its_output_without_the_closing_newline(command: str) ->
 
 
 def test_a_command_meets_no_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bind = bind_with('password_command = "echo $HOME > x"')
+    bind = bind_with('password_command = ["echo", "$HOME", ">", "x"]')
     monkeypatch.chdir(tmp_path)
     assert bind.read_password({"HOME": "/root"}) == "$HOME > x"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("text", ["echo a | tr a b", "echo $HOME", "pass show x > /dev/null", "a; b", "a `b`"])
+def test_a_command_that_only_a_shell_would_understand_is_refused(text: str) -> None:
+    [found] = problems_of(KEY + CARRIER + f'password_command = "{text}"\n')
+    assert "which only a shell would obey" in found
+
+
+def test_a_secret_in_the_place_of_its_variable_s_name_is_not_shown() -> None:
+    [found] = problems_of(KEY + CARRIER + 'password_env = "hunter2!"\n')
+    assert found.endswith("password_env: must be the name of an environment variable: letters, digits and _")
+
+
+def test_a_bind_to_another_machine_needs_a_password() -> None:
+    [found] = problems_of(HERE + 'host = "smpp.example"\ntls = true\n')
+    assert found.endswith("no carrier on another machine takes a bind without one")
+
+
+@pytest.mark.parametrize("host", ["smsc.example:3550", "https://smsc.example/", "a b"])
+def test_a_host_is_a_name_or_an_address_and_nothing_else(host: str) -> None:
+    found = problems_of(HERE + f'host = "{host}"\n')
+    assert "must be a name or an address" in found[0]
+
+
+def test_one_account_belongs_to_one_carrier() -> None:
+    again = CARRIER.replace('name = "n"', 'name = "m"')
+    assert again != CARRIER
+    [found] = problems_of(KEY + CARRIER + again)
+    assert "one account, one carrier" in found
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        'limit = [{ sender = "A", rate_per_s = 500 }]',
+        "ramp = [{ rate = 500, for = '1h' }]",
+    ],
+)
+def test_a_limit_above_the_account_s_cannot_be_meant(lines: str) -> None:
+    text = KEY + CARRIER.replace("[[carrier.bind]]", f"rate_per_s = 100\n{lines}\n[[carrier.bind]]")
+    [found] = problems_of(text)
+    assert "500 is more than the 100 of the account around it" in found
 
 
 def test_a_command_is_run_in_the_environment_it_is_given() -> None:
@@ -151,7 +193,7 @@ def test_a_bind_that_leads_nowhere_good_is_said(lines: str, problem: str) -> Non
 
 @pytest.mark.parametrize("word", ["tls = true", "allow_plaintext = true", "[carrier.bind.tls]"])
 def test_another_machine_is_reached_under_tls_or_with_a_word(word: str) -> None:
-    assert read(HERE + f'host = "smpp.example"\n{word}\n').carrier[0].bind[0].host == "smpp.example"
+    assert read(HERE + f'host = "smpp.example"\npassword_env = "P"\n{word}\n').carrier[0].bind[0].host == "smpp.example"
 
 
 def test_tries_a_minute_grow_with_the_binds_unless_they_are_given() -> None:

@@ -61,6 +61,8 @@ def test_the_plain_profile_is_the_default() -> None:
         ("dialect = { registered_delivery = 256 }", "registered_delivery", "from 0 to 255"),
         ('dialect = { time_zone = "Europe/Atlantis" }', "time_zone", "time zone"),
         ('dialect = { validity_cap = "0s" }', "validity_cap", "more than 0"),
+        ('dialect = { gsm_packed = true, default_alphabet = "latin1" }', "gsm_packed", "GSM"),
+        ('dialect = { receipt_state = "both" }', "receipt_state", "must be one of"),
         ('dialect = { languages = ["klingon"] }', "languages[0]", "must be one of"),
         ('dialect = { languages = ["turkish"], concatenation = "sar" }', "languages", "udh8"),
         ('dialect = { languages = ["turkish"], default_alphabet = "ascii" }', "languages", "GSM"),

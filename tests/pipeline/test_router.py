@@ -45,7 +45,9 @@ def limited(*limits: LimitConfig) -> CarrierConfig:
 
 
 def test_what_a_carrier_of_the_rule_limits_waits_in_a_queue_of_its_own() -> None:
-    scopes = Scopes([limited(LimitConfig(sender="ACME", rate_per_s=1)), limited(LimitConfig(country="*", rate_per_s=1))])
+    scopes = Scopes(
+        [limited(LimitConfig(sender="ACME", rate_per_s=1)), limited(LimitConfig(country="*", rate_per_s=1))]
+    )
     assert scopes.of("ACME", "GB") == "sender ACME, country GB"
     assert scopes.of("OTHER", "GB") == "country GB"
     assert scopes.of("OTHER", None) == ""

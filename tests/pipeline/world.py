@@ -78,6 +78,7 @@ class World:
         self.tries: Counter[str] = Counter()
         self.random = random.Random(7)
         self.engine = MemoryEngine()
+        self.commit_s = COMMIT_S
         self.wrap: Callable[[trio.abc.Stream], trio.abc.Stream] = lambda stream: stream
         """What lies on the way from the connector to the carriers."""
         self.full: Callable[[], bool] = lambda: False
@@ -86,7 +87,6 @@ class World:
         """Between two looks at what limits the carriers: virtual days are to cost little."""
         self.cpu_s: Callable[[], float] = lambda: 0.0
         """CPU that the loop's thread has used; the real one has nothing to do with virtual time."""
-        self.commit_s = COMMIT_S
         self.connector: Connector
         self._nursery = nursery
         self._life: trio.CancelScope | None = None
