@@ -311,7 +311,7 @@ class Inbound:
     data_coding: int
     esm_class: int
     alphabet: str = "gsm"
-    """What the text was read as; "binary" for 8-bit data."""
+    """What the text was read as; "binary" for 8-bit data, "uncertain" where a header is broken or a table unknown."""
     header_bytes: int = 0
     """Length of the user data header at the start of the octets."""
     reference: int | None = None

@@ -18,6 +18,8 @@ from connector.smpp.receipt import is_intermediate, is_receipt, parse_receipt
 from connector.smpp.udh import Udh
 
 LONGEST_SHORT_CODE_DIGITS = 8
+UNCERTAIN = "uncertain"
+"""The alphabet of a text that is a guess: the header that was announced is none, or names a shift table nobody has."""
 _TAGS = {name: tables.TLV_BY_NAME[name].tag for name in (
     "message_payload", "receipted_message_id", "message_state", "network_error_code",
     "sar_msg_ref_num", "sar_total_segments", "sar_segment_seqnum", "dest_port", "source_port",
@@ -58,12 +60,15 @@ class Arrivals:
             receipted_message_id=tlvs.get(_ID),
             message_state=_number(tlvs.get(_STATE), 1),
             network_error_code=tlvs.get(_ERROR),
+            prefer=dialect.config.receipt_state,
         )
         event = dialect.event_of(receipt.state)
         # carriers put codes into receipts of success too
         delivered = event is Event.DELIVERED
         error = None if delivered else dialect.error_of(receipt.err, receipt.network_error_code)
         words = [word for word in (receipt.stat or str(receipt.state), receipt.err) if word]
+        if receipt.message_state is not None and (contradiction := receipt.contradiction):
+            words.append(f"({contradiction})")
         return Receipt(
             self.carrier,
             dialect.keys_of_receipt(receipt.tlv_id, receipt.id),
@@ -77,7 +82,13 @@ class Arrivals:
         )
 
     def _inbound(self, pdu: DeliverSm | DataSm, octets: bytes, tlvs: Tlvs, now: float) -> Inbound:
-        data = read_user_data(octets, esm_class=pdu.esm_class, data_coding=pdu.data_coding, default=self._default)
+        data = read_user_data(
+            octets,
+            esm_class=pdu.esm_class,
+            data_coding=pdu.data_coding,
+            default=self._default,
+            packed=self.dialect.config.gsm_packed,
+        )
         inbound = Inbound(
             self.carrier,
             now,
@@ -87,7 +98,7 @@ class Arrivals:
             octets,
             pdu.data_coding,
             pdu.esm_class,
-            data.alphabet.value,
+            data.alphabet.value if data.is_certain else UNCERTAIN,
         )
         if data.udh is not None:
             _take_header(inbound, data.udh)

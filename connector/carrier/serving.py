@@ -33,6 +33,7 @@ from connector.smpp.pdu import (
     DataSmResp,
     DeliverSm,
     DeliverSmResp,
+    GenericNack,
     Outbind,
     Pdu,
     Unbind,
@@ -69,7 +70,7 @@ class Serving:
         self._queue: list[Part] = []
         self._to_write: list[bytes] = []
         self._unanswered = 0
-        self._signs = Signs()
+        self.signs = Signs()
         self._wake = trio.Event()
         self._quiet = trio.Event()
         self._end: Ending | None = None
@@ -216,8 +217,8 @@ class Serving:
     def _hung_up(self) -> None:
         """The carrier closes: right after a burst that is its way to say that it was too much."""
         now, window = self._terms.clock(), self._session.window
-        if self._signs.cut_for_speed(window.used, window.size, now):
-            self._terms.limits.cut_off(self._terms.name, now, sent_at=self._signs.submitted_at)
+        if self.signs.cut_for_speed(window.used, window.size, now):
+            self._terms.limits.cut_off(self._terms.name, now, sent_at=self.signs.submitted_at)
 
     async def _handle(self, events: Sequence[Event], now: float) -> None:
         batch = Batch(self.respond)
@@ -261,9 +262,9 @@ class Serving:
             return
         outcome = self._terms.translator.dialect.outcome_of(event.command_status, event)
         batch.results.append(self._terms.translator.answer(part, event, outcome, now))
-        self._signs.answered(now)
+        self.signs.answered(now)
         self._response_s = now - event.sent_at
-        self.response_time_s += (self._response_s - self.response_time_s) * SMOOTHING
+        self.response_time_s += (self._response_s - self.response_time_s) * (SMOOTHING if self.response_time_s else 1)
         limits = self._terms.limits
         if outcome is not Outcome.ACCEPTED:
             self._on_setback(part, outcome, event, batch, now)
@@ -298,13 +299,14 @@ class Serving:
     def _on_unanswered(self, event: Unanswered, batch: Batch, now: float) -> None:
         if isinstance(event.token, Part):
             batch.results.append(self._terms.translator.lost(event.token, Reason.NO_ANSWER, now))
-            lost = self._signs.lost(event.sent_at)
+            lost = self.signs.lost(event.sent_at)
             if lost >= self._terms.config.max_lost_in_row:
                 self._leave_now(Ended.NETWORK, f"{lost} requests in a row were not answered")
 
     def _on_requested(self, event: Requested, batch: Batch, now: float) -> None:
         pdu = event.pdu
-        if not isinstance(pdu, DeliverSm | DataSm):
+        if not isinstance(pdu, DeliverSm | DataSm):  # a vendor's own, which somebody gave a row
+            self._owe([GenericNack(command_status=tables.ESME_RINVCMDID, sequence_number=pdu.sequence_number)])
             return
         response = (DeliverSmResp if isinstance(pdu, DeliverSm) else DataSmResp)(sequence_number=pdu.sequence_number)
         if self._unanswered >= self._terms.config.max_unanswered:
@@ -405,7 +407,7 @@ class Serving:
         return octets
 
     def _encode(self, requests: list[Pdu], tokens: list[Part], batch: Batch, now: float) -> bytes:
-        self._signs.submitted_at = now
+        self.signs.submitted_at = now
         try:
             return self._session.submit(requests, tokens, now)
         except EncodeError:

@@ -76,6 +76,9 @@ class Translator:
     _has_constants: bool = attrs.field(init=False)
     _extras: Callable[[str, str | None], Extras] = attrs.field(init=False)
     _without_tlvs: bool = attrs.field(init=False)
+    _packed: bool = attrs.field(init=False)
+    """Whether the septets of the GSM alphabet are packed."""
+    _joins_by_header: bool = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         config = self.config.dialect
@@ -96,6 +99,8 @@ class Translator:
         self._has_constants = bool(config.always or config.lane)
         self._extras = lru_cache(maxsize=1_000)(self._extras_of)  # few different ones are in use at a time
         self._without_tlvs = self.dialect.tlvs is Tlvs.NEVER
+        self._packed = config.gsm_packed
+        self._joins_by_header = self._way is not Concatenation.SAR
 
     # --- down ---
 
@@ -111,6 +116,9 @@ class Translator:
             header = self._header(part, coding)
         else:
             octets = alphabets.encode(part.text, alphabet)
+        long = len(octets) > LONGEST_SHORT_MESSAGE_OCTETS
+        if self._packed and alphabet is Alphabet.GSM:
+            octets = self._pack(part, octets, header)
         source_ton, source_npi, source = self._source(part.sender)
         dest_ton, dest_npi = self._destination
         pdu = _submit_sm(
@@ -121,7 +129,7 @@ class Translator:
             self._registered if part.receipt else 0, 0, data_coding, 0,
             octets,
         )  # fmt: skip
-        if part.total > 1 or len(octets) > LONGEST_SHORT_MESSAGE_OCTETS or header:
+        if part.total > 1 or long or header:
             self._join(pdu, part, header)
         if part.options is not None or self._has_constants:
             self._add(pdu, self._extras(part.lane, part.options))
@@ -138,6 +146,11 @@ class Translator:
             if septets is not None and septets <= (each if part.total > 1 else alone):
                 return coding if coding.is_shifted else None
         return None
+
+    def _pack(self, part: Part, octets: bytes, header: bytes) -> bytes:
+        """Return septets packed behind the header that will stand before them, which begins a new octet."""
+        joined = header or (self._joining(part) if part.total > 1 and self._joins_by_header else b"")
+        return alphabets.pack(octets, alphabets.fill_bits(len(joined)))
 
     def _header(self, part: Part, coding: Coding) -> bytes:
         """Return the header that names shift tables, and joins parts where there are several."""

@@ -28,6 +28,10 @@ IdForm = Literal["same", "hex", "decimal"]
 Constant = str | int
 """The value of a field or TLV: a whole number, text, or octets as hexadecimal text."""
 Setback = Literal["slow_down", "retry_later", "other_route", "refused", "bind_sick"]
+LanguageName = Literal[
+    "turkish", "spanish", "portuguese", "bengali", "gujarati", "hindi", "kannada", "malayalam", "oriya", "punjabi",
+    "tamil", "telugu", "urdu",
+]  # fmt: skip
 _INTEGER_OCTETS: Final = (1, 2, 4, 8)
 _KINDS: Final[Mapping[str, TlvKind]] = {
     "c-octets": TlvKind.CSTRING,
@@ -151,7 +155,10 @@ class DialectConfig:
 
     default_alphabet: Literal["gsm", "latin1", "ascii"] = "gsm"
     """What data_coding 0 means there."""
-    languages: tuple[Literal["turkish", "spanish", "portuguese"], ...] = ()
+    gsm_packed: bool = False
+    """Whether texts in the GSM alphabet travel packed, eight septets in seven octets (3GPP TS 23.038, 6.1.2.1), both
+    ways; nearly everywhere each septet has an octet of its own."""
+    languages: tuple[LanguageName, ...] = ()
     """National shift tables to try before UCS-2 (3GPP TS 23.038, A.2 and A.3), where carrier and handsets know them."""
     concatenation: Literal["udh8", "udh16", "sar", "payload"] = "udh8"
     """How parts of one message are tied together."""
@@ -184,6 +191,8 @@ class DialectConfig:
 
     # --- what answers and receipts mean ---
 
+    receipt_state: Literal["tlv", "text"] = "tlv"
+    """Who is believed where TLV message_state and the text of a receipt name different states."""
     accepted_is_final: bool = False
     """Whether a receipt with ACCEPTD is the last word (Bandwidth) or only one on the way."""
     outcomes: dict[str, Setback] = attrs.field(factory=dict)
@@ -236,6 +245,8 @@ class DialectConfig:
             yield ("languages",), f"shift tables widen the GSM alphabet, not {self.default_alphabet}"
         if self.languages and not self.concatenation.startswith("udh"):
             yield ("languages",), f'shift tables need parts joined by "udh8" or "udh16", not {self.concatenation}'
+        if self.gsm_packed and self.default_alphabet != "gsm":
+            yield ("gsm_packed",), f"only the GSM alphabet can be packed, not {self.default_alphabet}"
         if self.tlvs == "never" and self.concatenation in ("sar", "payload"):
             yield ("concatenation",), f'"{self.concatenation}" is a TLV, and tlvs = "never" lets none leave'
 

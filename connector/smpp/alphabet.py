@@ -12,7 +12,7 @@ from functools import cache
 from typing import Final
 
 from connector.errors import EncodeError
-from connector.smpp.shift_tables import BASIC, ESCAPE, EXTENSION, LOCKING, SINGLE
+from connector.smpp.shift_tables import BASIC, ESCAPE, EXTENSION, LOCKING, SINGLE, UNDEFINED
 from connector.smpp.shift_tables import Language as Language
 
 
@@ -217,8 +217,9 @@ def is_cut_short(octets: bytes, alphabet: Alphabet) -> bool:
 def _shifted_codes(locking: int, single: int) -> Mapping[str, bytes]:
     if locking not in LOCKING or single not in SINGLE:
         raise EncodeError("language", f"no tables for locking {locking}, single {single}")
-    escaped = {character: bytes([ESCAPE, code]) for code, character in SINGLE[single].items()}
-    plain = {c: bytes([code]) for code, c in enumerate(LOCKING[locking]) if code != ESCAPE}
+    # From behind, so that of two codes of one character the first counts.
+    escaped = {character: bytes([ESCAPE, code]) for code, character in reversed(tuple(SINGLE[single].items()))}
+    plain = {c: bytes([code]) for code, c in enumerate(LOCKING[locking]) if code != ESCAPE and c != UNDEFINED}
     return escaped | plain
 
 
@@ -245,6 +246,7 @@ def shifted_units_or_none(text: str, locking: int, single: int) -> int | None:
 # --- data_coding ----------------------------------------------------------------------------------------------
 
 # What SMPP and the GSM groups of TS 23.038 section 4 say; None is "the default alphabet of this route".
+_COMPRESSED: Final = 0x20  # of the groups up to 0x7F; nobody here can take that back
 _BY_GROUP: Final = {0x00: None, 0x04: Alphabet.BINARY, 0x08: Alphabet.UCS2, 0x0C: Alphabet.BINARY}
 _OF_DATA_CODING: Final[Mapping[int, Alphabet | None]] = {
     0x00: None,
@@ -253,7 +255,7 @@ _OF_DATA_CODING: Final[Mapping[int, Alphabet | None]] = {
     0x06: Alphabet.CYRILLIC,
     0x07: Alphabet.HEBREW,
     0x08: Alphabet.UCS2,
-    **{value: _BY_GROUP[value & 0x0C] for value in range(0x10, 0x80)},
+    **{value: _BY_GROUP[value & 0x0C] for value in range(0x10, 0x80) if not value & _COMPRESSED},
     **dict.fromkeys(range(0xC0, 0xE0)),
     **dict.fromkeys(range(0xE0, 0xF0), Alphabet.UCS2),
     **{value: Alphabet.BINARY if value & 0x04 else None for value in range(0xF0, 0x100)},

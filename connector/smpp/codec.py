@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from struct import Struct
 from typing import Any, Final
 
+import attrs
+
 from connector.errors import EncodeError, FramingError
 from connector.smpp import tables
 from connector.smpp.fast_paths import FAST_DECODERS, FAST_ENCODERS
-from connector.smpp.fields import CString, Integer, Item, Items, Octets, Time17, Wire
+from connector.smpp.fields import CString, Integer, Item, Items, Octets, Time17, Wire, nothing
 from connector.smpp.pdu import PDU_BY_ID, Oddity, Pdu, UnknownPdu
 from connector.smpp.tlv import Tlv
 
@@ -37,7 +39,7 @@ def encode(pdu: Pdu, sequence_number: int | None = None) -> bytes:
     if fast is not None:
         try:
             octets = fast(pdu, number)
-        except (TypeError, AttributeError, KeyError, struct.error):
+        except (TypeError, AttributeError, IndexError, struct.error):
             octets = None  # a value of a wrong type or range: the table says which
         if octets is not None:
             return octets
@@ -68,21 +70,45 @@ def decode(data: bytes | memoryview) -> Pdu:
 def encode_by_table(pdu: Pdu, sequence_number: int | None = None) -> bytes:
     """What ``encode`` does, by walking the wire table alone."""
     number = pdu.sequence_number if sequence_number is None else sequence_number
-    for name, value in (("sequence_number", number), ("command_status", pdu.command_status)):
+    header = (pdu.command_id, pdu.command_status, number)
+    for name, value in zip(("command_id", "command_status", "sequence_number"), header, strict=True):
         _write_integer(_FOUR_OCTETS, name, value)
     body = _body_octets(pdu)
-    return HEADER.pack(tables.HEADER_OCTETS + len(body), pdu.command_id, pdu.command_status, number) + body
+    return HEADER.pack(tables.HEADER_OCTETS + len(body), *header) + body
 
 
 def _body_octets(pdu: Pdu) -> bytes:
     if isinstance(pdu, UnknownPdu):
-        return pdu.body
+        return _unknown_body(pdu)
+    tlvs = _write_tlvs(pdu)
     if pdu.body_omitted or _refuses_without_body(pdu):
         return b""
-    if getattr(pdu, "short_message", b"") and any(item.tag == _MESSAGE_PAYLOAD for item in pdu.tlvs):
-        # SMPP 3.4, 3.2.3 and 4.4.1: one of them, and which one a receiver reads is anybody's guess
+    return _write_fields(pdu.wire, pdu) + tlvs
+
+
+def _unknown_body(pdu: UnknownPdu) -> bytes:
+    if not isinstance(pdu.body, bytes):
+        raise EncodeError("body", f"octets are needed, this is {type(pdu.body).__name__}")
+    if pdu.tlvs != ():
+        raise EncodeError("tlvs", "nobody knows where they belong in an unknown PDU: its body holds all octets")
+    return pdu.body
+
+
+def _write_tlvs(pdu: Pdu) -> bytes:
+    """All TLVs of a PDU, which have to be TLVs, with none missing and no more than one text."""
+    if not isinstance(pdu.tlvs, tuple | list) or not all(isinstance(item, Tlv) for item in pdu.tlvs):
+        raise EncodeError("tlvs", "a tuple of Tlv values is needed")
+    octets = b"".join(map(_write_tlv, pdu.tlvs))
+    tags = [item.tag for item in pdu.tlvs]
+    for tag in sorted(tables.MANDATORY_TLVS.get(pdu.command, _NONE).difference(tags)):
+        raise EncodeError(tables.TLV_BY_TAG[tag].name, f"{pdu.command} cannot go without this TLV")
+    # SMPP 3.4, 3.2.3 and 4.4.1: one of them, and which one a receiver reads is anybody's guess
+    texts = tags.count(_MESSAGE_PAYLOAD)
+    if texts > 1:
+        raise EncodeError("message_payload", f"is here {texts} times: a message has one text")
+    if texts == 1 and getattr(pdu, "short_message", None):
         raise EncodeError("short_message", "cannot go with message_payload: a message has its text in one of them")
-    return _write_fields(pdu.wire, pdu) + b"".join(map(_write_tlv, pdu.tlvs))
+    return octets
 
 
 def _refuses_without_body(pdu: Pdu) -> bool:
@@ -136,24 +162,26 @@ def _write_octets(kind: Octets, name: str, value: Any) -> bytes:
 
 
 def _write_items(kind: Items, name: str, values: Any) -> bytes:
-    if len(values) > 255:
-        raise EncodeError(name, f"{len(values)} items, {kind.count_field} ends at 255")
+    if not isinstance(values, tuple | list):
+        raise EncodeError(name, f"a tuple is needed, this is {type(values).__name__}")
+    if not kind.least <= len(values) <= 255:
+        raise EncodeError(name, f"{len(values)} items, {kind.count_field} is {kind.least} to 255")
     return bytes((len(values),)) + b"".join([_write_item(kind, name, value) for value in values])
 
 
 def _write_item(kind: Items, name: str, value: Item) -> bytes:
-    flag = b""
-    if kind.by_flag:
-        flags = [flag for flag, layout in kind.by_flag.items() if type(value) is layout]
-        if not flags:
-            raise EncodeError(name, f"{type(value).__name__} cannot be one of these")
-        flag = bytes(flags)
-    return flag + _write_fields(value.wire, value)
+    by_flag = kind.by_flag or {}
+    flags = [flag for flag, layout in by_flag.items() if type(value) is layout]
+    if not flags and type(value) is not kind.layout:
+        raise EncodeError(name, f"{type(value).__name__} cannot be one of these")
+    return bytes(flags) + _write_fields(value.wire, value)
 
 
 def _write_tlv(item: Tlv) -> bytes:
-    if not 0 <= item.tag <= 0xFFFF:
-        raise EncodeError("tlvs", f"tag {item.tag} is not in 0 to 65535")
+    if not isinstance(item.tag, int) or not 0 <= item.tag <= 0xFFFF:
+        raise EncodeError("tlvs", f"tag {item.tag!r} is not in 0 to 65535")
+    if not isinstance(item.value, bytes):
+        raise EncodeError("tlvs", f"tag 0x{item.tag:04X}: octets are needed, this is {type(item.value).__name__}")
     if len(item.value) > 0xFFFF:
         raise EncodeError("tlvs", f"tag 0x{item.tag:04X} has {len(item.value)} octets, the limit is 65535")
     return _TLV_HEADER.pack(item.tag, len(item.value)) + item.value
@@ -174,7 +202,11 @@ _WRITERS: Final[Mapping[type, Callable[[Any, str, Any], bytes]]] = {
 
 
 class _BodyEnds(Exception):
-    """The octets of a body are used up before its fields are."""
+    """The octets of a body are used up, or make no sense any more, before its fields are; ``found`` are whole items."""
+
+    def __init__(self, found: tuple[Item, ...] | None = None) -> None:
+        super().__init__()
+        self.found = found
 
 
 class _Body:
@@ -193,6 +225,10 @@ class _Body:
     def note_lie(self, text: str, command_status: int, field: str, said: int) -> None:
         """Note a length or count field that promises more than is there."""
         self.oddities.append(Oddity(text, command_status, field, said))
+
+    def note_tail(self, text: str, command_status: int = tables.ESME_RINVTLVSTREAM) -> None:
+        """Note that nothing can be read from here on, and keep it as it is."""
+        self.oddities.append(Oddity(text, command_status, octets=self.take(self.left)))
 
     @property
     def left(self) -> int:
@@ -237,23 +273,35 @@ def _read_body(body: _Body, layout: type[Pdu]) -> dict[str, Any]:
     try:
         _read_fields(body, layout.wire, values)
     except _BodyEnds:
-        return values
-    values["tlvs"] = _read_tlvs(body)
-    missing = tables.MANDATORY_TLVS.get(layout.command, _NONE) - {item.tag for item in values["tlvs"]}
-    for tag in sorted(missing):
+        if body.left:
+            body.note_tail(f"{body.left} octets could not be read", tables.ESME_ROK)
+        return {name: nothing(kind) for name, kind in layout.wire} | values
+    tlvs = values["tlvs"] = _read_tlvs(body, layout, values)
+    tags = [item.tag for item in tlvs]
+    for tag in sorted(tables.MANDATORY_TLVS.get(layout.command, _NONE).difference(tags)):
         body.note(f"TLV {tables.TLV_BY_TAG[tag].name} is missing", tables.ESME_RMISSINGTLV)
-    if values.get("short_message") and any(item.tag == _MESSAGE_PAYLOAD for item in values["tlvs"]):
+    if _MESSAGE_PAYLOAD in tags and values.get("short_message"):
         body.note("both short_message and message_payload: short_message counts")
+    if tags.count(_MESSAGE_PAYLOAD) > 1:
+        body.note("message_payload is here more than once: the first counts")
     return values
 
 
 def _read_fields(body: _Body, wire: Wire, values: dict[str, Any]) -> None:
     """Read the fields of ``wire`` into ``values``; at the first one that is missing stop with _BodyEnds."""
-    for name, kind in wire:
+    for number, (name, kind) in enumerate(wire):
         if not body.left:
-            body.note(f"the body ends before {name}", tables.ESME_RINVCMDLEN)
+            missing = tuple(name for name, _ in wire[number:])
+            body.oddities.append(Oddity(f"the body ends before {name}", tables.ESME_RINVCMDLEN, missing=missing))
             raise _BodyEnds
-        values[name] = _READERS[type(kind)](kind, name, body)
+        try:
+            values[name] = _READERS[type(kind)](kind, name, body)
+        except _BodyEnds as end:
+            if end.found is not None:
+                values[name] = end.found
+            missing = tuple(name for name, _ in wire[number:] if name not in values)
+            body.oddities[-1] = attrs.evolve(body.oddities[-1], missing=missing)
+            raise
 
 
 def _read_cstring(kind: CString, name: str, body: _Body) -> str:
@@ -281,10 +329,10 @@ def _up_to_nul(body: _Body, name: str, fault: int) -> bytes:
 
 
 def _read_integer(kind: Integer, name: str, body: _Body) -> int:
-    octets = body.take(kind.octets)
-    if len(octets) < kind.octets:
-        body.note(f"the body ends inside {name}", tables.ESME_RINVCMDLEN)
-    return int.from_bytes(octets, "big")
+    if body.left < kind.octets:
+        body.note_tail(f"the body ends inside {name}", tables.ESME_RINVCMDLEN)
+        raise _BodyEnds
+    return int.from_bytes(body.take(kind.octets), "big")
 
 
 def _read_octets(kind: Octets, name: str, body: _Body) -> bytes:
@@ -298,45 +346,90 @@ def _read_octets(kind: Octets, name: str, body: _Body) -> bytes:
 def _read_items(kind: Items, name: str, body: _Body) -> tuple[Item, ...]:
     found: list[Item] = []
     count = body.take(1)[0]
+    if count < kind.least:
+        body.note(f"{kind.count_field} is {count}, the least is {kind.least}", tables.ESME_RINVNUMDESTS)
     while len(found) < count:
-        if not body.left:
+        start, odd = body.at, len(body.oddities)
+        try:
+            found.append(_read_item(kind, body))
+        except _BodyEnds:
+            # What was wrong inside the item, without its octets: those of the whole item are the tail.
+            inside = [attrs.evolve(oddity, missing=(), octets=b"") for oddity in body.oddities[odd:]]
+            body.oddities[odd:] = inside
+            body.at = start
             text = f"{kind.count_field} says {count}, {len(found)} are here"
             body.note_lie(text, tables.ESME_RINVNUMDESTS, kind.count_field, count)
-            break
-        found.append(_read_item(kind, body))
+            raise _BodyEnds(tuple(found)) from None
     return tuple(found)
 
 
 def _read_item(kind: Items, body: _Body) -> Item:
     layout = kind.layout
-    if kind.by_flag:
+    if kind.by_flag and body.left:
         flag = body.take(1)[0]
         layout = kind.by_flag.get(flag)
         if layout is None:
             body.note(f"dest_flag {flag} is none of 1 and 2", tables.ESME_RINVDESTFLAG)
             raise _BodyEnds
-    assert layout is not None
+    if layout is None or not body.left:
+        raise _BodyEnds
     values: dict[str, Any] = {}
     _read_fields(body, layout.wire, values)
     return layout(**values)
 
 
-def _read_tlvs(body: _Body) -> tuple[Tlv, ...]:
-    found: list[Tlv] = []
-    while body.left >= _TLV_HEADER.size:
+def _read_tlvs(body: _Body, layout: type[Pdu], values: dict[str, Any]) -> tuple[Tlv, ...]:
+    """The TLVs, which end where the body does; where they do not, the text's length may be off by one."""
+    start = body.at
+    found, body.at = _walk_tlvs(body.octets, start)
+    if body.left and isinstance(layout.wire[-1][1] if layout.wire else None, Octets):
+        found = _with_another_length(body, start, layout.wire[-1], values) or found
+    for item in found:
+        spec = tables.TLV_BY_TAG.get(item.tag)
+        if spec and not spec.accepts(len(item.value)):
+            body.note(f"TLV {spec.name} has {len(item.value)} octets", tables.ESME_RINVTLVLEN)
+    if body.left >= _TLV_HEADER.size:
         tag, length = _TLV_HEADER.unpack_from(body.octets, body.at)
-        if length > body.left - _TLV_HEADER.size:
-            left = body.left - _TLV_HEADER.size
-            body.note(f"TLV 0x{tag:04X} says {length} octets, {left} are left", tables.ESME_RINVTLVSTREAM)
-            return tuple(found)
-        body.at += _TLV_HEADER.size
-        spec = tables.TLV_BY_TAG.get(tag)
-        if spec and not spec.accepts(length):
-            body.note(f"TLV {spec.name} has {length} octets", tables.ESME_RINVTLVLEN)
-        found.append(Tlv(tag, body.take(length)))
-    if body.left:
-        body.note(f"{body.left} octets are left after the body", tables.ESME_RINVTLVSTREAM)
+        body.note_tail(f"TLV 0x{tag:04X} says {length} octets, {body.left - _TLV_HEADER.size} are left")
+    elif body.left:
+        body.note_tail(f"{body.left} octets are left after the body")
     return tuple(found)
+
+
+def _walk_tlvs(octets: bytes, at: int) -> tuple[list[Tlv], int]:
+    """The TLVs from ``at`` on, and the offset behind the last whole one."""
+    found: list[Tlv] = []
+    while len(octets) - at >= _TLV_HEADER.size:
+        tag, length = _TLV_HEADER.unpack_from(octets, at)
+        end = at + _TLV_HEADER.size + length
+        if end > len(octets):
+            break
+        found.append(Tlv(tag, octets[at + _TLV_HEADER.size : end]))
+        at = end
+    return found, at
+
+
+def _with_another_length(body: _Body, start: int, field: tuple[str, Any], values: dict[str, Any]) -> list[Tlv]:
+    """The TLVs behind a text one octet shorter or longer than its length says, where all are known and fit; else none.
+
+    The text in ``values`` is set right then, and ``body`` is at its end.
+    """
+    name, kind = field
+    text_starts = start - len(values[name])
+    for at in (start - 1, start + 1):
+        found, end = _walk_tlvs(body.octets, at) if at >= text_starts else ([], 0)
+        if found and end == len(body.octets) and all(map(_is_plausible, found)):
+            values[name], body.at = body.octets[text_starts:at], end
+            said = start - text_starts
+            text = f"{kind.length_field} says {said}, by the TLVs behind it it is {at - text_starts}"
+            body.note_lie(text, tables.ESME_RINVMSGLEN, kind.length_field, said)
+            return found
+    return []
+
+
+def _is_plausible(item: Tlv) -> bool:
+    spec = tables.TLV_BY_TAG.get(item.tag)
+    return spec is not None and spec.accepts(len(item.value))
 
 
 _NONE: Final[frozenset[int]] = frozenset()

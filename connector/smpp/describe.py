@@ -13,11 +13,13 @@ from connector.smpp.tlv import Tlv, unpack_tlv
 def describe(pdu: Pdu, *, show_secrets: bool = False) -> dict[str, Any]:
     """The whole PDU as plain values under their specification names; octets as ``…_hex``.
 
-    Length and count fields tell what the octets said, also where less was there.
+    Length and count fields tell what the octets said, also where less was there.  A field that never came is left
+    out, and octets that could not be read are ``tail_hex``.
 
     A password is shown as stars unless ``show_secrets``; addresses and text are shown, so this is for the person who
     asked, not for logs.
     """
+    tail = {"tail_hex": pdu.tail.hex()} if pdu.tail else {}
     return {
         "command": tables.COMMAND_NAMES.get(pdu.command_id, "unknown"),
         "command_id": f"0x{pdu.command_id:08X}",
@@ -26,6 +28,7 @@ def describe(pdu: Pdu, *, show_secrets: bool = False) -> dict[str, Any]:
         "sequence_number": pdu.sequence_number,
         "body": _describe_body(pdu, show_secrets),
         "tlvs": [_describe_tlv(item) for item in pdu.tlvs],
+        **tail,
         "oddities": [oddity.text for oddity in pdu.oddities],
     }
 
@@ -35,7 +38,8 @@ def _describe_body(pdu: Pdu, show_secrets: bool) -> dict[str, Any]:
         return {"body_hex": pdu.body.hex()}
     if pdu.body_omitted:
         return {}
-    body = _describe_fields(pdu.wire, pdu)
+    missing = pdu.missing
+    body = _describe_fields(tuple(row for row in pdu.wire if row[0] not in missing), pdu)
     body |= {oddity.field: oddity.said for oddity in pdu.oddities if oddity.field in body}
     if "password" in body and not show_secrets:
         body["password"] = "*" * len(body["password"])

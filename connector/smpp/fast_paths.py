@@ -37,15 +37,19 @@ _strings_of_a_message: Final = re.compile(
     r"([^\0]{0,5})\0..([^\0]{0,20})\0..([^\0]{0,20})\0...([^\0]{16}|)\0([^\0]{16}|)\0.....", re.DOTALL
 ).match
 _MESSAGE_PAYLOAD: Final = tables.TLV_BY_NAME["message_payload"].tag
-_TLV_OCTETS: Final = {row.tag: (row.octets[0], row.octets[-1]) for row in tables.TLVS}
+# Of a row with gaps between its lengths the first alone: the others walk the table.
+_TLV_OCTETS: Final = {row.tag: (row.octets[0], row.octets[0 if row.exact else -1]) for row in tables.TLVS}
 _ANY_LENGTH: Final = (0, 0xFFFF)
+_NO_TLVS: Final[tuple[Tlv, ...]] = ()
+"""What a PDU without TLVs has; anything else, a wrong type among it, is looked at."""
 
 
 # --- writing --------------------------------------------------------------------------------------------------
 
 
-# The character of each octet.  A mapping, for in a sequence -1 would be an octet too.
-_CHARACTERS: Final = {number: chr(number) for number in range(256)}
+_CHARACTERS: Final = tuple(map(chr, range(256)))
+"""The character of each octet."""
+_BEYOND_AN_OCTET: Final = ~0xFF
 
 
 # The PDUs are Any: a cast would cost each message 0.04 us.
@@ -68,19 +72,28 @@ def _encode_message(message: Any, number: int) -> bytes | None:
     ):
         return None
     after = text
-    if message.tlvs:
-        if text and any(item.tag == _MESSAGE_PAYLOAD for item in message.tlvs):
+    tlvs = message.tlvs
+    if tlvs is not _NO_TLVS:
+        payloads = [item.tag for item in tlvs].count(_MESSAGE_PAYLOAD)
+        if payloads > 1 or (payloads and text):
             return None
-        after += _write_tlvs(message.tlvs)
+        after += _write_tlvs(tlvs)
+    source_ton, source_npi = message.source_addr_ton, message.source_addr_npi
+    dest_ton, dest_npi = message.dest_addr_ton, message.dest_addr_npi
+    esm_class, protocol_id, priority = message.esm_class, message.protocol_id, message.priority_flag
+    registered, replace = message.registered_delivery, message.replace_if_present_flag
+    data_coding, default_id = message.data_coding, message.sm_default_msg_id
+    # One look at eleven integers: what is negative, too large or no integer shows in all of them together.
+    bits = source_ton | source_npi | dest_ton | dest_npi | esm_class | protocol_id | priority | registered | replace
+    if (bits | data_coding | default_id) & _BEYOND_AN_OCTET:
+        return None
     character = _CHARACTERS
     body = (
-        f"{service_type}\0"
-        f"{character[message.source_addr_ton]}{character[message.source_addr_npi]}{source}\0"
-        f"{character[message.dest_addr_ton]}{character[message.dest_addr_npi]}{destination}\0"
-        f"{character[message.esm_class]}{character[message.protocol_id]}{character[message.priority_flag]}"
-        f"{schedule}\0{validity}\0"
-        f"{character[message.registered_delivery]}{character[message.replace_if_present_flag]}"
-        f"{character[message.data_coding]}{character[message.sm_default_msg_id]}{character[len(text)]}"
+        f"{service_type}\0{character[source_ton]}{character[source_npi]}{source}\0"
+        f"{character[dest_ton]}{character[dest_npi]}{destination}\0"
+        f"{character[esm_class]}{character[protocol_id]}{character[priority]}{schedule}\0{validity}\0"
+        f"{character[registered]}{character[replace]}{character[data_coding]}{character[default_id]}"
+        f"{character[len(text)]}"
     )
     header = _pack_header(_BARE_MESSAGE + len(words) + len(after), message.command_id, message.command_status, number)
     return header + body.encode("latin-1") + after
@@ -95,19 +108,19 @@ def _encode_submit_sm_resp(pdu: Any, number: int) -> bytes | None:
     if pdu.command_status or pdu.body_omitted or len(message_id) > 64 or "\0" in message_id or not message_id.isascii():
         return None
     body: bytes = message_id.encode() + b"\0"
-    if pdu.tlvs:
+    if pdu.tlvs is not _NO_TLVS:
         body += _write_tlvs(pdu.tlvs)
     return _pack_header(16 + len(body), pdu.command_id, 0, number) + body
 
 
 def _encode_deliver_sm_resp(pdu: Any, number: int) -> bytes | None:
-    if pdu.message_id or pdu.tlvs or pdu.body_omitted:
+    if pdu.message_id != "" or pdu.tlvs is not _NO_TLVS or pdu.body_omitted:
         return None
     return _pack_header(17, 0x80000005, pdu.command_status, number) + b"\0"
 
 
 def _encode_bare(pdu: Any, number: int) -> bytes | None:
-    if pdu.body_omitted or pdu.tlvs:
+    if pdu.body_omitted or pdu.tlvs is not _NO_TLVS:
         return None
     return _pack_header(16, pdu.command_id, pdu.command_status, number)
 
@@ -167,8 +180,12 @@ def _read_tlvs(data: bytes, at: int, *, has_text: bool) -> tuple[Tlv, ...] | Non
         at += 4
         end = at + octets
         lowest, highest = _TLV_OCTETS.get(tag, _ANY_LENGTH)
-        if end > length or not lowest <= octets <= highest or (has_text and tag == _MESSAGE_PAYLOAD):
+        if end > length or not lowest <= octets <= highest:
             return None
+        if tag == _MESSAGE_PAYLOAD:
+            if has_text:
+                return None
+            has_text = True  # a second one is as odd
         found.append(Tlv(tag, data[at:end]))
         at = end
     return tuple(found)

@@ -51,7 +51,13 @@ class Items:
     count_field: str
     layout: "type[Item] | None" = None
     by_flag: "Mapping[int, type[Item]] | None" = None
+    least: int = 0
     default: ClassVar[tuple[()]] = ()
+
+
+def nothing(kind: "Kind") -> Any:
+    """What a field of this kind is that never came: 0 or empty, never what a sender takes by default."""
+    return 0 if isinstance(kind, Integer) else kind.default
 
 
 Kind = CString | Time17 | Integer | Octets | Items
@@ -102,9 +108,9 @@ def items(count_field: str, layout: "type[Item]") -> Any:
     return _field(Items(count_field, layout))
 
 
-def flagged_items(count_field: str, by_flag: "Mapping[int, type[Item]]") -> Any:
-    """A tuple of values whose first octet picks the layout, preceded by ``count_field``."""
-    return _field(Items(count_field, by_flag=by_flag))
+def flagged_items(count_field: str, by_flag: "Mapping[int, type[Item]]", least: int) -> Any:
+    """A tuple of at least ``least`` values whose first octet picks the layout, preceded by ``count_field``."""
+    return _field(Items(count_field, by_flag=by_flag, least=least))
 
 
 def _wire_of(cls: type) -> Wire:

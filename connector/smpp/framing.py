@@ -23,6 +23,8 @@ _FOREIGN: Final = (
     (b"\x15\x03", "a TLS alert: one side speaks TLS and the other does not"),
     *((word, _HTTP) for word in (b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", b"CONN", b"DELE", b"PATC")),
     *((word, _HTTP) for word in (b"PRI ", b"HTTP")),
+    (b"PROX", "the PROXY protocol: a load balancer announces its clients"),
+    (b"\r\n\r\n", "the PROXY protocol, version 2: a load balancer announces its clients"),
     (b"SSH-", "SSH: an SSH client is talking to an SMPP port"),
     (b"AMQP", "AMQP: a message broker's client is talking to an SMPP port"),
     (b"\x03\x00\x00", "TPKT: a remote desktop scanner is talking to an SMPP port"),

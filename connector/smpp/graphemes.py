@@ -21,13 +21,17 @@ _VIRAMA_CLASS: Final = 9  # canonical combining class of the sign that ties two 
 def between_graphemes(text: str, start: int, end: int) -> int:
     """The last offset at or before ``end`` where a cut hurts no character, or ``end`` where there is none."""
     at = end
-    while start < at < len(text) and _joined(text, at):
+    while start < at < len(text) and _joined(text, start, at):
         at -= 1
     return at if at > start else end
 
 
-def _joined(text: str, at: int) -> bool:
-    """Whether the characters before and after offset ``at`` make one user-perceived character."""
+def _joined(text: str, start: int, at: int) -> bool:
+    """Whether the characters before and after offset ``at`` make one user-perceived character.
+
+    ``start`` is where the part begins, between two characters: nothing before it is looked at, so that a cut costs no
+    more than the part is long.
+    """
     before, after = text[at - 1], text[at]
     if before in "\r\n":
         return before == "\r" and after == "\n"
@@ -39,7 +43,7 @@ def _joined(text: str, at: int) -> bool:
         or before == _ZWJ
         or (unicodedata.combining(before) == _VIRAMA_CLASS and unicodedata.category(after) == "Lo")
         or _is_hangul_pair(before, after)
-        or (_is_regional(before) and _is_regional(after) and _regionals_before(text, at) % 2 == 1)
+        or (_is_regional(before) and _is_regional(after) and _regionals_before(text, start, at) % 2 == 1)
     )
 
 
@@ -47,10 +51,10 @@ def _is_regional(character: str) -> bool:
     return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
-def _regionals_before(text: str, at: int) -> int:
-    """How many regional indicators end at ``at``; two make a flag."""
+def _regionals_before(text: str, start: int, at: int) -> int:
+    """How many regional indicators from ``start`` on end at ``at``; two make a flag."""
     first = at
-    while first and _is_regional(text[first - 1]):
+    while first > start and _is_regional(text[first - 1]):
         first -= 1
     return at - first
 

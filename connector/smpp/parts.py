@@ -6,6 +6,7 @@ Sources: 3GPP TS 23.040 section 9.2.3.24 (user data header), SMPP 3.4 sections 5
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
 import attrs
@@ -18,14 +19,17 @@ from connector.smpp.alphabet import (
     decode_shifted,
     encode,
     encode_shifted,
+    fill_bits,
     misfits,
+    pack,
     shifted_units_or_none,
     units,
     units_or_none,
+    unpack,
 )
 from connector.smpp.fields import only_the_length
 from connector.smpp.graphemes import between_graphemes
-from connector.smpp.shift_tables import LOCKING, SINGLE
+from connector.smpp.shift_tables import LOCKING, SINGLE, has_tables
 from connector.smpp.udh import MOST_PARTS as MOST_PARTS
 from connector.smpp.udh import UDH_INDICATOR as UDH_INDICATOR
 from connector.smpp.udh import Udh as Udh
@@ -105,6 +109,10 @@ def _codings(profile: "Profile") -> tuple[tuple[Coding, int, int], ...]:
     )
 
 
+def _most_units(profile: "Profile") -> int:
+    return max(max(alone, each * profile.max_parts) for _, alone, each in profile.codings)
+
+
 def _shifted(languages: tuple[int, ...]) -> Iterator[Coding]:
     """The single shift tables of all languages first: they need half the header."""
     yield from (Coding(Alphabet.GSM, 0, language) for language in languages if language in SINGLE)
@@ -159,6 +167,8 @@ class Profile:
         init=False, eq=False, repr=False, default=attrs.Factory(_codings, takes_self=True)
     )
     """What a text is tried in, in this order, with the units that fit in a single part and in each of several."""
+    most_units: int = attrs.field(init=False, eq=False, repr=False, default=attrs.Factory(_most_units, takes_self=True))
+    """No text with more characters fits, whatever its alphabet: a character counts one unit at least."""
 
     def rooms(self, alphabet: Alphabet, locking: int = 0, single: int = 0) -> tuple[int, int]:
         """Units that fit in a single part, and in each part of several."""
@@ -203,11 +213,21 @@ def cut(text: str, profile: Profile = DEFAULT) -> Cut:
 
 def _cut(text: str, profile: Profile) -> Cut:
     """The cut that whoever writes the headers makes, us or the carrier."""
+    if len(text) > profile.most_units:
+        raise _too_long(len(text), profile)  # before anything walks it: megabytes cost no more than this
     coding, length, bounds = _choose(text, profile)
-    forced_by = () if coding is profile.codings[0][0] else misfits(text, profile.alphabets[0])
     if len(bounds) > profile.max_parts:
-        raise EncodeError("text", f"needs {len(bounds)} parts, the limit is {profile.max_parts}")
+        raise _too_long(length, profile)
+    forced_by = () if coding is profile.codings[0][0] else misfits(text, profile.alphabets[0])
     return Cut(coding.alphabet, length, bounds, forced_by, coding.locking, coding.single)
+
+
+def _too_long(units_at_least: int, profile: Profile) -> EncodeError:
+    """The refusal of a text whose cut was given up: how many parts it needs at least is known without one."""
+    parts = -(-units_at_least // max(each for _, _, each in profile.codings))
+    return EncodeError(
+        "text", f"needs at least {max(parts, profile.max_parts + 1)} parts, the limit is {profile.max_parts}"
+    )
 
 
 def _choose(text: str, profile: Profile) -> _Fit:
@@ -221,10 +241,15 @@ def _choose(text: str, profile: Profile) -> _Fit:
             continue
         if length <= alone:
             return coding, length, ((0, len(text)),)
-        found.append((coding, length, tuple(_bounds(text, coding, each))))
+        found.append((coding, length, _first_bounds(text, coding, each, profile.max_parts + 1)))
     if not found:
         units(text, profile.alphabets[-1])  # raises, naming the character
     return min(found, key=lambda fit: len(fit[2]))
+
+
+def _first_bounds(text: str, coding: Coding, limit: int, most: int) -> tuple[tuple[int, int], ...]:
+    """The parts of ``text``, and no more of them than ``most``: who has too many needs not know how many."""
+    return tuple(islice(_bounds(text, coding, limit), most))
 
 
 def _bounds(text: str, coding: Coding, limit: int) -> Iterator[tuple[int, int]]:
@@ -299,10 +324,17 @@ def preview(text: str, profile: Profile = DEFAULT) -> Preview:
 
 
 def short_message(
-    text: str, made: Cut, number: int = 1, *, reference: int = 0, way: Concatenation = Concatenation.UDH8
+    text: str,
+    made: Cut,
+    number: int = 1,
+    *,
+    reference: int = 0,
+    way: Concatenation = Concatenation.UDH8,
+    packed: bool = False,
 ) -> tuple[bytes, bool]:
     """The octets of part ``number`` of ``text`` with the header it needs, and whether it has one.
 
+    ``packed`` packs the septets of the GSM alphabet behind the header, for carriers that want that.
     Where it has one the sender sets bit 0x40 of ``esm_class``.  SAR and PAYLOAD have none: the carrier writes it.
     """
     start, end = made.bounds[number - 1]
@@ -311,6 +343,8 @@ def short_message(
     if len(made.bounds) > 1 and way in (Concatenation.UDH8, Concatenation.UDH16):
         wide = way is Concatenation.UDH16
         header = udh(reference, len(made.bounds), number, wide=wide, locking=made.locking, single=made.single)
+    if packed and made.alphabet is Alphabet.GSM:
+        octets = pack(octets, fill_bits(len(header)))
     return header + octets, bool(header)
 
 
@@ -324,23 +358,38 @@ class UserData:
     text: str = attrs.field(repr=False)
     """Complete only where the part is: join the ``octets`` of a long message, then read them."""
     octets: bytes = attrs.field(repr=only_the_length)
-    """What follows the header."""
+    """What follows the header; of packed septets each is one octet here."""
     alphabet: Alphabet
     udh: Udh | None = None
     header_is_broken: bool = False
     """esm_class announced a header and there is no plausible one: the octets are given as they came."""
+    language_is_unknown: bool = False
+    """The header names a shift table the standard does not have: the text was read under the default one."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the text is what the octets say, and not the best guess."""
+        return not (self.header_is_broken or self.language_is_unknown)
 
 
 def read_user_data(
-    octets: bytes, *, esm_class: int = 0, data_coding: int = 0, default: Alphabet = Alphabet.GSM
+    octets: bytes,
+    *,
+    esm_class: int = 0,
+    data_coding: int = 0,
+    default: Alphabet = Alphabet.GSM,
+    packed: bool = False,
 ) -> UserData:
     """Read short_message or message_payload, under the shift tables its header names; never raises.
 
-    ``default`` is what the carrier means by its default alphabet.
+    ``default`` is what the carrier means by its default alphabet; ``packed`` says that it packs texts in the GSM
+    alphabet, which are unpacked here.
     """
     header = parse_udh(octets) if esm_class & UDH_INDICATOR else None
     body = octets[header.length_bytes :] if header else octets
     alphabet = alphabet_of(data_coding, default)
+    if packed and alphabet is Alphabet.GSM:
+        body = unpack(body, fill=fill_bits(header.length_bytes) if header else 0)
     shifted = header is not None and (header.locking or header.single) and alphabet is Alphabet.GSM
     text = decode_shifted(body, header.locking, header.single) if header and shifted else decode(body, alphabet)
     return UserData(
@@ -349,4 +398,5 @@ def read_user_data(
         alphabet=alphabet,
         udh=header,
         header_is_broken=header is None and bool(esm_class & UDH_INDICATOR),
+        language_is_unknown=header is not None and not has_tables(header.locking, header.single),
     )

@@ -25,6 +25,7 @@ from connector.smpp.fields import (
     u8,
     u32,
 )
+from connector.smpp.flags import DestFlag
 from connector.smpp.tlv import Tlv as Tlv
 from connector.smpp.tlv import tlv as tlv
 from connector.smpp.tlv import unpack_tlv
@@ -48,13 +49,16 @@ class Oddity:
     """Something strange in what was decoded, in words.
 
     ``command_status`` is what a strict receiver answers; 0 where the specification has no complaint for it.
-    ``field`` and ``said`` tell the number of a length or count field that promised more than was there.
+    ``field`` and ``said`` tell the number of a length or count field that promised something else than was there,
+    ``missing`` the fields that never came, ``octets`` what could not be decoded.
     """
 
     text: str
     command_status: int = tables.ESME_ROK
     field: str | None = None
     said: int | None = None
+    missing: tuple[str, ...] = ()
+    octets: bytes = attrs.field(default=b"", repr=only_the_length)
 
 
 @layout
@@ -62,6 +66,7 @@ class Pdu:
     """What every PDU has besides its body.
 
     ``body_omitted`` is true of a response that is a bare header although its layout has a body.
+    A field that never came is 0 or empty, whatever it is for whoever sends.
     """
 
     command: ClassVar[str] = ""
@@ -84,6 +89,16 @@ class Pdu:
         """The command_status a strict receiver answers: that of the first oddity that has one, else 0."""
         return next((oddity.command_status for oddity in self.oddities if oddity.command_status), 0)
 
+    @property
+    def missing(self) -> frozenset[str]:
+        """The fields that were not received because the body ended before them."""
+        return frozenset(name for oddity in self.oddities for name in oddity.missing)
+
+    @property
+    def tail(self) -> bytes:
+        """What was received and could not be decoded: the rest of the body, as it came."""
+        return b"".join(oddity.octets for oddity in self.oddities)
+
     def tlv_octets(self, name: str) -> bytes | None:
         """The raw value of the first TLV of this name; KeyError when the table has no such name."""
         tag = tables.TLV_BY_NAME[name].tag
@@ -105,7 +120,7 @@ class Pdu:
 
 @layout
 class UnknownPdu(Pdu):
-    """A PDU of a command we have no layout for; ``body`` is what followed the header."""
+    """A PDU of a command we have no layout for; ``body`` is what followed the header, TLVs and all."""
 
     command_id: int = 0  # type: ignore[misc]  # the one class whose instances differ in it
     body: bytes = attrs.field(default=b"", repr=only_the_length)
@@ -319,7 +334,10 @@ class UnsuccessSme(Item):
     error_status_code: int = u32()
 
 
-DEST_FLAGS: Final[Mapping[int, type[Item]]] = {1: DestAddress, 2: DistributionList}
+DEST_FLAGS: Final[Mapping[int, type[Item]]] = {
+    int(DestFlag.ADDRESS): DestAddress,
+    int(DestFlag.DISTRIBUTION_LIST): DistributionList,
+}
 
 
 @_pdu("submit_multi")
@@ -330,7 +348,7 @@ class SubmitMulti(Pdu):
     source_addr_ton: int = u8()
     source_addr_npi: int = u8()
     source_addr: str = cstring(21, tables.ESME_RINVSRCADR)
-    dest_addresses: tuple[DestAddress | DistributionList, ...] = flagged_items("number_of_dests", DEST_FLAGS)
+    dest_addresses: tuple[DestAddress | DistributionList, ...] = flagged_items("number_of_dests", DEST_FLAGS, least=1)
     esm_class: int = u8()
     protocol_id: int = u8()
     priority_flag: int = u8()

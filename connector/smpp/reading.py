@@ -25,8 +25,13 @@ def reading_of(pdu: Pdu, default: Alphabet = Alphabet.GSM) -> dict[str, Any] | N
         "text": None if data.alphabet is Alphabet.BINARY else data.text,
         "alphabet": str(data.alphabet),
         "udh": _header(data),
-        "receipt": None if receipt is None else describe_receipt(receipt),
+        "receipt": None if receipt is None else _described(receipt),
     }
+
+
+def _described(receipt: Receipt) -> dict[str, Any]:
+    contradiction = {"contradiction": receipt.contradiction} if receipt.contradiction else {}
+    return describe_receipt(receipt) | contradiction
 
 
 def _receipt_in(pdu: Pdu, octets: bytes) -> Receipt | None:

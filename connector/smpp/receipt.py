@@ -14,12 +14,14 @@ from typing import Final, Literal
 import attrs
 
 from connector.smpp.alphabet import Alphabet, alphabet_of
+from connector.smpp.flags import ESM_TYPE_BITS, EsmClass, MessageStateNumber
 from connector.smpp.udh import UDH_INDICATOR as UDH_INDICATOR
 from connector.smpp.udh import strip_udh
 
-_MESSAGE_TYPE: Final = 0x3C
-_RECEIPT_BIT: Final = 0x04
-_INTERMEDIATE: Final = 0x20
+# As plain integers: each receipt asks for them.
+_MESSAGE_TYPE: Final = ESM_TYPE_BITS
+_RECEIPT_BIT: Final = int(EsmClass.RECEIPT)
+_INTERMEDIATE: Final = int(EsmClass.INTERMEDIATE)
 
 
 class MessageState(StrEnum):
@@ -39,8 +41,10 @@ class MessageState(StrEnum):
     SKIPPED = "skipped"
 
 
-STATE_OF_NUMBER: Final[Mapping[int, MessageState]] = dict(enumerate(MessageState))
-"""TLV message_state to state: the members above stand in the order of their numbers, 0 to 9."""
+STATE_OF_NUMBER: Final[Mapping[int, MessageState]] = {
+    int(number): MessageState[number.name] for number in MessageStateNumber
+}
+"""TLV message_state to state."""
 
 FINAL_STATES: Final = frozenset(
     {
@@ -118,7 +122,10 @@ class Receipt:
 
     @property
     def effective_id(self) -> str | None:
-        """The id to look for first: that of the text, else that of the TLV."""
+        """The one id to show to people: that of the text, which is what the carrier's own tools show, else the TLV's.
+
+        It is not the order of the look-up: there the TLV comes first, and both are tried (``tlv_id``, ``id``).
+        """
         return self.id or self.tlv_id
 
     @property
@@ -139,9 +146,16 @@ class Receipt:
     @property
     def is_contradictory(self) -> bool:
         """Whether text and TLV both name a state we know, and not the same: worth counting per carrier."""
+        return self.contradiction is not None
+
+    @property
+    def contradiction(self) -> str | None:
+        """What text and TLV say of the state where it is not the same, for people; None where they agree."""
         by_text = _state_of_word(self.stat)
         by_tlv = STATE_OF_NUMBER.get(-1 if self.message_state is None else self.message_state)
-        return None not in (by_text, by_tlv) and by_text is not by_tlv
+        if by_text is None or by_tlv is None or by_text is by_tlv:
+            return None
+        return f"TLV says {by_tlv}, text says {self.stat}"
 
 
 # --- the text -------------------------------------------------------------------------------------------------
@@ -151,21 +165,27 @@ _Fields = tuple[
 ]  # in the order of _NAMES
 _NAMES: Final = ("id", "sub", "dlvrd", "submitdate", "donedate", "stat", "err", "text")
 
-# The text of Appendix B to the letter, which is what most receipts are.  Values without "@", which may be padding.
-_VALUE: Final = "([!-?A-~]*)"
+# The text of Appendix B to the letter, which is what most receipts are.  Values without "@", which may be padding, and
+# without quotes, which are no part of them.
+_VALUE: Final = "([!#-&(-?A-~]*)"
 _APPENDIX_B: Final = re.compile(
     f"id:{_VALUE} +(?:sub:{_VALUE} +)?(?:dlvrd:{_VALUE} +)?submit date:{_VALUE} +done date:{_VALUE}"
     f" +stat:{_VALUE} +err:{_VALUE}(?: +[Tt]ext:(.*))?",
     re.DOTALL,
 )
 
+# What carriers put around a text or a word: blanks of all kinds, quotes, byte order marks (UTF-8's as Latin-1 too).
+_QUOTES: Final = "\"'"
+_BLANKS: Final = " \t\r\n\0\xa0\ufeff"
+_MARK_OF_UTF8: Final = "\xef\xbb\xbf"
+
 # A key starts the text or follows white space.  ASCII only: in a UTF-16 text other letters fold to these.
 _KEY: Final = re.compile(
-    r"(?:^|(?<=\s))(?:(?P<id>id)|(?P<submitdate>submit[\s_]*date)|(?P<sub>sub)|(?P<dlvrd>dlvrd)"
+    r"(?:^|(?<=[\s\xa0\"']))(?:(?P<id>id)|(?P<submitdate>submit[\s_]*date)|(?P<sub>sub)|(?P<dlvrd>dlvrd)"
     r"|(?P<donedate>done[\s_]*date)|(?P<stat>stat)|(?P<err>err)|(?P<text>text))\s?:",
     re.ASCII | re.IGNORECASE,
 )
-_WORD: Final = re.compile(r"[^\s]+", re.ASCII)
+_WORD: Final = re.compile(r"[^\s\xa0]+", re.ASCII)
 
 
 def _read_appendix_b(body: str) -> _Fields | None:
@@ -183,7 +203,8 @@ def _read_appendix_b(body: str) -> _Fields | None:
 
 def _read_by_grammar(body: str) -> _Fields:
     """The fields of any text, found by their keys."""
-    spans = _segments(body.lstrip("\0"))
+    body = _unwrapped(body)
+    spans = _segments(body)
     values = {name: _first_word(segment) for name, segment in spans.items() if name != "text"}
     if "text" in spans:
         values["text"] = _without_padding(spans["text"])
@@ -191,6 +212,15 @@ def _read_by_grammar(body: str) -> _Fields:
         values["stat"] = lone
     message_id, sub, dlvrd, submitted, done, stat, err, text = map(values.get, _NAMES)
     return message_id, sub, dlvrd, submitted, done, stat, err, text
+
+
+def _unwrapped(body: str) -> str:
+    """The text without what stands around it; a closing quote belongs to an opening one."""
+    body = body.lstrip(_BLANKS).removeprefix(_MARK_OF_UTF8).lstrip(_BLANKS)
+    if not body.startswith(tuple(_QUOTES)):
+        return body
+    quote, ended = body[0], body.rstrip(_BLANKS)
+    return (ended.removesuffix(quote) if len(ended) > 1 else body)[1:].lstrip(_BLANKS)
 
 
 def _segments(body: str) -> dict[str, str]:
@@ -213,7 +243,7 @@ def _segments(body: str) -> dict[str, str]:
 
 def _first_word(segment: str) -> str:
     word = _WORD.search(segment)
-    return word[0].strip("\0") if word else ""
+    return word[0].strip("\0\"'") if word else ""
 
 
 def _without_padding(text: str) -> str:
@@ -230,10 +260,13 @@ def _before_text(body: str) -> str:
 
 
 def _lone_state(body: str) -> str | None:
-    """A state word without its key, in capitals, that opens the text or follows the value of some key."""
-    words = body.split()
-    for before, word in zip([":", *words], words, strict=False):
-        if ":" in before and word in STATE_OF_WORD:
+    """A state word without its key, in capitals, that opens the text or follows the value of some key.
+
+    The value may be apart from its key: "id: 123 DELIVRD".
+    """
+    words = [found[0].strip(_QUOTES) for found in _WORD.finditer(body)]
+    for key, before, word in zip(["", ":", *words], [":", *words], words, strict=False):
+        if word in STATE_OF_WORD and (":" in before or key.endswith(":")):
             return word
     return None
 
@@ -241,13 +274,15 @@ def _lone_state(body: str) -> str | None:
 def _characters(octets: bytes, data_coding: int) -> str:
     """The octets as Latin-1, whatever ``data_coding`` says, unless keys and all are UTF-16.
 
-    Where ``data_coding`` announces UTF-16 the first keys prove it; elsewhere every second octet has to be 0.
+    The first key proves that: its letters are ASCII, so that every second octet is 0.  Where ``data_coding`` does not
+    announce UTF-16 none of the others may be, for a text may be padded with NULs.
     """
-    proof = octets[:8] if alphabet_of(data_coding) is Alphabet.UCS2 else octets
+    first, second = octets[:8:2], octets[1:8:2]
+    announced = alphabet_of(data_coding) is Alphabet.UCS2
     whole = octets[: len(octets) & ~1]
-    if octets.startswith(codecs.BOM_UTF16_BE) or (whole and not any(proof[::2])):
+    if octets.startswith(codecs.BOM_UTF16_BE) or (whole and not any(first) and (announced or all(second))):
         return whole.decode("utf-16-be", "replace").removeprefix("\ufeff")
-    if octets.startswith(codecs.BOM_UTF16_LE) or (whole and not any(proof[1::2])):
+    if octets.startswith(codecs.BOM_UTF16_LE) or (whole and not any(second) and (announced or all(first))):
         return whole.decode("utf-16-le", "replace").removeprefix("\ufeff")
     return octets.decode("latin-1")
 

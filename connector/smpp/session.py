@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from connector.errors import FramingError, IllegalCommand, SmppError
+from connector.errors import FramingError, IllegalCommand
 from connector.smpp import tables
 from connector.smpp.codec import decode, encode
 from connector.smpp.events import (
@@ -39,11 +39,13 @@ from connector.smpp.window import InFlight, Window
 
 # These keep the session itself alive and need no place in the window; the rest of the requests do.
 _OUTSIDE_THE_WINDOW: Final = BIND_COMMANDS | {"unbind", "enquire_link"}
+_MAY_ANSWER_A_BIND: Final = BIND_RESPONSES | {"generic_nack"}
 
 
 class Session:
     """The state machine of one end.
 
+    To an ESME a request with a row and no layout comes as an UnknownPdu, and is answered by one of the response_id.
     Whoever owns it writes what the sending methods return, writes ``data_to_send()`` ahead of anything queued after
     each ``receive_data`` and ``tick``, and calls ``tick`` at ``next_tick()``.  Sending methods raise IllegalCommand
     when the operation matrix or the version forbids it and EncodeError when a value does not fit or is a TLV for a
@@ -90,7 +92,7 @@ class Session:
 
     @property
     def interface_version(self) -> int:
-        """Ours until the session is bound, then the lower of both; commands of newer versions are not sent."""
+        """Ours until bound, then the lowest of ours, the bind request's and the peer's: nothing newer is sent."""
         return self._agreement.interface_version
 
     def _enter(self, state: State) -> None:
@@ -133,18 +135,16 @@ class Session:
 
     def _prepare(self, requests: Sequence[Pdu], tokens: Sequence[object], now: float) -> tuple[list[InFlight], bytes]:
         """Number and encode; when one request cannot be sent, nothing has changed."""
-        before, write = self._sequence, self._agreement.encode
+        number, write = self._sequence, self._agreement.encode
         items, encoded = [], []
-        try:
-            for pdu, token in zip(requests, tokens, strict=True):
-                if pdu.command_id not in self._may_send or self._unbinding:
-                    raise IllegalCommand(self._why_not(pdu))
-                number = self._next_sequence()
-                encoded.append(write(pdu, number))
-                items.append(InFlight(number, token, pdu, now))
-        except SmppError:
-            self._sequence = before
-            raise
+        for pdu, token in zip(requests, tokens, strict=True):
+            if pdu.command_id not in self._may_send or self._unbinding:
+                raise IllegalCommand(self._why_not(pdu))
+            number = self._free_from(number)
+            encoded.append(write(pdu, number))
+            items.append(InFlight(number, token, pdu, now))
+            number = number % tables.MAX_SEQUENCE_NUMBER + 1
+        self._sequence = number
         self._tally.pdus_sent += len(items)
         return items, b"".join(encoded)
 
@@ -155,11 +155,9 @@ class Session:
             return f"{pdu.command} is newer than the SMPP {self._agreement.version.name} of this session"
         return f"{pdu.command} may not be sent by the {self.role.upper()} in state {self.state}"
 
-    def _next_sequence(self) -> int:
-        number = self._sequence
+    def _free_from(self, number: int) -> int:
         while number in self.window or number in self._control:
             number = number % tables.MAX_SEQUENCE_NUMBER + 1
-        self._sequence = number % tables.MAX_SEQUENCE_NUMBER + 1
         return number
 
     def _remember_control(self, item: InFlight) -> None:
@@ -201,14 +199,17 @@ class Session:
                 raise IllegalCommand("no bind waits for an answer")
         octets = b"".join([self._agreement.encode(pdu) for pdu in responses])
         for pdu in responses:
-            if pdu.command in BIND_RESPONSES:
+            if pdu.command in _MAY_ANSWER_A_BIND:
                 self._answer_bind(pdu)
         self._tally.pdus_sent += len(responses)
         return octets
 
     def _answer_bind(self, response: Pdu) -> None:
-        asked, self._bind_asked = self._bind_asked, None
-        if response.command_status or asked is None:
+        asked, refused = self._bind_asked, isinstance(response, GenericNack)
+        if asked is None or (refused and response.sequence_number != asked.sequence_number):
+            return
+        self._bind_asked = None
+        if response.command_status or refused:
             return
         self._agreement.bound(getattr(asked, "interface_version", 0))
         # Answering has no time of its own: silence counts from the last octets heard.
@@ -221,9 +222,8 @@ class Session:
 
     def data_to_send(self) -> bytes:
         """What the session itself has to say, each octet once; write it ahead of anything queued."""
-        octets = b"".join(self._to_send)
-        self._to_send.clear()
-        return octets
+        said, self._to_send = self._to_send, []
+        return b"".join(said)
 
     def _say(self, pdu: Pdu) -> None:
         self._tally.pdus_sent += 1
@@ -284,7 +284,7 @@ class Session:
                 self._receive_odd_response(pdu, item, now, events)
             return
         self._clock.active_at = now
-        if command_id in self._may_receive and not isinstance(pdu, UnknownPdu):
+        if command_id in self._may_receive and not (type(pdu) is UnknownPdu and self.role is Role.SMSC):
             _REQUESTS.get(pdu.command, Session._receive_request)(self, pdu, events)
         else:
             self._receive_illegal(pdu, events)

@@ -1,5 +1,9 @@
 """The facts of SMPP 3.3, 3.4 and 5.0 as rows: commands and who may send them when, states, TLVs, command_status.
 
+Facts that live beside it: ``flags.py`` what the numbers inside fields mean (TON, NPI, esm_class, registered_delivery,
+message_state, networks, USSD); ``pdu.py`` the fields of each PDU; ``alphabet.py`` data_coding; ``shift_tables.py`` the
+GSM alphabets; ``udh.py`` the user data header; ``receipt.py`` the words of receipts; ``delivery_errors.py`` the codes
+of networks; ``timers.py`` the timers; ``outcomes.py`` what an ESME does about a command_status.
 Numbers come from ``smpplib.consts`` wherever it has them; the rest is from the SMPP 5.0 specification.
 """
 
@@ -227,9 +231,15 @@ class TlvSpec:
     pdus: str = ""
     note: str = ""
     since: int = SMPP_34
+    """For the reader: on an older session it may be sent all the same, because whoever does not know a TLV skips it
+    (SMPP 3.4, 3.3), and carriers bound with 3.4 ask for TLVs of 5.0."""
+    exact: bool = False
+    """True where only the lengths named are right, and none between them."""
 
     def accepts(self, length: int) -> bool:
         """Say whether a value of ``length`` octets is one the specification allows."""
+        if self.exact:
+            return length in self.octets
         return self.octets[0] <= length <= self.octets[-1]
 
 
@@ -238,11 +248,18 @@ _NAMES_OF_34: Final = {"dest_port": "destination_port"}
 
 
 def _tlv(
-    tag: int, name: str, kind: TlvKind, octets: tuple[int, ...], pdus: str, note: str, *, since: int = SMPP_34
+    tag: int,
+    name: str,
+    kind: TlvKind,
+    octets: tuple[int, ...],
+    pdus: str,
+    note: str,
+    *,
+    since: int = SMPP_34,
+    exact: bool = False,
 ) -> TlvSpec:
-    """A row whose tag is smpplib's where it knows the name; a test holds the two equal."""
-    known: int = consts.OPTIONAL_PARAMS.get(_NAMES_OF_34.get(name, name), tag)
-    return TlvSpec(known, name, kind, octets, pdus, note, since)
+    """A row; a test holds its tag equal to smpplib's where that knows the name."""
+    return TlvSpec(tag, name, kind, octets, pdus, note, since, exact)
 
 
 # SMPP 3.4, 5.3.2 and SMPP 5.0, 4.8.4, in the order of the tags.  An integer of two lengths is written with the longer.
@@ -338,7 +355,7 @@ TLVS: Final = (
     _tlv(0x1201, "display_time",                 INT,     (1,),       "SMDC",   "0 temporary, 1 default, 2 invoke"),
     _tlv(0x1203, "sms_signal",                   INT,     (2,),       "SMDC",   "TDMA tone"),
     _tlv(0x1204, "ms_validity",                  OCTETS,  (1, 4),     "SMDC",
-         "0 indefinite, 1 power down, 2 until area changes, 3 display only, 4 relative"),
+         "0 indefinite, 1 power down, 2 until area changes, 3 display only, 4 relative: unit and count", exact=True),
     _tlv(0x130C, "alert_on_message_delivery",    INT,     (0, 1),     "SMDC",   "presence is the signal"),
     _tlv(0x1380, "its_reply_type",               INT,     (1,),       "SDL",    "Korean CDMA, 0-8"),
     _tlv(0x1383, "its_session_info",             OCTETS,  (2,),       "SDL",

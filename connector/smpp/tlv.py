@@ -36,7 +36,7 @@ def pack_tlv(spec: TlvSpec, value: int | str | bytes) -> bytes:
     packed = _PACKERS[spec.kind](spec, value)
     if not spec.accepts(len(packed)):
         low, high = spec.octets[0], spec.octets[-1]
-        limit = f"{low}" if low == high else f"{low} to {high}"
+        limit = f"{low}" if low == high else f"{low} {'or' if spec.exact else 'to'} {high}"
         raise EncodeError(spec.name, f"{len(packed)} octets, the table says {limit}")
     return packed
 

@@ -9,8 +9,9 @@ from typing import Final
 import attrs
 
 from connector.errors import EncodeError
+from connector.smpp.flags import EsmClass
 
-UDH_INDICATOR: Final = 0x40
+UDH_INDICATOR: Final = int(EsmClass.UDHI)
 """The bit of esm_class that says that a header is there (SMPP 3.4, 5.2.12)."""
 MOST_PARTS: Final = 255  # total and number are one octet each
 

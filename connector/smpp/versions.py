@@ -46,8 +46,11 @@ class Agreement:
         self._settle()
 
     def bound(self, theirs: int | None) -> None:
-        """The bind was accepted by a peer that says it is of this version, or says nothing."""
-        self.interface_version = self._ours if theirs is None else min(self._ours, theirs)
+        """The bind was accepted by a peer that says it is of this version, or says nothing.
+
+        What counts is the lowest of ours, theirs and what the bind request said.
+        """
+        self.interface_version = min(self._ours, self._bound_with, self._ours if theirs is None else theirs)
         self._settle()
 
     def _settle(self) -> None:

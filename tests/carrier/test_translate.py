@@ -15,7 +15,8 @@ from connector.errors import EncodeError
 from connector.lifecycle import Event
 from connector.model import Answer, Inbound, Part, Reason, Receipt, part_id
 from connector.smpp import tables
-from connector.smpp.alphabet import Alphabet, Language
+from connector.smpp.alphabet import Alphabet, Language, fill_bits, pack
+from connector.smpp.alphabet import encode as encode_text
 from connector.smpp.codec import decode, encode
 from connector.smpp.events import Answered
 from connector.smpp.outcomes import Outcome, outcome_of, status_name
@@ -351,6 +352,42 @@ def test_shift_tables_help_no_text_they_do_not_hold() -> None:
         translator(languages=("turkish",)).submit_sm(part(text="漢"), NOW)
 
 
+# --- packed septets -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["udh8", "udh16", "sar", "payload"])
+@given(text=st.text(st.sampled_from("ab@€[\r\nÜ"), min_size=1, max_size=70), total=st.sampled_from([1, 3]))
+def test_packed_septets_are_read_back_behind_any_header(way: Any, text: str, total: int) -> None:
+    packed = translator(gsm_packed=True, concatenation=way)
+    pdu = packed.submit_sm(part(text=text, total=total, number=total), NOW)
+    plain = translator(concatenation=way).submit_sm(part(text=text, total=total, number=total), NOW)
+    header = len(plain.short_message) - len(encode_text(text, Alphabet.GSM))
+    assert len(pdu.short_message) - header == len(pack(encode_text(text, Alphabet.GSM), fill_bits(header)))
+    assert pdu.short_message[:header] == plain.short_message[:header]
+    arrived = DeliverSm(source_addr="447911123456", esm_class=pdu.esm_class, short_message=pdu.short_message)
+    found = packed.deliver(arrived, NOW)
+    assert isinstance(found, Inbound)
+    # a CR that ends on an octet gets another one behind it, which no reader can tell from the text
+    assert found.text in (text, text + "\r" if text.endswith("\r") else text)
+
+
+def test_a_full_part_of_packed_septets_is_140_octets() -> None:
+    packed = translator(gsm_packed=True)
+    assert len(packed.submit_sm(part(text="a" * 160), NOW).short_message) == 140
+    assert len(packed.submit_sm(part(text="a" * 153, total=2), NOW).short_message) == 140
+    assert packed.submit_sm(part(text="я", alphabet="ucs2"), NOW).short_message == b"\x04\x4f"
+
+
+def test_packed_septets_may_have_shift_tables_and_a_payload() -> None:
+    packed = translator(gsm_packed=True, languages=("turkish",))
+    pdu = packed.submit_sm(part(text="ışık ığ"), NOW)
+    found = packed.deliver(DeliverSm(esm_class=pdu.esm_class, short_message=pdu.short_message), NOW)
+    assert isinstance(found, Inbound)
+    assert found.text == "ışık ığ"
+    long = translator(gsm_packed=True, concatenation="payload").submit_sm(part(text="a" * 170), NOW)
+    assert (long.short_message, len(long.message_octets)) == (b"", 149)
+
+
 # --- up: answers ----------------------------------------------------------------------------------------------------
 
 
@@ -624,3 +661,34 @@ def test_nothing_a_carrier_delivers_raises(
     pdu = DeliverSm(esm_class=esm_class, data_coding=data_coding, short_message=octets, tlvs=tlvs)
     found = translator(id_in_receipt="hex").deliver(pdu, NOW)
     assert isinstance(found, Receipt | Inbound)
+
+
+# --- what is not certain --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("octets", "esm_class", "alphabet"),
+    [
+        (b"hello", 0, "gsm"),
+        (b"\3\x24\1\1hello", 0x40, "gsm"),
+        (b"\3\x24\1\x0ehello", 0x40, "uncertain"),  # a shift table nobody has
+        (b"hello", 0x40, "uncertain"),  # a header is announced, and this is none
+    ],
+)
+def test_a_text_that_is_a_guess_is_marked_as_one(octets: bytes, esm_class: int, alphabet: str) -> None:
+    found = translator().deliver(DeliverSm(esm_class=esm_class, short_message=octets), NOW)
+    assert isinstance(found, Inbound)
+    assert (found.text, found.alphabet, found.octets) == ("hello", alphabet, octets)
+
+
+@pytest.mark.parametrize(("believed", "event"), [("tlv", Event.DELIVERED), ("text", Event.UNDELIVERED)])
+def test_a_contradiction_is_settled_by_the_dialect_and_recorded(believed: Any, event: Event) -> None:
+    pdu = DeliverSm(esm_class=4, short_message=b"id:1 stat:UNDELIV err:001", tlvs=(tlv("message_state", 2),))
+    found = translator(receipt_state=believed).deliver(pdu, NOW)
+    assert isinstance(found, Receipt)
+    assert found.event is event
+    assert found.detail == "UNDELIV 001 (TLV says delivered, text says UNDELIV)"
+    agreed = DeliverSm(esm_class=4, short_message=b"id:1 stat:UNDELIV err:001", tlvs=(tlv("message_state", 5),))
+    told = translator(receipt_state=believed).deliver(agreed, NOW)
+    assert isinstance(told, Receipt)
+    assert told.detail == "UNDELIV 001"

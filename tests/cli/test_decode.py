@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cli.decode import _cut
 from connector.smpp.codec import encode
 from connector.smpp.pdu import BindTransceiver, DeliverSm, EnquireLink, SubmitSm, SubmitSmResp, Tlv, tlv
 from tests.cli.calls import Caller
@@ -53,8 +54,7 @@ def test_octets_that_hold_several_pdus_are_shown_one_by_one(carrierline: Caller)
     first, second = map(json.loads, ended.out.splitlines())
     assert (first["command"], first["oddities"]) == ("enquire_link", [])
     assert second["command"] == "submit_sm"
-    assert len(second["oddities"]) == 1
-    assert "octets are here" in second["oddities"][0]
+    assert second["oddities"] == ["1 octet left over"]
 
 
 def test_every_field_has_its_specification_name_and_octets_are_hexadecimal(carrierline: Caller) -> None:
@@ -225,3 +225,126 @@ def test_a_text_that_is_no_receipt_is_said_to_be_none(carrierline: Caller, text:
 @pytest.mark.parametrize("text", ["id:7", "DELIVRD", "stat:odd", "id: stat:DELIVRD", "err:0 foo:bar"])
 def test_a_receipt_that_leaves_most_out_is_one(carrierline: Caller, text: str) -> None:
     assert carrierline("decode", "--receipt", text).status == 0
+
+
+# --- what is left over, and what stands between octets ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("octets", range(1, 16))
+def test_octets_behind_the_last_pdu_are_counted(carrierline: Caller, octets: int) -> None:
+    ended = carrierline("decode", "--json", ENQUIRE_LINK + "00" * min(octets, 3) + "ff" * (octets - 3))
+    assert ended.status == 0
+    assert f"{octets} octet{'s' if octets > 1 else ''} left over" in json.loads(ended.out)["oddities"]
+
+
+def test_another_protocol_behind_a_pdu_is_named(carrierline: Caller) -> None:
+    ended = carrierline("decode", "--json", ENQUIRE_LINK + b"GET / HTTP/1.1\r\n\r\n".hex())
+    (shown,) = map(json.loads, ended.out.splitlines())
+    left_over, reason = shown["oddities"]
+    assert left_over == "18 octets left over"
+    assert "HTTP" in reason
+
+
+def test_a_pdu_whose_end_is_missing_is_shown_behind_a_whole_one(carrierline: Caller) -> None:
+    ended = carrierline("decode", "--json", ENQUIRE_LINK + SUBMIT[:-4])
+    first, second = map(json.loads, ended.out.splitlines())
+    assert first["oddities"] == []
+    assert second["body"]["destination_addr"] == "447700900123"
+    assert any("octets are here" in oddity for oddity in second["oddities"])
+
+
+def test_a_long_row_of_pdus_is_cut_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sliced = 0
+
+    class Counted(bytes):
+        def __getitem__(self, key: Any) -> Any:
+            nonlocal sliced
+            found = super().__getitem__(key)
+            sliced += len(found) if isinstance(found, bytes) else 1
+            return found
+
+    octets = bytes.fromhex(ENQUIRE_LINK) * 2_000
+    pieces, rest = _cut(Counted(octets))
+    assert (len(pieces), rest) == (2_000, b"")
+    assert sliced <= 2 * len(octets)
+
+
+PAIRS = [ENQUIRE_LINK[n : n + 2] for n in range(0, len(ENQUIRE_LINK), 2)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ":".join(PAIRS),
+        " ".join(PAIRS),
+        ", ".join(PAIRS),
+        ",".join(f"0x{pair}" for pair in PAIRS),
+        " ".join(f"0X{pair}" for pair in PAIRS),
+        "".join(f"\\x{pair}" for pair in PAIRS),
+        f"  0x{ENQUIRE_LINK.upper()}\t",
+    ],
+)
+def test_octets_are_read_however_they_are_set_apart(carrierline: Caller, text: str) -> None:
+    assert carrierline("decode", "--json", text).out == carrierline("decode", "--json", ENQUIRE_LINK).out
+
+
+@pytest.mark.parametrize("arguments", [("",), ("  ",), ("--receipt", "")])
+def test_an_empty_text_is_said_to_be_empty(carrierline: Caller, arguments: tuple[str, ...]) -> None:
+    ended = carrierline("decode", *arguments)
+    assert ended.status == 1
+    assert "the text is empty" in ended.err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
+@pytest.mark.parametrize("receipt", [False, True])
+def test_a_file_may_say_how_it_is_encoded(carrierline: Caller, tmp_path: Path, encoding: str, receipt: bool) -> None:
+    (tmp_path / "file.txt").write_text(f"{RECEIPT if receipt else ENQUIRE_LINK}\n", encoding=encoding)
+    ended = carrierline("decode", "--json", *(["--receipt"] if receipt else []), str(tmp_path / "file.txt"))
+    shown = json.loads(ended.out)
+    assert (shown["id"], shown["text"]) == ("0123", "Hi") if receipt else shown["command"] == "enquire_link"
+
+
+def test_a_text_of_another_script_is_read_too(carrierline: Caller) -> None:
+    shown = json.loads(carrierline("decode", "--receipt", "--json", RECEIPT.replace("Hi", "Привет")).out)
+    assert (shown["id"], shown["text"]) == ("0123", "Привет")
+
+
+def test_a_receipt_in_utf_16_is_found_without_being_told(carrierline: Caller) -> None:
+    octets = RECEIPT.replace("Hi", "Привет").encode("utf-16-be").hex()
+    assert json.loads(carrierline("decode", "--receipt", "--hex", "--json", octets).out)["text"] == "Привет"
+
+
+def test_an_error_in_a_file_has_its_line(carrierline: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "pdus.txt"
+    path.write_text(f"{ENQUIRE_LINK}\n\nxx\n{SUBMIT}\n", encoding="utf-8")
+    ended = carrierline("decode", "--json", str(path))
+    assert ended.status == 1
+    assert len(ended.out.splitlines()) == 2
+    assert f"{path}:3: neither hexadecimal octets nor a file" in ended.err
+    give(monkeypatch, path.read_bytes())
+    assert "-:3: neither" in carrierline("decode", "--json", "-").err
+
+
+def test_an_empty_file_is_said_to_be_empty_and_the_next_is_read(carrierline: Caller, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    ended = carrierline("decode", "--json", str(tmp_path / "empty"), ENQUIRE_LINK)
+    assert (ended.status, len(ended.out.splitlines())) == (1, 1)
+    assert "there is nothing in it" in ended.err
+
+
+@pytest.mark.parametrize("option", [("--hex",), ("--zone", "Europe/Berlin")])
+def test_options_of_receipts_alone_are_refused_for_pdus(carrierline: Caller, option: tuple[str, ...]) -> None:
+    ended = carrierline("decode", *option, ENQUIRE_LINK)
+    assert ended.status == 2
+    assert "--receipt" in ended.err
+
+
+def test_a_contradiction_of_tlv_and_text_is_shown(carrierline: Caller) -> None:
+    pdu = DeliverSm(
+        esm_class=4, short_message=b"id:7 stat:UNDELIV err:001", tlvs=(tlv("message_state", 2),), sequence_number=1
+    )
+    assert reading(carrierline, encode(pdu).hex())["receipt"]["contradiction"] == (
+        "TLV says delivered, text says UNDELIV"
+    )
+    assert "contradiction" not in reading(carrierline, RECEIPT_PDU)["receipt"]
+    assert "TLV says delivered, text says UNDELIV" in carrierline("decode", encode(pdu).hex()).out

@@ -157,7 +157,7 @@ def any_text(octets: bytes) -> None:
         alphabets.is_cut_short(octets, alphabet)
         if alphabets.fits(text, alphabet):
             assert alphabets.decode(alphabets.encode(text, alphabet), alphabet) == text or alphabet is Alphabet.UCS2
-    for language in Language:
+    for language in (*Language, 0x7F):
         alphabets.decode_shifted(octets, language, language)
     count = len(octets) and octets[0] % 8
     assert len(alphabets.unpack(octets, fill=count)) <= len(octets) * 8 // 7

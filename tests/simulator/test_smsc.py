@@ -17,6 +17,7 @@ from connector.smpp.framing import Framer
 from connector.smpp.pdu import (
     DataSm,
     DeliverSm,
+    DestAddress,
     EnquireLink,
     GenericNack,
     QuerySm,
@@ -287,7 +288,7 @@ async def test_query_sm_tells_the_state_once_a_receipt_told_it(autojump_clock: M
 
 async def test_a_request_the_carrier_does_not_serve_gets_its_own_response(autojump_clock: MockClock) -> None:
     async with bound(smsc_of()) as esme:
-        (answer,) = await esme.submitted(SubmitMulti())
+        (answer,) = await esme.submitted(SubmitMulti(dest_addresses=(DestAddress(destination_addr="1"),)))
     assert isinstance(answer.response, SubmitMultiResp)
     assert answer.command_status == tables.ESME_RINVCMDID
 

@@ -6,7 +6,25 @@ from hypothesis import strategies as st
 
 from connector.smpp import tables
 from connector.smpp.fields import CString, Integer, Items, Kind, Octets, Time17
-from connector.smpp.pdu import PDU_BY_ID, Pdu, Tlv
+from connector.smpp.pdu import PDU_BY_ID, BroadcastSm, DestAddress, Pdu, SubmitMulti, Tlv, tlv
+
+AREA_AND_PACE = (
+    tlv("broadcast_area_identifier", b"\0North"),
+    tlv("broadcast_content_type", b"\1\0\0"),
+    tlv("broadcast_frequency_interval", b"\x08\0\x1e"),
+    tlv("broadcast_rep_num", 1),
+)
+"""The TLVs without which no broadcast is sent."""
+
+
+def least(layout: type[Pdu], **given: Any) -> Pdu:
+    """A PDU of this class with the least it can be sent with."""
+    if layout is SubmitMulti:
+        given = {"dest_addresses": (DestAddress(destination_addr="1"),), **given}
+    if layout is BroadcastSm:
+        given = {"tlvs": AREA_AND_PACE, **given}
+    return layout(**given)
+
 
 ASCII = st.characters(min_codepoint=1, max_codepoint=127)
 
@@ -32,9 +50,10 @@ def value_of(kind: Kind) -> st.SearchStrategy[Any]:
             return st.integers(0, (1 << 8 * octets) - 1)
         case Octets():
             return st.binary(max_size=255)
-        case Items():
+        case Items(least=fewest):
             layouts = list(kind.by_flag.values()) if kind.by_flag else [kind.layout]
-            return st.lists(st.one_of([values_of(layout) for layout in layouts if layout]), max_size=4).map(tuple)
+            items = st.one_of([values_of(layout) for layout in layouts if layout])
+            return st.lists(items, min_size=fewest, max_size=4).map(tuple)
 
 
 def values_of(layout: Any) -> st.SearchStrategy[Any]:
@@ -42,10 +61,15 @@ def values_of(layout: Any) -> st.SearchStrategy[Any]:
     return st.builds(layout, **{name: value_of(kind) for name, kind in layout.wire})
 
 
+def lengths(row: tables.TlvSpec) -> st.SearchStrategy[int]:
+    """The lengths a value may have."""
+    return st.sampled_from([length for length in range(row.octets[-1] + 1) if row.accepts(length)])
+
+
 def tlvs() -> st.SearchStrategy[tuple[Tlv, ...]]:
     """Known and unknown tags with values of lengths the table allows."""
     known = st.sampled_from([row for row in tables.TLVS if row.octets[-1] < 300]).flatmap(
-        lambda row: st.builds(Tlv, st.just(row.tag), st.binary(min_size=row.octets[0], max_size=row.octets[-1]))
+        lambda row: st.builds(Tlv, st.just(row.tag), lengths(row).flatmap(lambda n: st.binary(min_size=n, max_size=n)))
     )
     vendor = st.builds(Tlv, st.integers(0x1400, 0x3FFF), st.binary(max_size=20))
     return st.lists(known | vendor, max_size=4).map(tuple)
@@ -60,7 +84,7 @@ def _pdus_of(layout: type[Pdu]) -> st.SearchStrategy[Pdu]:
     response = bool(layout.command_id & tables.RESPONSE_BIT)
     return st.builds(
         layout,
-        tlvs=tlvs(),
+        tlvs=tlvs().map(lambda drawn: (*AREA_AND_PACE, *drawn)) if layout is BroadcastSm else tlvs(),
         sequence_number=st.integers(1, tables.MAX_SEQUENCE_NUMBER),
         command_status=st.sampled_from([0, 0, 8, 0x58, 0x499]) if response else st.just(0),
         **{name: value_of(kind) for name, kind in layout.wire},

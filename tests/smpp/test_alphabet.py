@@ -23,7 +23,7 @@ from connector.smpp.alphabet import (
     units,
     unpack,
 )
-from connector.smpp.shift_tables import BASIC, EXTENSION, LOCKING, SINGLE, Language
+from connector.smpp.shift_tables import BASIC, EXTENSION, LOCKING, SINGLE, UNDEFINED, Language
 
 PLAIN = BASIC.replace("\x1b", "")
 GSM_TEXTS = st.text(st.sampled_from(PLAIN + "".join(EXTENSION.values())))
@@ -193,6 +193,10 @@ def test_single_octet_alphabets_use_their_own_codes() -> None:
         (0x14, Alphabet.BINARY),
         (0x18, Alphabet.UCS2),
         (0x1C, Alphabet.BINARY),
+        (0x20, Alphabet.BINARY),  # compressed, as all with this bit up to 0x7F
+        (0x38, Alphabet.BINARY),
+        (0x48, Alphabet.UCS2),
+        (0x60, Alphabet.BINARY),
         (0x59, Alphabet.UCS2),
         (0x80, Alphabet.BINARY),
         (0xC8, Alphabet.GSM),
@@ -224,7 +228,7 @@ def test_the_data_coding_we_send_is_read_as_the_same_alphabet(alphabet: Alphabet
 @pytest.mark.parametrize("table", LOCKING.values())
 def test_every_locking_table_has_a_different_character_for_each_code(table: str) -> None:
     assert len(table) == 128
-    assert len(set(table)) == 128
+    assert len(set(table)) == 128 - max(0, table.count(UNDEFINED) - 1)
     assert table[0x1B] == "\x1b"
 
 
@@ -237,7 +241,11 @@ def test_every_locking_table_has_a_different_character_for_each_code(table: str)
         (b"\x1b\x41\x09\x1b\x09", 0, Language.SPANISH, "ÁÇç"),
         (b"\x09\x1b\x7b\x7b\x18", Language.PORTUGUESE, Language.PORTUGUESE, "çãã€"),
         (b"\x17\x1b\x2f", Language.PORTUGUESE, 0, "\\\\"),
-        (b"\x09\x1b\x65", 6, 6, "Ç€"),  # Hindi is not here: the default alphabet
+        (b"\x28\x15\x1b\x1f\x0a", Language.HINDI, Language.HINDI, ")क३\n"),
+        (b"\x24\x0e\x1b\x41", Language.KANNADA, Language.KANNADA, "\u0ca1\u0c8eA"),
+        (b"\x11\x1b\x19\x1b\x65", Language.BENGALI, Language.BENGALI, "\ufffd\u09e6€"),  # a code left empty
+        (b"\x00\x01\x1b\x3f", Language.URDU, Language.URDU, "\u0627\u0622\u06d4"),
+        (b"\x09\x1b\x65", 14, 14, "Ç€"),  # no language has this number: the default alphabet
     ],
 )
 def test_shifted_septets_are_read_by_their_tables(octets: bytes, locking: int, single: int, text: str) -> None:
@@ -246,7 +254,7 @@ def test_shifted_septets_are_read_by_their_tables(octets: bytes, locking: int, s
 
 @pytest.mark.parametrize(("locking", "single"), TABLE_PAIRS)
 def test_every_character_of_the_shift_tables_comes_back(locking: int, single: int) -> None:
-    text = LOCKING[locking].replace("\x1b", "") + "".join(SINGLE[single].values())
+    text = LOCKING[locking].replace("\x1b", "").replace(UNDEFINED, "") + "".join(SINGLE[single].values())
     assert decode_shifted(encode_shifted(text, locking, single), locking, single) == text
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from connector.errors import EncodeError, FramingError
 from connector.smpp import tables
 from connector.smpp.codec import decode, decode_by_table, encode, encode_by_table
+from connector.smpp.describe import describe
 from connector.smpp.pdu import (
     PDU_BY_ID,
     BindReceiverResp,
@@ -176,6 +177,38 @@ def test_a_submit_sm_is_these_octets() -> None:
             "short_message",
             "cannot go with message_payload: a message has its text in one of them",
         ),
+        (SubmitSm(esm_class=1.0), "esm_class", "an integer is needed, this is float"),  # type: ignore[arg-type]
+        (SubmitSm(tlvs=None), "tlvs", "a tuple of Tlv values is needed"),  # type: ignore[arg-type]
+        (SubmitSmResp(tlvs=None), "tlvs", "a tuple of Tlv values is needed"),  # type: ignore[arg-type]
+        (DeliverSmResp(tlvs=None), "tlvs", "a tuple of Tlv values is needed"),  # type: ignore[arg-type]
+        (EnquireLink(tlvs=None), "tlvs", "a tuple of Tlv values is needed"),  # type: ignore[arg-type]
+        (QuerySmResp(tlvs=("abc",)), "tlvs", "a tuple of Tlv values is needed"),  # type: ignore[arg-type]
+        (SubmitSm(tlvs=(Tlv("abc", b""),)), "tlvs", "tag 'abc' is not in 0 to 65535"),  # type: ignore[arg-type]
+        (
+            SubmitSm(tlvs=(Tlv(0x1400, "abc"),)),  # type: ignore[arg-type]
+            "tlvs",
+            "tag 0x1400: octets are needed, this is str",
+        ),
+        (
+            SubmitSm(tlvs=(tlv("message_payload", b"hi"),) * 2),
+            "message_payload",
+            "is here 2 times: a message has one text",
+        ),
+        (
+            DataSm(tlvs=(tlv("message_payload", b"hi"),) * 2),
+            "message_payload",
+            "is here 2 times: a message has one text",
+        ),
+        (
+            UnknownPdu(command_id=0x10201, tlvs=(tlv("message_state", 2),)),
+            "tlvs",
+            "nobody knows where they belong in an unknown PDU: its body holds all octets",
+        ),
+        (UnknownPdu(command_id=0x10201, body="x"), "body", "octets are needed, this is str"),  # type: ignore[arg-type]
+        (UnknownPdu(command_id=1 << 32), "command_id", "4294967296 is not in 0 to 4294967295"),
+        (SubmitMulti(), "dest_addresses", "0 items, number_of_dests is 1 to 255"),
+        (SubmitMulti(dest_addresses=None), "dest_addresses", "a tuple is needed, this is NoneType"),  # type: ignore[arg-type]
+        (BroadcastSm(), "broadcast_content_type", "broadcast_sm cannot go without this TLV"),
         (SubmitSm(registered_delivery=512), "registered_delivery", "512 is not in 0 to 255"),
         (SubmitSm(dest_addr_ton=-512), "dest_addr_ton", "-512 is not in 0 to 255"),
         (SubmitSm(dest_addr_npi=-513), "dest_addr_npi", "-513 is not in 0 to 255"),
@@ -184,7 +217,7 @@ def test_a_submit_sm_is_these_octets() -> None:
         (
             SubmitMulti(dest_addresses=(DestAddress(),) * 256),
             "dest_addresses",
-            "256 items, number_of_dests ends at 255",
+            "256 items, number_of_dests is 1 to 255",
         ),
     ],
 )
@@ -197,6 +230,8 @@ def test_a_value_that_does_not_fit_is_refused_by_field_and_limit(pdu: Pdu, field
 def test_an_item_of_another_list_is_refused() -> None:
     with pytest.raises(EncodeError, match="UnsuccessSme cannot be one of these"):
         encode(SubmitMulti(dest_addresses=(UnsuccessSme(),)))  # type: ignore[arg-type]
+    with pytest.raises(EncodeError, match="DestAddress cannot be one of these"):
+        encode(SubmitMultiResp(unsuccess_smes=(DestAddress(),)))  # type: ignore[arg-type]
 
 
 def test_a_password_longer_than_the_specification_allows_is_sent_whole() -> None:
@@ -403,12 +438,96 @@ def test_a_broadcast_without_its_mandatory_tlvs_is_flawed() -> None:
     )
     assert decode(encode(BroadcastSm(tlvs=whole), 1)).oddities == ()
     for left_out in whole:
-        tlvs = tuple(item for item in whole if item is not left_out)
-        (oddity,) = decode(encode(BroadcastSm(tlvs=tlvs), 1)).oddities
+        tlvs = b"".join(pack(">HH", item.tag, len(item.value)) + item.value for item in whole if item is not left_out)
+        (oddity,) = decode(raw(BroadcastSm.command_id, bytes(11) + tlvs)).oddities
         assert (oddity.text, oddity.command_status) == (
             f"TLV {tables.TLV_BY_TAG[left_out.tag].name} is missing",
             tables.ESME_RMISSINGTLV,
         )
+
+
+FAILURE = UnsuccessSme(dest_addr_ton=1, dest_addr_npi=1, destination_addr="447700900123", error_status_code=0x0B)
+
+
+@pytest.mark.parametrize("octets", range(1, 20))
+def test_the_failures_before_a_broken_one_are_kept(octets: int) -> None:
+    whole = encode(SubmitMultiResp(message_id="7", unsuccess_smes=(FAILURE,) * 3))[16:]
+    pdu = decode(raw(SubmitMultiResp.command_id, whole[:-octets]))
+    assert isinstance(pdu, SubmitMultiResp)
+    assert pdu.unsuccess_smes == (FAILURE, FAILURE)
+    assert pdu.tail == whole[-19:-octets]
+    assert pdu.fault
+    assert describe(pdu)["body"]["no_unsuccess"] == 3
+
+
+def test_the_destinations_before_an_unknown_flag_are_kept() -> None:
+    good = tuple(DestAddress(destination_addr=f"44770090000{n}") for n in range(3))
+    octets = encode(SubmitMulti(source_addr="ACME", dest_addresses=good, short_message=b"hi"))[16:]
+    at = octets.index(b"447700900002\0") + 13
+    listed = octets.index(b"\x03\x01\x01\x01447700900000")
+    broken = octets[:listed] + b"\4" + octets[listed + 1 : at] + b"\x07rest"
+    pdu = decode(raw(SubmitMulti.command_id, broken))
+    assert isinstance(pdu, SubmitMulti)
+    assert (pdu.source_addr, pdu.dest_addresses, pdu.tail) == ("ACME", good, b"\x07rest")
+    assert pdu.fault == tables.ESME_RINVDESTFLAG
+    assert "esm_class" in pdu.missing
+    assert "dest_addresses" not in pdu.missing
+
+
+STATE_AND_ID = b"\x04\x27\0\1\2" + b"\0\x1e\0\x0242"
+
+
+@pytest.mark.parametrize("said", [1, 3])
+@pytest.mark.parametrize("command_id", [SubmitSm.command_id, DeliverSm.command_id])
+def test_a_text_length_that_is_off_by_one_does_not_cost_the_tlvs(command_id: int, said: int) -> None:
+    pdu = decode(raw(command_id, message_body(text=bytes([said]) + b"hi", tlvs=STATE_AND_ID)))
+    assert pdu.short_message == b"hi"  # type: ignore[attr-defined]
+    assert (pdu.tlv_value("message_state"), pdu.tlv_value("receipted_message_id")) == (2, "42")
+    assert [oddity.text for oddity in pdu.oddities] == [f"sm_length says {said}, by the TLVs behind it it is 2"]
+    assert (pdu.fault, pdu.tail) == (tables.ESME_RINVMSGLEN, b"")
+    assert describe(pdu)["body"]["sm_length"] == said
+
+
+def test_a_text_length_is_believed_where_nothing_better_fits() -> None:
+    pdu = decode(raw(DeliverSm.command_id, message_body(tlvs=b"\x04\x27\0\1\2" + b"\xff\xff\xff\xff\xff")))
+    assert isinstance(pdu, DeliverSm)
+    assert (pdu.short_message, pdu.tlv_value("message_state")) == (b"hi", 2)
+    assert pdu.tail == b"\xff" * 5
+    assert describe(pdu)["tail_hex"] == "ff" * 5
+
+
+@pytest.mark.parametrize("tail", [b"\0", b"\x04\x27", b"\x00\x1e\x00\x41abcde"])
+def test_what_cannot_be_read_is_kept_as_it_came(tail: bytes) -> None:
+    pdu = decode(raw(DeliverSm.command_id, message_body(tlvs=tail)))
+    assert pdu.tail == tail
+    assert describe(pdu)["tail_hex"] == tail.hex()
+
+
+def test_a_field_that_never_came_is_nothing_and_not_a_default() -> None:
+    whole = encode(BindTransceiver(system_id="acme", password="secret"))[16:]
+    bind = decode(raw(BindTransceiver.command_id, whole[:5]))
+    assert isinstance(bind, BindTransceiver)
+    assert (bind.system_id, bind.interface_version, bind.password) == ("acme", 0, "")
+    assert bind.missing == {"password", "system_type", "interface_version", "addr_ton", "addr_npi", "address_range"}
+    assert describe(bind)["body"] == {"system_id": "acme"}
+    message = decode(raw(SubmitSm.command_id, b"\0\5\0ACME\0"))
+    assert isinstance(message, SubmitSm)
+    assert (message.source_addr, message.dest_addr_ton, message.dest_addr_npi) == ("ACME", 0, 0)
+
+
+def test_a_list_of_nobody_is_noted() -> None:
+    body = b"\0\5\0ACME\0" + b"\0" + b"\0\0\0\0\0\0\0\0\0\2hi"
+    pdu = decode(raw(SubmitMulti.command_id, body))
+    assert pdu.fault == tables.ESME_RINVNUMDESTS
+    assert pdu.short_message == b"hi"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command_id", [SubmitSm.command_id, DeliverSm.command_id])
+def test_of_two_payloads_the_first_counts(command_id: int) -> None:
+    two = b"\x04\x24\0\2hi\x04\x24\0\2ho"
+    pdu = decode(raw(command_id, message_body(text=b"\0", tlvs=two)))
+    assert pdu.message_octets == b"hi"  # type: ignore[attr-defined]
+    assert [oddity.text for oddity in pdu.oddities] == ["message_payload is here more than once: the first counts"]
 
 
 def test_the_text_of_data_sm_is_its_payload() -> None:

@@ -72,6 +72,8 @@ def test_the_shortest_and_the_longest_legal_length_are_waited_for(length: int) -
         (b"\x15\x03\x01\x00\x02\x02", "a TLS alert"),
         (b"SSH-2.0-OpenSSH", "SSH"),
         (b"AMQP\0\0\x09\x01", "AMQP"),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 2775\r\n", "the PROXY protocol"),
+        (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", "the PROXY protocol, version 2"),
         (b"\x03\x00\x00\x2f\x2a\xe0", "TPKT"),
     ],
 )

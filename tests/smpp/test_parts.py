@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.errors import EncodeError
-from connector.smpp.alphabet import Alphabet, encode, units
-from connector.smpp.parts import Concatenation, Cut, Profile, Udh, cut, parse_udh, room, strip_udh, udh
+from connector.smpp import graphemes, parts
+from connector.smpp.alphabet import Alphabet, Language, encode, units
+from connector.smpp.parts import Concatenation, Cut, Profile, Udh, cut, parse_udh, read_user_data, room, strip_udh, udh
 
 MANY = Profile(max_parts=255)
 SHORT = Profile(max_parts=255, limits=((Alphabet.GSM, 5, 4), (Alphabet.UCS2, 5, 4)))
@@ -65,15 +66,65 @@ def test_parts_are_as_long_as_alphabet_and_header_allow(text: str, profile: Prof
 def test_the_carrier_cuts_a_payload_itself() -> None:
     profile = Profile(concatenation=Concatenation.PAYLOAD, max_parts=2)
     assert cut("a" * 300, profile).bounds == ((0, 300),)
-    with pytest.raises(EncodeError, match="needs 3 parts, the limit is 2"):
+    with pytest.raises(EncodeError, match="needs at least 3 parts, the limit is 2"):
         cut("a" * 307, profile)
 
 
-def test_too_many_parts_are_refused_with_the_count() -> None:
-    with pytest.raises(EncodeError, match="needs 12 parts, the limit is 10") as caught:
+def test_too_many_parts_are_refused_with_how_many_it_takes_at_least() -> None:
+    with pytest.raises(EncodeError, match="needs at least 12 parts, the limit is 10") as caught:
         cut("a" * (153 * 11 + 1))
     assert caught.value.field == "text"
     assert len(cut("a" * 1530).bounds) == 10
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every character that was asked whether it is half a flag."""
+    asked: list[str] = []
+    is_regional = graphemes._is_regional
+
+    def look(character: str) -> bool:
+        asked.append(character)
+        return is_regional(character)
+
+    monkeypatch.setattr(graphemes, "_is_regional", look)
+    return asked
+
+
+@pytest.mark.parametrize("flags", [500, 2_000, 4_000])
+def test_a_cut_looks_back_no_further_than_its_part_begins(flags: int, looks: list[str]) -> None:
+    text = "🇬🇧" * flags
+    made = cut(text, MANY)
+    assert all((end - start) % 2 == 0 for start, end in made.bounds), "no flag is cut"
+    assert len(looks) <= 100 * len(made.bounds)
+
+
+@pytest.mark.parametrize("unit", ["a", "€", "я", "🇬🇧", "e\u0301", "ı"])
+@pytest.mark.parametrize("languages", [(), tuple(language for language in Language if language)])
+def test_a_text_of_megabytes_is_refused_before_it_is_walked(
+    unit: str, languages: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def walked(*_: object) -> int:
+        raise AssertionError("megabytes were walked")
+
+    profile = Profile(languages=languages)
+    monkeypatch.setattr(parts.Coding, "units_or_none", walked)
+    monkeypatch.setattr(parts, "misfits", walked)
+    with pytest.raises(EncodeError, match=r"needs at least \d+ parts, the limit is 10"):
+        cut(unit * 1_000_000, profile)
+
+
+@given(AWKWARD, st.integers(1, 4))
+def test_no_more_parts_are_cut_than_one_too_many(text: str, most: int) -> None:
+    profile = attrs.evolve(SHORT, max_parts=most)
+    needed = len(cut(text, SHORT).bounds)
+    if needed <= most:
+        assert len(cut(text, profile).bounds) == needed
+        return
+    with pytest.raises(EncodeError) as caught:
+        cut(text, profile)
+    told = int(caught.value.problem.split()[3])
+    assert most < told <= needed
 
 
 def test_an_empty_text_is_one_empty_part() -> None:
@@ -271,3 +322,19 @@ def test_an_empty_header_is_a_header() -> None:
 @given(st.binary(max_size=40))
 def test_no_octets_stop_the_header_parser(octets: bytes) -> None:
     assert octets.endswith(strip_udh(octets))
+
+
+# --- what a reader cannot be sure of ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("element", "certain"), [(b"\x24\x01\x0d", True), (b"\x24\x01\x0e", False), (b"\x25\x01\x02", False)]
+)
+def test_a_shift_table_nobody_has_is_told(element: bytes, certain: bool) -> None:
+    data = read_user_data(bytes([len(element)]) + element + b"abc", esm_class=0x40)
+    assert (data.text, data.language_is_unknown, data.is_certain) == ("abc", not certain, certain)
+
+
+def test_a_header_that_is_none_is_told() -> None:
+    data = read_user_data(b"\x40abc", esm_class=0x40)
+    assert (data.octets, data.header_is_broken, data.is_certain) == (b"\x40abc", True, False)

@@ -419,3 +419,54 @@ def test_a_written_date_comes_back(moment: datetime) -> None:
     assert parse_date(f"{whole:%Y%m%d%H%M%S}") == whole
     assert parse_date(f"{whole:%y%m%d%H%M%S}", whole) == whole
     assert parse_date(f"{whole:%y%m%d%H%M}") in (whole.replace(second=0), None)
+
+
+# --- what carriers do around words --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        (
+            b"id: 123 sub: 001 dlvrd: 001 submit date: 1807110702 done date: 1807110703 DELIVRD err: 000",
+            ("123", "DELIVRD", "1807110703", "000"),
+        ),
+        (b"id: 123 DELIVRD", ("123", "DELIVRD", None, None)),
+        (b"id:123 DELIVRD", ("123", "DELIVRD", None, None)),
+        (b"id: 123 text: DELIVRD", ("123", None, None, None)),
+        (b'"id:123 done date:1807110703 stat:DELIVRD err:000"', ("123", "DELIVRD", "1807110703", "000")),
+        (b"id:'123' stat:\"DELIVRD\" err:'000'", ("123", "DELIVRD", None, "000")),
+        (
+            b'id:"123" sub:001 submit date:1807110702 done date:1807110703 stat:"UNDELIV" err:"021" text:',
+            ("123", "UNDELIV", "1807110703", "021"),
+        ),
+        (b"\xef\xbb\xbfid:123 stat:DELIVRD err:000", ("123", "DELIVRD", None, "000")),
+        (b"\xa0id:123\xa0stat:DELIVRD\xa0err:000\xa0", ("123", "DELIVRD", None, "000")),
+        (b"\0\0id:123 stat:DELIVRD", ("123", "DELIVRD", None, None)),
+    ],
+)
+def test_blanks_quotes_and_marks_are_no_part_of_a_word(text: bytes, fields: tuple[str | None, ...]) -> None:
+    receipt = parse_receipt(text)
+    assert (receipt.id, receipt.stat, receipt.done_date_raw, receipt.err) == fields
+
+
+def test_a_quote_that_closes_the_whole_receipt_is_no_part_of_its_text() -> None:
+    assert parse_receipt(b'"id:1 stat:DELIVRD text:hello"').text == "hello"
+    assert parse_receipt(b'id:1 stat:DELIVRD text:"hello"').text == '"hello"'
+
+
+@pytest.mark.parametrize("data_coding", [0, 3, 8, 0xF0])
+@pytest.mark.parametrize("codec", ["utf-16-be", "utf-16-le"])
+@pytest.mark.parametrize("text", ["Привет", "漢字", "été"])
+def test_a_receipt_in_utf_16_is_proved_by_its_first_octets_alone(data_coding: int, codec: str, text: str) -> None:
+    octets = f"id:123 stat:DELIVRD err:000 text:{text}".encode(codec)
+    receipt = parse_receipt(octets, data_coding=data_coding)
+    assert (receipt.id, receipt.stat, receipt.text) == ("123", "DELIVRD", text)
+
+
+def test_text_and_tlv_that_contradict_each_other_are_told_in_words() -> None:
+    receipt = parse_receipt(b"id:1 stat:UNDELIV", message_state=2)
+    assert receipt.contradiction == "TLV says delivered, text says UNDELIV"
+    assert parse_receipt(b"id:1 stat:UNDELIV", message_state=5).contradiction is None
+    assert parse_receipt(b"id:1 stat:UNDELIV").contradiction is None
+    assert parse_receipt(b"id:1 stat:odd", message_state=2).contradiction is None

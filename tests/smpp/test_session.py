@@ -59,6 +59,7 @@ from connector.smpp.session import Session
 from connector.smpp.tables import MAX_SEQUENCE_NUMBER, Role, State
 from connector.smpp.timers import Timers
 from connector.smpp.versions import Tlvs
+from tests.smpp import strategies
 
 BINDS = {
     State.BOUND_TX: (BindTransmitter, BindTransmitterResp),
@@ -155,10 +156,51 @@ def test_a_bind_takes_both_ends_to_the_same_state(state: State) -> None:
 )
 def test_the_lower_version_is_agreed_and_no_word_means_ours(ours: int, theirs: int | None, agreed: int) -> None:
     esme = Session(Role.ESME, now=0.0, interface_version=ours)
-    esme.request(BindTransceiver(), 0.0)
+    esme.request(BindTransceiver(interface_version=ours), 0.0)
     tlvs = () if theirs is None else (tlv("sc_interface_version", theirs),)
     esme.receive_data(encode(BindTransceiverResp(sequence_number=1, tlvs=tlvs)), 0.0)
     assert esme.interface_version == agreed
+
+
+@pytest.mark.parametrize("theirs", [None, 0x34, 0x50])
+def test_no_more_is_agreed_than_the_bind_request_said(theirs: int | None) -> None:
+    esme = Session(Role.ESME, now=0.0, interface_version=tables.SMPP_50)
+    esme.request(BindTransceiver(interface_version=0x33), 0.0)
+    tlvs = () if theirs is None else (tlv("sc_interface_version", theirs),)
+    esme.receive_data(encode(BindTransceiverResp(sequence_number=1, tlvs=tlvs)), 0.0)
+    assert esme.interface_version == 0x33
+
+
+def test_a_bind_refused_by_generic_nack_may_be_followed_by_another() -> None:
+    smsc = Session(Role.SMSC, now=0.0)
+    smsc.receive_data(encode(BindTransceiver(sequence_number=1)), 0.0)
+    smsc.answer([GenericNack(sequence_number=9, command_status=tables.ESME_RSYSERR)])
+    smsc.receive_data(encode(BindTransceiver(sequence_number=2)), 0.0)
+    (refusal,) = pdus(smsc.data_to_send())
+    assert refusal.command_status == tables.ESME_RALYBND, "the nack was for another request: the first bind waits"
+    smsc.answer([GenericNack(sequence_number=1, command_status=tables.ESME_RSYSERR)])
+    (asked,) = smsc.receive_data(encode(BindTransceiver(sequence_number=3)), 0.0)
+    assert isinstance(asked, Requested)
+    smsc.answer([BindTransceiverResp(sequence_number=3)])
+    assert smsc.state is State.BOUND_TRX
+
+
+def test_a_bind_cut_behind_its_system_id_is_not_taken_for_one_of_3_4() -> None:
+    smsc = Session(Role.SMSC, now=0.0)
+    whole = encode(BindTransceiver(system_id="acme", sequence_number=1))
+    smsc.receive_data(pack(">L", 21) + whole[4:21], 0.0)
+    smsc.answer([BindTransceiverResp(sequence_number=1)])
+    assert smsc.interface_version < tables.SMPP_34
+
+
+@pytest.mark.parametrize("wrong", [SubmitSm(tlvs=None), SubmitSm(esm_class=1.0), SubmitSm(tlvs=(Tlv("x", b""),))])  # type: ignore[arg-type]
+def test_nothing_is_spent_on_what_cannot_be_encoded(wrong: SubmitSm) -> None:
+    session = bound_to()
+    with pytest.raises(EncodeError):
+        session.submit([SubmitSm(), wrong], [1, 2], 0.0)
+    assert session.window.used == 0
+    (sent,) = pdus(session.request(SubmitSm(), 0.0))
+    assert sent.sequence_number == 2
 
 
 @pytest.mark.parametrize(("theirs", "agreed"), [(0x33, 0x33), (0x34, 0x34), (0x50, 0x34)])
@@ -263,10 +305,10 @@ def test_a_request_is_sent_where_the_matrix_allows_it_and_refused_elsewhere(
 ) -> None:
     session = in_state(role, state)
     if tables.may_send(role, state, layout.command_id):
-        assert [pdu.command for pdu in pdus(session.request(layout(), 0.0))] == [layout.command]
+        assert [pdu.command for pdu in pdus(session.request(strategies.least(layout), 0.0))] == [layout.command]
     else:
         with pytest.raises(IllegalCommand, match=f"{layout.command} may not be sent by the {role.upper()}"):
-            session.request(layout(), 0.0)
+            session.request(strategies.least(layout), 0.0)
 
 
 @pytest.mark.parametrize(("role", "state", "layout"), list(itertools.product(Role, State, REQUESTS)))
@@ -274,7 +316,7 @@ def test_a_request_of_the_peer_is_taken_where_the_matrix_allows_it_and_answered_
     role: Role, state: State, layout: type[Pdu]
 ) -> None:
     session = in_state(role, state)
-    events = session.receive_data(encode(layout(), 77), 0.0)
+    events = session.receive_data(encode(strategies.least(layout), 77), 0.0)
     answers = pdus(session.data_to_send())
     if state is State.CLOSED:
         assert (events, answers) == ([], [])
@@ -378,10 +420,10 @@ def test_a_command_newer_than_the_session_is_not_sent(row: tables.Command, versi
     if not tables.may_send(role, session.state, row.command_id):
         return
     if row.since <= version:
-        assert pdus(session.request(PDU_BY_ID[row.command_id](), 0.0))
+        assert pdus(session.request(strategies.least(PDU_BY_ID[row.command_id]), 0.0))
     else:
         with pytest.raises(IllegalCommand, match=f"{row.name} is newer than the SMPP 3"):
-            session.request(PDU_BY_ID[row.command_id](), 0.0)
+            session.request(strategies.least(PDU_BY_ID[row.command_id]), 0.0)
 
 
 def test_a_command_newer_than_what_the_smsc_says_of_itself_is_not_sent() -> None:
@@ -390,7 +432,7 @@ def test_a_command_newer_than_what_the_smsc_says_of_itself_is_not_sent() -> None
 
 
 def test_a_command_newer_than_the_session_is_taken_all_the_same() -> None:
-    (event,) = smsc_bound().receive_data(encode(PDU_BY_ID[0x111](), 7), 0.0)
+    (event,) = smsc_bound().receive_data(encode(strategies.least(PDU_BY_ID[0x111]), 7), 0.0)
     assert isinstance(event, Requested)
 
 
@@ -812,7 +854,7 @@ def test_no_sequence_of_pdus_of_the_peer_raises_or_loses_a_token(peer: list[tupl
     submit(session, 5)
     told: list[object] = []
     for command_id, sequence, status in peer:
-        pdu = PDU_BY_ID[command_id](command_status=status)
+        pdu = strategies.least(PDU_BY_ID[command_id], command_status=status)
         told += tokens(session.receive_data(encode(pdu, sequence), 0.0))
     told += [item.token for item in session.abandon()]
     assert set(told) == {0, 1, 2, 3, 4}

@@ -34,7 +34,7 @@ def test_every_number_smpplib_knows_has_a_row() -> None:
         tables.STATUS_BY_NUMBER
     )
     assert set(consts.OPTIONAL_PARAMS.values()) <= set(tables.TLV_BY_TAG)
-    assert set(consts.OPTIONAL_PARAMS) <= set(tables.TLV_BY_NAME)
+    assert {name: tables.TLV_BY_NAME[name].tag for name in consts.OPTIONAL_PARAMS} == consts.OPTIONAL_PARAMS
 
 
 def test_a_constant_has_the_number_of_its_name() -> None:
@@ -127,7 +127,9 @@ def test_names_of_commands() -> None:
     assert tables.command_name(0x10200) == "0x00010200"
 
 
-def test_lengths_of_tlvs_are_ranges_with_both_ends() -> None:
+def test_lengths_of_tlvs_are_ranges_with_both_ends_or_those_named() -> None:
+    atag = tables.TLV_BY_NAME["callback_num"]
+    assert [length for length in range(30) if atag.accepts(length)] == list(range(4, 20))
     validity = tables.TLV_BY_NAME["ms_validity"]
-    assert [length for length in range(6) if validity.accepts(length)] == [1, 2, 3, 4]
+    assert [length for length in range(6) if validity.accepts(length)] == [1, 4]
     assert tables.TLV_BY_NAME["destination_port"] is tables.TLV_BY_NAME["dest_port"]

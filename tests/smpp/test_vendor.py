@@ -69,6 +69,46 @@ def copied(tmp_path: Path) -> Path:
     return tmp_path
 
 
+ROW_ALONE = """
+from connector.smpp import tables
+from connector.smpp.codec import decode, encode
+from connector.smpp.events import Answered, Requested
+from connector.smpp.pdu import BindTransceiver, BindTransceiverResp, GenericNack, UnknownPdu
+from connector.smpp.session import Session
+
+row = tables.COMMAND_BY_ID[0x00010203]
+esme, smsc = Session(tables.Role.ESME, now=0.0), Session(tables.Role.SMSC, now=0.0)
+(asked,) = smsc.receive_data(esme.request(BindTransceiver(), 0.0), 0.0)
+esme.receive_data(smsc.answer([BindTransceiverResp(sequence_number=1)]), 0.0)
+
+# the SMSC asks the ESME, which is told and answers
+(asked,) = esme.receive_data(smsc.request(UnknownPdu(command_id=row.command_id, body=b"ask"), 0.0, "token"), 0.0)
+assert isinstance(asked, Requested)
+assert (asked.pdu.command, asked.pdu.body, esme.data_to_send()) == ("north_notice", b"ask", b"")
+answer = UnknownPdu(command_id=row.response_id, body=b"told", sequence_number=asked.pdu.sequence_number)
+(answered,) = smsc.receive_data(esme.answer([answer]), 0.0)
+assert isinstance(answered, Answered)
+assert (answered.token, answered.response.command, answered.response.body) == ("token", "north_notice_resp", b"told")
+
+# the ESME asks the SMSC, which has nobody to tell
+octets = esme.request(UnknownPdu(command_id=row.command_id, body=b"ask"), 0.0, "ours")
+smsc.receive_data(octets, 0.0)
+refusal = decode(smsc.data_to_send())
+assert isinstance(refusal, GenericNack) and refusal.command_status == tables.ESME_RINVCMDID
+"""
+
+
+def test_a_row_alone_is_told_to_an_esme_and_answered_by_it(copied: Path) -> None:
+    tables = copied / "connector" / "smpp" / "tables.py"
+    text = tables.read_text(encoding="utf-8")
+    start = text.index("COMMANDS: Final = (\n")
+    end = text.index("\n)\n", start) + 1
+    row = '    Command("north_notice", 0x00010203, esme=_BOUND, smsc=_BOUND),\n'
+    tables.write_text(text[:end] + row + text[end:], encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", ROW_ALONE], cwd=copied, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
 def test_the_rows_of_the_readme_are_all_it_takes(copied: Path) -> None:
     done = subprocess.run([sys.executable, "-c", USE], cwd=copied, capture_output=True, text=True, check=False)
     assert done.stderr == ""

@@ -83,6 +83,7 @@ ONE_DESTINATION: Final = {
     "dest_addr_npi": 1,
     "destination_addr": "447700900001",
 }
+NO_ADDRESS: Final = {"dest_flag": 1, "dest_addr_ton": 0, "dest_addr_npi": 0, "destination_addr": ""}
 ONE_LIST: Final = {"dest_flag": 2, "dl_name": "staff"}
 ONE_FAILURE: Final = {
     "dest_addr_ton": 1,
@@ -127,7 +128,7 @@ MANDATORY_IN_A_BROADCAST: Final[tuple[tuple[int, str, bytes, Any], ...]] = (
 
 
 def _empty(kind: str) -> Any:
-    return {"c": "", "t": "", "1": 0, "4": 0, "o": b"", "d": [], "u": []}[kind[0]]
+    return {"c": "", "t": "", "1": 0, "4": 0, "o": b"", "d": [NO_ADDRESS], "u": []}[kind[0]]
 
 
 def _full(kind: str) -> Any:
