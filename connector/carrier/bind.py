@@ -56,6 +56,8 @@ class BindStatistics:
     """Tries to bind since the start."""
     oldest_in_flight_s: float
     """How long the request that waits longest has waited for its answer; 0 when none waits."""
+    silent_s: float
+    """How long nothing has been answered while requests wait for an answer; 0 when none wait."""
     bound_for_s: float
     host: str
     """Host and port in use, or of the next try."""
@@ -104,6 +106,8 @@ class Bind:
         """Whether there are credentials that no try has used yet."""
         self._bound_at: float | None = None
         """When the present link was bound."""
+        self._response_time_s = 0.0
+        """As smoothed over the link of before: a new link has none of its own until the first answer."""
         self._tries = 0
         self._next_try_at: float | None = None
         self._reason = "not started"
@@ -124,6 +128,11 @@ class Bind:
         """Places of a bind that is up and submits; 0 of any other."""
         return self._config.window_size if self.state is BindState.BOUND and self._config.submits else 0
 
+    @property
+    def draining(self) -> bool:
+        """Whether it takes nothing more and comes back no more."""
+        return self._draining
+
     def submit(self, parts: Sequence[Part]) -> None:
         """Send these parts with the next write."""
         assert self._serving is not None
@@ -142,11 +151,12 @@ class Bind:
             window_used=serving.window_used if serving else 0,
             queued=serving.queued if serving else 0,
             unanswered=serving.unanswered if serving else 0,
-            response_time_s=serving.response_time_s if serving else 0.0,
+            response_time_s=(serving.response_time_s if serving else 0.0) or self._response_time_s,
             response_p50_s=median,
             response_p99_s=slowest,
             attempts=self._tries,
             oldest_in_flight_s=serving.oldest_in_flight_s if serving else 0.0,
+            silent_s=min(serving.oldest_in_flight_s, self._clock() - serving.signs.answered_at) if serving else 0.0,
             bound_for_s=self._clock() - since if bound and since is not None else 0.0,
             host=str(self._hosts.present),
             next_try_at=self._next_try_at,
@@ -264,6 +274,7 @@ class Bind:
             return await serving.run()
         finally:
             self._serving = None
+            self._response_time_s = serving.response_time_s or self._response_time_s
             self.state = BindState.DOWN
             leftovers = serving.leftovers()
             if leftovers.results:

@@ -13,6 +13,10 @@ SLOW_FACTOR = 3.0
 """A carrier whose p99 is so many times its best median answers slowly; below that its window is too small."""
 BUSY_SHARE = 0.9
 """Of one CPU: above it the loop is the limit, whatever else is full."""
+SILENT_S = 5.0
+"""A carrier that has never answered is taken to be silent after so long ..."""
+SHORTEST_SILENCE_S = 1.0
+"""... and one that has, after `SLOW_FACTOR` times its best, but never sooner: silence is looked at once a second."""
 LAGGING_S = 0.25
 """A loop that comes so late is held up by something else on the machine, or by ourselves."""
 LARGEST_WINDOW = 1_000
@@ -32,6 +36,8 @@ class Cause(StrEnum):
     THROTTLED = "throttled"
     """The carrier said that it is too much, and has not been quiet for long enough."""
     UNBOUND = "unbound"
+    DRAINING = "draining"
+    """It takes nothing more: the connector is about to stop, or a reload changes or removes this carrier."""
     SUSPENDED = "suspended"
     STORE = "store"
     """Claims are on their way to disk."""
@@ -50,6 +56,7 @@ class Facts:
     committing: int = 0
     """Of these, parts whose claim is on its way to disk."""
     suspended: bool = False
+    draining: bool = False
     binds: int = 0
     """Binds that are up and submit."""
     places: int = 0
@@ -68,12 +75,14 @@ class Facts:
     nested: bool = False
     """Whether any country or sender is limited."""
     eased_scope: str = ""
-    """A country or a sender that the carrier's complaints hold down, the slowest of them: ``sender "Shop"``."""
+    """A country or a sender that the carrier's complaints hold down, the slowest of them, as `scope_words` say it."""
     eased_rate_per_s: float | None = None
     """What that one may send now."""
     response_p99_s: float = 0.0
     best_response_s: float = 0.0
     """The lowest median seen; 0 while nothing was answered."""
+    silent_s: float = 0.0
+    """How long nothing has been answered on any bind while requests wait for it; 0 where none wait."""
     busy: float = 0.0
     """Share of one CPU that the loop's thread used since the last look."""
     loop_lag_s: float = 0.0
@@ -90,6 +99,8 @@ def limited_by(facts: Facts) -> Cause:
     """
     if facts.suspended:
         return Cause.SUSPENDED
+    if facts.draining:
+        return Cause.DRAINING
     if not facts.places:
         return Cause.UNBOUND
     if not facts.waiting and not facts.claimed:
@@ -97,12 +108,18 @@ def limited_by(facts: Facts) -> Cause:
     if facts.busy >= BUSY_SHARE or facts.loop_lag_s >= LAGGING_S:
         return Cause.CPU
     if facts.free <= facts.kept:
-        return Cause.RESPONSE_TIME if _slow(facts) else Cause.WINDOW
+        return Cause.RESPONSE_TIME if _slow(facts) or is_silent(facts) else Cause.WINDOW
     return _inside_the_window(facts)
 
 
 def _slow(facts: Facts) -> bool:
     return 0.0 < facts.best_response_s * SLOW_FACTOR < facts.response_p99_s
+
+
+def is_silent(facts: Facts) -> bool:
+    """Tell whether the carrier has answered nothing for longer than its best median explains."""
+    best = facts.best_response_s
+    return facts.silent_s > (max(SHORTEST_SILENCE_S, SLOW_FACTOR * best) if best else SILENT_S)
 
 
 def _inside_the_window(facts: Facts) -> Cause:
@@ -118,7 +135,7 @@ def _inside_the_window(facts: Facts) -> Cause:
     return Cause.CPU
 
 
-_STATES = frozenset({Cause.SUSPENDED, Cause.UNBOUND})
+_STATES = frozenset({Cause.SUSPENDED, Cause.DRAINING, Cause.UNBOUND})
 """Nothing leaves in them, whatever the last ten seconds were like."""
 
 
@@ -127,7 +144,8 @@ class LimitedBy:
     """What held a carrier back in the last ten seconds."""
 
     cause: Cause
-    """Suspended and unbound at once and while they last; otherwise the largest share, of equal ones the latest."""
+    """Suspended, draining and unbound at once and while they last; otherwise the largest share, of equal ones the
+    latest; but as soon as something waits the present cause, where most of the time nothing did."""
     share: float
     shares: Mapping[Cause, float]
     """Every cause with its share of the time; they sum to 1."""
@@ -163,10 +181,14 @@ class History:
 
 
 def _foremost(counts: Counter[Cause], now: Cause) -> Cause:
-    """Return the cause to tell: a state at once and for as long as it lasts, of all others the most frequent."""
+    """Return the cause to tell: a state at once and for as long as it lasts, of all others the most frequent.
+
+    That nothing waited says nothing about what is in the way of what waits now.
+    """
     if now in _STATES:
         return now
-    return next(cause for cause, _ in counts.most_common() if cause not in _STATES)
+    most = next(cause for cause, _ in counts.most_common() if cause not in _STATES)
+    return now if most is Cause.NOTHING_WAITING else most
 
 
 def advised_window(facts: Facts) -> int | None:
@@ -183,7 +205,16 @@ def advised_window(facts: Facts) -> int | None:
 
 def shown_s(seconds: float) -> str:
     """Return a short time for people: "450 ms", "1.8 s"."""
+    if seconds >= 999.5:
+        return f"{seconds:.0f} s"
     return f"{seconds * 1000:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
+
+
+def scope_words(scope: str, value: str) -> str:
+    """Return a country or a sender for people: ``sender "Shop"``; a message may have neither."""
+    if value:
+        return f'{scope} "{value}"'
+    return "messages without a sender" if scope == "sender" else f"messages without a {scope}"
 
 
 def _percent(share: float) -> str:
@@ -208,7 +239,7 @@ def _need(facts: Facts, advised: int | None) -> str:
 
 
 def _say_nothing(facts: Facts, share: float, advised: int | None) -> str:
-    return "nothing waits for it"
+    return "nothing waits for it" if share >= 1 else f"nothing waited {_percent(share)} of the time"
 
 
 def _say_rate(facts: Facts, share: float, advised: int | None) -> str:
@@ -222,6 +253,8 @@ def _say_window(facts: Facts, share: float, advised: int | None) -> str:
 
 
 def _say_response(facts: Facts, share: float, advised: int | None) -> str:
+    if is_silent(facts):
+        return f"it has answered nothing for {shown_s(facts.silent_s)}: ask the carrier"
     slow = f"it answers slowly, p99 {shown_s(facts.response_p99_s)} where {shown_s(facts.best_response_s)} is its best"
     return f"{slow}: {_windows(facts)} full {_percent(share)} of the time"
 
@@ -232,11 +265,16 @@ def _say_throttled(facts: Facts, share: float, advised: int | None) -> str:
         what, rate, contract = facts.eased_scope, facts.eased_rate_per_s, None
     now = "less" if rate is None else f"{rate:.3g}/s"
     of = "" if contract is None else f" of {contract:g}/s"
-    return f"it said that {what} is too much: {now}{of} for now, more again as it stays quiet"
+    verb = "are" if what.startswith("messages ") else "is"
+    return f"it said that {what} {verb} too much: {now}{of} for now, more again as it stays quiet"
 
 
 def _say_unbound(facts: Facts, share: float, advised: int | None) -> str:
     return f"no bind is up: {facts.reason}" if facts.reason else "no bind is up"
+
+
+def _say_draining(facts: Facts, share: float, advised: int | None) -> str:
+    return "draining: it takes nothing more, answers that are due are waited for"
 
 
 def _say_suspended(facts: Facts, share: float, advised: int | None) -> str:
@@ -261,6 +299,7 @@ _WORDS = {
     Cause.RESPONSE_TIME: _say_response,
     Cause.THROTTLED: _say_throttled,
     Cause.UNBOUND: _say_unbound,
+    Cause.DRAINING: _say_draining,
     Cause.SUSPENDED: _say_suspended,
     Cause.STORE: _say_store,
     Cause.CPU: _say_cpu,

@@ -12,7 +12,7 @@ from connector.carrier.limits import ScopeStatistics
 from connector.config import LaneConfig
 from connector.pipeline.dispatch import Dispatch
 from connector.pipeline.lanes import Lanes
-from connector.pipeline.limited import SAMPLES, Facts, History, LimitedBy
+from connector.pipeline.limited import SAMPLES, Facts, History, LimitedBy, scope_words
 
 PERIOD_S = 0.1
 NUMBERS_EVERY_S = 1.0
@@ -119,6 +119,7 @@ class Vitals:
             claimed=carrier.claimed,
             committing=self._dispatch.claiming(carrier.name),
             suspended=carrier.suspended,
+            draining=all(bind.draining for bind in carrier.binds),
             binds=len(up),
             places=places,
             free=sum(bind.free for bind in up),
@@ -128,10 +129,11 @@ class Vitals:
             room=_room(carrier, [bind.name for bind in up], now),
             eased=limits.account.is_eased(now) or any(limits.bind(bind.name).is_eased(now) for bind in up),
             nested=limits.nested,
-            eased_scope="" if slowest is None else f'{slowest.scope} "{slowest.value}"',
+            eased_scope="" if slowest is None else scope_words(slowest.scope, slowest.value),
             eased_rate_per_s=None if slowest is None else slowest.rate_per_s,
             response_p99_s=shown.p99_s,
             best_response_s=shown.best_s,
+            silent_s=shown.silent_s,
             busy=busy,
             loop_lag_s=lag_s,
             last_commit_s=self._last_commit_s(),
@@ -156,6 +158,8 @@ class _Numbers:
     p99_s: float
     best_s: float
     """The lowest median response time of its binds so far."""
+    silent_s: float
+    """How long nothing has been answered on any of its binds while requests wait."""
     slowest_scope: ScopeStatistics | None
     """Of the countries and senders that its complaints hold down."""
     reason: str
@@ -170,8 +174,9 @@ def _numbers_of(carrier: Carrier, best_s: float, now: float) -> _Numbers:
     return _Numbers(
         carrier,
         now,
-        p99_s=max((bind.response_p99_s for bind in up), default=0.0),
+        p99_s=max((bind.response_p99_s for bind in up or numbers.binds), default=0.0),
         best_s=min(medians, default=0.0),
+        silent_s=min((bind.silent_s for bind in up if bind.window_used), default=0.0),
         slowest_scope=min(eased, key=lambda scope: scope.rate_per_s or 0.0, default=None),
         reason=next((bind.reason for bind in numbers.binds if bind.state is not BindState.BOUND), ""),
     )
