@@ -1,6 +1,7 @@
 """``carrierline carrier``: an operator stops the traffic of one carrier, and lets it flow again."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 import trio
@@ -24,11 +25,12 @@ def suspend(name: str, url: str, key_env: str, key_file: Path | None, json_: boo
     Its binds stay up and receipts still come.  What waits for it takes the other carriers of its rule, or waits.  It
     stays suspended over restarts and reloads.
     """
-    trio.run(_suspend, name, url, options.read_key(key_env, key_file))
+    done = trio.run(_suspend, name, url, options.read_key(key_env, key_file))
     if json_:
-        output.as_json({"carrier": name, "suspended": True})
+        output.as_json(done)
     else:
-        output.line(f"carrier {name} is suspended until `carrierline carrier resume {name}`")
+        already = "already " if done.get("already") else ""
+        output.line(f"carrier {name} is {already}suspended until `carrierline carrier resume {name}`")
 
 
 @command.command("resume")
@@ -37,18 +39,18 @@ def suspend(name: str, url: str, key_env: str, key_file: Path | None, json_: boo
 @options.as_json
 def resume(name: str, url: str, key_env: str, key_file: Path | None, json_: bool) -> None:
     """Send through carrier NAME again; a ramp that was halted rises again too."""
-    trio.run(_resume, name, url, options.read_key(key_env, key_file))
+    done = trio.run(_resume, name, url, options.read_key(key_env, key_file))
     if json_:
-        output.as_json({"carrier": name, "suspended": False})
+        output.as_json(done)
     else:
-        output.line(f"carrier {name} is in use again")
+        output.line(f"carrier {name} is {'already in use' if done.get('already') else 'in use again'}")
 
 
-async def _suspend(name: str, url: str, key: str) -> None:
+async def _suspend(name: str, url: str, key: str) -> dict[str, Any]:
     async with Client(url, key=key) as client:
-        await client.suspend(name)
+        return await client.suspend(name)
 
 
-async def _resume(name: str, url: str, key: str) -> None:
+async def _resume(name: str, url: str, key: str) -> dict[str, Any]:
     async with Client(url, key=key) as client:
-        await client.resume(name)
+        return await client.resume(name)

@@ -1,4 +1,4 @@
-"""``carrierline config``: check a configuration file, or print an example."""
+"""``carrierline config``: check a configuration file, print an example or every key."""
 
 import os
 from pathlib import Path
@@ -7,11 +7,12 @@ import click
 
 from cli import output
 from connector.config import EXAMPLE, effective, load_config
+from connector.config.reference import reference as every_key
 
 
 @click.group("config")
 def command() -> None:
-    """Check a configuration file, or print an example."""
+    """Check a configuration file, or print an example or every key."""
 
 
 @command.command("check")
@@ -33,3 +34,9 @@ def check(file: Path, show: bool) -> None:
 def example() -> None:
     """Print a small configuration that is complete."""
     output.line(EXAMPLE.rstrip())
+
+
+@command.command("reference")
+def reference() -> None:
+    """Print every key of a configuration file, as Markdown: name, type, default and what it is."""
+    output.line(every_key().rstrip())

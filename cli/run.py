@@ -39,13 +39,14 @@ def command(config: Path, verbose: bool) -> None:
 
 async def run(config: Config, source: Path) -> None:
     """Run until a signal comes, then drain and return; SIGHUP reads ``source`` again."""
-    if missing := config.missing_secrets(os.environ):
-        raise ConfigError(missing)
+    secrets = app.read_secrets(config, os.environ)
     engine, store = app.open_store(config)
     try:
         with _listen(config) as listener:
             clock = app.steady_wall_clock()
-            connector = app.Connector(config, store, clock=clock, random=random.Random(), source=source)
+            connector = app.Connector(
+                config, store, clock=clock, random=random.Random(), source=source, secrets=secrets
+            )
             async with trio.open_nursery() as nursery:
                 await nursery.start(app.Watchdog().run)
                 # heard from here on: a signal that comes while we start must not kill, it is obeyed once we are up
@@ -72,7 +73,11 @@ async def _reload_on(hangups: AsyncIterator[int], connector: app.Connector) -> N
             problems = output.counted(len(error.problems), "problem")
             note(f"carrierline: reload: nothing was changed: {problems}, logged above")
         else:
-            output.reloaded(done.changed, done.unchanged, note)
+            changes = (
+                output.counted(len(done.changed), "change") + ", logged above" if done.changed else "nothing differs"
+            )
+            kept = f"; unchanged: {', '.join(done.unchanged)}" if done.unchanged else ""
+            note(f"carrierline: reload: {changes}{kept}")
 
 
 def _address(listener: socket.socket) -> str:

@@ -1,5 +1,6 @@
 """``carrierline simulate``: an SMSC on this machine, until told to stop."""
 
+import logging
 import math
 import signal
 from pathlib import Path
@@ -28,6 +29,7 @@ def command(
 
     Ctrl-C or SIGTERM ends it and prints what it counted.
     """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     scenario = load_scenario(file) if file else Scenario()
     if smpp is not None:
         try:

@@ -88,7 +88,8 @@ def _ramp(carrier: Mapping[str, Any]) -> str:
 
 def _limit(limit: Mapping[str, Any]) -> str:
     eased = ", eased: the carrier complained" if limit["eased"] else ""
-    return f"{limit['scope']} {limit['value']}: {_rate(limit['rate_per_s'])}/s, throttled {limit['throttled']}{eased}"
+    name = f"{limit['scope']} {limit['value']}" if limit["value"] else f"messages without a {limit['scope']}"
+    return f"{name}: {_rate(limit['rate_per_s'])}/s, throttled {limit['throttled']}{eased}"
 
 
 def _bind(bind: Mapping[str, Any]) -> tuple[object, ...]:

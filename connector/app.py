@@ -15,7 +15,7 @@ import trio
 from connector.api import app as api
 from connector.carrier.link import Connect, connect_tcp
 from connector.carriers import Carriers
-from connector.config import Config, KeyConfig, LaneConfig
+from connector.config import Config, Credentials, KeyConfig, LaneConfig
 from connector.disk import Disk
 from connector.drain import Came, DrainReport
 from connector.errors import ConfigError, StoreError
@@ -23,7 +23,7 @@ from connector.facts import Facts
 from connector.lifecycle import FINAL, Status
 from connector.model import MessageView, QueueName, QueueState, SendRequest, Verdict
 from connector.pipeline.dispatch import Dispatch
-from connector.pipeline.door import Door, Outlook, QueueStatistics, Reloaded, Statistics
+from connector.pipeline.door import Door, Outlook, QueueStatistics, Reloaded, Statistics, Steered
 from connector.pipeline.due import Clockwork
 from connector.pipeline.ids import Ids
 from connector.pipeline.intake import Intake, References
@@ -35,6 +35,7 @@ from connector.pipeline.results import Results
 from connector.pipeline.router import Router, adopt, queue_names
 from connector.pipeline.vitals import PERIOD_S, Vitals
 from connector.reload import Act, Difference, Secrets, compare, needs_restart, read
+from connector.reload import read_secrets as read_secrets
 from connector.store.batcher import ThreadWriter
 from connector.store.sqlite import SqliteEngine
 from connector.store.store import Store
@@ -69,13 +70,17 @@ class Connector:
         connect: Connect = connect_tcp,
         environ: Mapping[str, str] = os.environ,
         source: Path | None = None,
+        secrets: Secrets | None = None,
         cpu_s: Callable[[], float] = time.thread_time,
         look_every_s: float = PERIOD_S,
     ) -> None:
-        """``source``: the file that `reload` reads; ``look_every_s``: between two looks at what limits carriers."""
+        """``source``: the file that `reload` reads; ``secrets``: those of the configuration if they were read already;
+        ``look_every_s``: between two looks at what limits carriers."""
         self.config = config
         self._source = source
         self._environ = environ
+        self._keys = secrets.keys if secrets is not None else ()
+        """Until the HTTP door has made hashes of them."""
         self._reloading = trio.Lock()
         self._api: api.Application | None = None
         self._started_at = clock()
@@ -95,10 +100,7 @@ class Connector:
         self._results = Results(store, self._lanes, self._wake_dispatch, clock)
         self._fleet = Carriers(self._every_lane, self._results, connect=connect, clock=clock, random=random)
         self._passwords: dict[str, tuple[str, ...]] = {}
-        for carrier in config.carrier:
-            credentials = [bind.read_credentials(environ) for bind in carrier.bind]
-            self._passwords[carrier.name] = tuple(each.password for each in credentials)
-            self._fleet.add(carrier, credentials)
+        self._add_carriers(secrets)
         self.carriers = self._fleet.by_name
         self._facts = Facts(store, self.carriers)
         self._dispatch = Dispatch(
@@ -113,6 +115,16 @@ class Connector:
         self._clockwork = Clockwork(
             store, self._lanes, self._dispatch, clock, self._results.count, remember_refs_s=config.store.idempotency_s
         )
+
+    def _add_carriers(self, secrets: Secrets | None) -> None:
+        for carrier in self.config.carrier:
+            credentials: Sequence[Credentials]
+            if secrets is not None:
+                credentials = secrets.credentials[carrier.name]
+            else:
+                credentials = [bind.read_credentials(self._environ) for bind in carrier.bind]
+            self._passwords[carrier.name] = tuple(each.password for each in credentials)
+            self._fleet.add(carrier, credentials)
 
     def _watching(self, cpu_s: Callable[[], float], look_every_s: float) -> Vitals:
         return Vitals(
@@ -201,27 +213,19 @@ class Connector:
 
     # --- what an operator may do ---
 
-    async def suspend(self, carrier: str) -> bool:
-        """Send nothing more through this carrier, until `resume`; False if there is none of this name.
+    async def suspend(self, carrier: str, *, by: str = "") -> Steered:
+        """Send nothing more through this carrier, until `resume`.  ``by``: the API key that says so, for the log.
 
         Its binds stay up, so receipts still come; what waits for it takes the other carriers of its rule.  On disk when
         it returns: a restart changes nothing.  Raises StoreError if it is obeyed but could not be kept.
         """
-        if carrier not in self.carriers:
-            return False
-        self.carriers[carrier].suspend()
-        log.warning("carrier %s: suspended by an operator", carrier)
-        await self._facts.keep()
-        return True
+        held = self.carriers.get(carrier)
+        return Steered.UNKNOWN if held is None else _steered(already=await self._facts.suspend(held, by))
 
-    async def resume(self, carrier: str) -> bool:
-        """Send through this carrier again; as `suspend` otherwise."""
-        if carrier not in self.carriers:
-            return False
-        self.carriers[carrier].resume()
-        log.warning("carrier %s: resumed by an operator", carrier)
-        await self._facts.keep()
-        return True
+    async def resume(self, carrier: str, *, by: str = "") -> Steered:
+        """Send through this carrier again, and let a halted ramp rise; as `suspend` otherwise."""
+        held = self.carriers.get(carrier)
+        return Steered.UNKNOWN if held is None else _steered(already=await self._facts.resume(held, by))
 
     async def reload(self) -> Reloaded:
         """Read the configuration's file and every secret again, and change only what differs.
@@ -250,11 +254,14 @@ class Connector:
                 problems.append("the connector is about to stop")
             if problems:
                 raise ConfigError(problems)
-            difference = compare(self.config, config, rotated=self._rotated(config, secrets))
+            rotated = tuple(self._rotated(config, secrets))
+            difference = compare(self.config, config, rotated=rotated)
             self._switch(config, secrets, difference, states)
         for change in difference.changes:
             log.info("reload: %s", change)
-        kept = tuple(name for name, act in difference.acts.items() if act is Act.KEEP)
+        kept = tuple(
+            name for name, act in difference.acts.items() if act is Act.KEEP and f'carrier "{name}"' not in rotated
+        )
         return Reloaded(tuple(str(change) for change in difference.changes), kept)
 
     def _rotated(self, config: Config, secrets: Secrets) -> Iterable[str]:
@@ -353,7 +360,8 @@ class Connector:
         task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Run the HTTP door on this socket until cancelled."""
-        keys = [(key, key.read_secret(environ)) for key in self.config.api.key]
+        keys = self._keys or [(key, key.read_secret(environ)) for key in self.config.api.key]
+        self._keys = ()
         self._api = api.build(self.door(), self.config.api, keys)
         await api.run(self._api, listener, trio.sleep_forever, task_status=task_status)
 
@@ -376,13 +384,26 @@ class Connector:
         await self._fleet.drain()
         await self._within(self._results.settled, "answers")
         in_doubt = self._results.counts.get(Status.IN_DOUBT, 0)
-        return DrainReport(came, self._waiting(), in_doubt, self._clock() - began)
+        return DrainReport(came, self._waiting(), in_doubt, await self._sent(), self._clock() - began)
+
+    async def _sent(self) -> int | None:
+        """Return how many parts are sent and have no final word; None if the store does not say."""
+        try:
+            with trio.move_on_after(LAST_COMMITS_S):
+                return (await self.queries.ledger()).parts.get(Status.SENT, 0)
+        except StoreError as error:
+            log.error("the store does not say what is sent: %s", error)
+        return None
 
     async def _within(self, settled: Callable[[], Awaitable[None]], what: str) -> None:
         with trio.move_on_after(LAST_COMMITS_S) as scope:
             await settled()
         if scope.cancelled_caught:
             log.error("the store did not take the last %s in %g s: they will be in doubt", what, LAST_COMMITS_S)
+
+
+def _steered(*, already: bool) -> Steered:
+    return Steered.ALREADY if already else Steered.DONE
 
 
 def _become(held: dict[str, T], other: Mapping[str, T]) -> None:

@@ -115,13 +115,16 @@ class Client:
         """Return how every carrier and bind fares now, and what holds it back."""
         return await self._ask("GET", "/v1/status")
 
-    async def suspend(self, carrier: str) -> None:
-        """Send nothing more through this carrier, until `resume`; its binds stay up."""
-        await self._ask("POST", f"/v1/carriers/{quote(carrier, safe='')}/suspend")
+    async def suspend(self, carrier: str) -> dict[str, Any]:
+        """Send nothing more through this carrier, until `resume`; its binds stay up.
 
-    async def resume(self, carrier: str) -> None:
-        """Send through this carrier again."""
-        await self._ask("POST", f"/v1/carriers/{quote(carrier, safe='')}/resume")
+        Returns ``{"carrier": name, "suspended": True, "already": whether it was so before}``.
+        """
+        return await self._ask("POST", f"/v1/carriers/{quote(carrier, safe='')}/suspend")
+
+    async def resume(self, carrier: str) -> dict[str, Any]:
+        """Send through this carrier again; returns the same as `suspend`."""
+        return await self._ask("POST", f"/v1/carriers/{quote(carrier, safe='')}/resume")
 
     async def reload(self) -> dict[str, Any]:
         """Read the configuration again and change what differs; return ``{"changed": [...], "unchanged": [...]}``.

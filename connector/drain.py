@@ -19,7 +19,7 @@ class Came:
     """Claimed and not written: they wait again."""
 
     def __str__(self) -> str:
-        return f"{self.answered} answered, {self.in_doubt} in doubt, {self.given_back} given back"
+        return f"{self.answered} answered, {self.given_back} given back"
 
 
 class Tap:
@@ -54,6 +54,8 @@ class DrainReport:
     """Parts that wait for the next start, by lane."""
     in_doubt: int
     """Parts that fell in doubt since the start, in the drain or before."""
+    sent: int | None
+    """Parts that the carriers have taken and not yet given their last word on; None where it is not known."""
     seconds: float
 
     def lines(self) -> list[str]:
@@ -61,11 +63,16 @@ class DrainReport:
         width = max((len(name) for name in self.carriers), default=0)
         found = [f"  carrier {name:<{width}}  {came}" for name, came in self.carriers.items()]
         waiting = [f"{lane} {count}" for lane, count in self.waiting.items() if count]
+        doubtful = [f"{name} {came.in_doubt}" for name, came in self.carriers.items() if came.in_doubt]
+        now = sum(came.in_doubt for came in self.carriers.values())
+        sent = "unknown, the store did not say" if self.sent is None else f"{self.sent} parts"
         return [
             f"drained in {self.seconds:.1f} s",
             *found,
             f"  wait for the next start: {sum(self.waiting.values())} parts{_in(waiting)}",
-            f"  fell in doubt in this run: {self.in_doubt} parts",
+            f"  sent, and wait for the carrier's word: {sent}",
+            f"  fell in doubt in this run: {self.in_doubt} parts; "
+            f"of these {now} fell in doubt during the drain{_in(doubtful)}",
         ]
 
 

@@ -35,6 +35,22 @@ class Facts:
         if carrier.suspended:
             log.warning("carrier %s: still suspended by an operator", carrier.name)
 
+    async def suspend(self, carrier: Carrier, by: str) -> bool:
+        """Suspend a carrier, for good; return whether it was so already.  Raises StoreError if it cannot be kept."""
+        already = carrier.suspended
+        carrier.suspend()
+        _tell(carrier, "suspended", by, already)
+        await self.keep()
+        return already
+
+    async def resume(self, carrier: Carrier, by: str) -> bool:
+        """Let a carrier send again, and a halted ramp rise; as `suspend` otherwise."""
+        already = not (carrier.suspended or carrier.ramp.halted)
+        carrier.resume()
+        _tell(carrier, "resumed", by, already)
+        await self.keep()
+        return already
+
     async def keep(self) -> None:
         """Put on disk what differs from what is there.  Raises StoreError if it cannot be; it is tried again."""
         told = {name: value for carrier in self._carriers.values() for name, value in carrier.facts().items()}
@@ -52,3 +68,12 @@ class Facts:
                 await self.keep()
             except StoreFull:
                 log.warning("the disk is full: how far ramps are is not kept")
+
+
+def _tell(carrier: Carrier, what: str, by: str, already: bool) -> None:
+    """Leave in the log who steered a carrier: the morning asks."""
+    who = f" with API key {by}" if by else ""
+    if already:
+        log.info("carrier %s: already %s; an operator%s said so again", carrier.name, what, who)
+    else:
+        log.warning("carrier %s: %s by an operator%s", carrier.name, what, who)

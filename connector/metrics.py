@@ -104,7 +104,7 @@ _CARRIER_GAUGES: Sequence[tuple[str, str, Callable[[CarrierStatistics], float]]]
     ("claimed", "Parts that have credit and have not left.", lambda it: it.claimed),
     ("claim_wait_seconds", "From a claim's commit to the wire, smoothed.", lambda it: it.wait_s),
     ("suspended", "1 while an operator has stopped its traffic.", lambda it: it.suspended),
-    ("eased", "1 while the carrier's complaints hold its account down.", lambda it: it.limits[0].eased),
+    ("eased", "1 while the carrier's complaints hold any of its limits down.", lambda it: it.eased),
     ("ramp_stage", "Stages of its ramp that are over.", lambda it: it.ramp_stage),
     ("ramp_halted", "1 while its ramp does not rise.", lambda it: bool(it.ramp_halted)),
 )

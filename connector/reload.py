@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import attrs
 
 from connector.config import CarrierConfig, Config, Credentials, KeyConfig, load_config
+from connector.config.differences import differences, differing, differing_keys
 from connector.errors import ConfigError
 
 T = TypeVar("T")
@@ -66,17 +67,30 @@ def read(path: Path, environ: Mapping[str, str]) -> tuple[Config, Secrets]:
     each, those of the file with their line number.
     """
     config = load_config(path)
-    if missing := config.missing_secrets(environ):
-        raise ConfigError(missing)
     return config, read_secrets(config, environ)
 
 
 def read_secrets(config: Config, environ: Mapping[str, str]) -> Secrets:
-    """Return the secrets of a configuration; ConfigError names the first one that cannot be read."""
-    return Secrets(
-        {carrier.name: tuple(bind.read_credentials(environ) for bind in carrier.bind) for carrier in config.carrier},
-        tuple((key, key.read_secret(environ)) for key in config.api.key),
-    )
+    """Return the secrets of a configuration, each read once: a ``*_command`` may cost something or ask somebody.
+
+    Raises ConfigError with every one that cannot be read.
+    """
+    problems: list[str] = []
+
+    def tried(read: Callable[[Mapping[str, str]], T]) -> Iterator[T]:
+        try:
+            yield read(environ)
+        except ConfigError as error:
+            problems.extend(error.problems)
+
+    keys = tuple((key, secret) for key in config.api.key for secret in tried(key.read_secret))
+    credentials = {
+        carrier.name: tuple(each for bind in carrier.bind for each in tried(bind.read_credentials))
+        for carrier in config.carrier
+    }
+    if problems:
+        raise ConfigError(problems)
+    return Secrets(credentials, keys)
 
 
 def needs_restart(before: Config, after: Config) -> list[str]:
@@ -84,8 +98,8 @@ def needs_restart(before: Config, after: Config) -> list[str]:
     problems = []
     if before.api.listen != after.api.listen:
         problems.append(f"api.listen: from {before.api.listen} to {after.api.listen} needs a restart")
-    stores = _differing(before.store, after.store)
-    return [*problems, *(f"store.{_key(name)}: a change of the store needs a restart" for name in stores)]
+    stores = differing_keys(before.store, after.store)
+    return [*problems, *(f"store.{key}: a change of the store needs a restart" for key in stores)]
 
 
 def compare(before: Config, after: Config, *, rotated: Iterable[str] = ()) -> Difference:
@@ -113,7 +127,7 @@ def _acts(before: Mapping[str, CarrierConfig], after: Mapping[str, CarrierConfig
 
 
 def _act(before: CarrierConfig, after: CarrierConfig) -> Act:
-    different = set(_differing(before, after))
+    different = set(differing(before, after))
     if not different:
         return Act.KEEP
     return Act.CHANGE if different <= _APPLIED_LIVE else Act.RESTART
@@ -127,7 +141,7 @@ def _of_carriers(before: Config, after: Config, acts: Mapping[str, Act]) -> Iter
             continue
         keys = ""
         if act in (Act.CHANGE, Act.RESTART):
-            keys = f" (another {_listed(_differing(old[name], new[name]))})"
+            keys = f" ({'; '.join(differences(old[name], new[name]))})"
         yield Change(f'carrier "{name}"', f"{_CONSEQUENCES[act]}{keys}")
 
 
@@ -155,19 +169,4 @@ def _of_named(
         elif name not in old:
             yield Change(label, "added")
         elif old[name] != new[name]:
-            yield Change(label, f"changed (another {_listed(_differing(old[name], new[name]))})")
-
-
-def _differing(before: Any, after: Any) -> list[str]:
-    """Return the names of the fields in which two values of one class differ."""
-    names = [field.name for field in attrs.fields(type(before))]
-    return [name for name in names if getattr(before, name) != getattr(after, name)]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(_key(name) for name in names)
-
-
-def _key(name: str) -> str:
-    """Return a field's key in the file: durations are written without the unit."""
-    return name.removesuffix("_s") if not name.endswith("_per_s") else name
+            yield Change(label, f"changed ({'; '.join(differences(old[name], new[name]))})")

@@ -6,6 +6,7 @@ It may say more about itself:
 
 - ``REFUSED``, a ClassVar ``{key: sentence}``: keys that are understood and not allowed;
 - ``shorthand(raw)``, a static method: the table that a short form (``delay = "25ms"``) stands for, or ``raw`` itself;
+- metadata ``{"instead": name}`` of a field: the property that holds what counts where it is not set;
 - ``problems()``: pairs of (path below this value, sentence) for what only several fields together can show.
 
 Nothing is coerced: 2775.9 is no port, "1" no number, 1 no boolean.  A whole number may stand where a number may.
@@ -185,8 +186,9 @@ def shown(raw: object) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the question after the name that was probably meant, or nothing."""
-    matches = difflib.get_close_matches(word, list(known), n=1)
+    """Return the question after the name that was probably meant, or nothing; a beginning is enough."""
+    names = list(known)
+    matches = difflib.get_close_matches(word, names, n=1) or [it for it in names if word and it.startswith(word)]
     return f', did you mean "{matches[0]}"?' if matches else ""
 
 
@@ -398,7 +400,8 @@ def _table_lines(value: Any, path: KeyPath) -> Iterator[str]:
         if _is_table(item):
             tables.append(((*path, key), item))
         elif item is None:
-            yield f"# {key} is not set"
+            counts = field.metadata.get("instead")
+            yield f"# {key} is not set" + (f": {getattr(value, counts)} counts" if counts else "")
         else:
             yield f"{_key_toml(key)} = {_scalar_toml(item, field.metadata)}"
     for below, item in tables:

@@ -3,6 +3,7 @@
 Three tasks and none per message: one reads, one waits for what is due, one writes what the other two may not wait for.
 """
 
+import logging
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -26,9 +27,13 @@ from simulator.intake import Submit
 from simulator.limits import Bucket
 from simulator.receipts import Delivery
 
+log = logging.getLogger("carrierline.simulator")
+
 READ_OCTETS: Final = 65_536
 MOST_BATCHES: Final = 100
 """Written batches a peer may leave unread before nothing more is read from it."""
+MOST_SHOWN: Final = 32
+"""Characters of a system_id in the log; a peer may say anything."""
 LAST_WORDS_S: Final = 1.0
 """How long the end of a link waits for what is still to be written."""
 
@@ -74,6 +79,8 @@ class Peer:
         self._sending = False
         self._handling = False
         self._over: str | None = None
+        self._who = ""
+        """Who is bound, for the log."""
         self._scope = trio.CancelScope()
         self.session = Session(
             Role.SMSC,
@@ -219,8 +226,12 @@ class Peer:
     def _bind(self, pdu: BindRequest, now: float) -> None:
         response, account = self.carrier.bind(self, pdu, now)
         self._out.append(self.session.answer([response]))
+        who = f"{pdu.system_id[:MOST_SHOWN]!r} as {BIND_TYPES[type(pdu)]}"
         if account is None:
+            log.info("refused %s: %s", who, tables.status_name(response.command_status))
             return
+        log.info("bound %s", who)
+        self._who = who
         self.account = account
         self.spell = speller_for(self.carrier.scenario.response.message_id, self.session.interface_version)
         account.join(self, now)
@@ -247,6 +258,7 @@ class Peer:
         lost = [item.token for item in self.session.abandon() if isinstance(item.token, Delivery)]
         if account is not None:
             self.account = None
+            log.info("gone %s: %s", self._who, self._over or "stopped")
             self.carrier.counts.binds -= 1
             account.leave(self, lost, now)
         self.carrier.counts.ends[self._over or "stopped"] += 1

@@ -67,6 +67,17 @@ def test_the_effective_configuration_shows_defaults_and_origins() -> None:
         assert line in text.splitlines()
 
 
+def test_what_counts_where_nothing_is_set_is_shown() -> None:
+    assert "# binds_per_minute is not set: 12 counts" in effective(read(EXAMPLE)).splitlines()
+    many = EXAMPLE.replace('system_id = "acme"', 'system_id = "acme"\ncount = 20')
+    assert "# binds_per_minute is not set: 40 counts" in effective(read(many)).splitlines()
+
+
+def test_the_beginning_of_a_key_is_enough_to_suggest_it() -> None:
+    (problem,) = problems_of(EXAMPLE.replace("tls = true", 'tls = {ca = "ca.pem"}'))
+    assert problem.endswith('tls.ca: is not known here, did you mean "ca_file"?')
+
+
 CARRIER = '[[carrier]]\nname = "n"\n[[carrier.bind]]\nhost = "localhost"\nsystem_id = "s"\n'
 KEY = '[[api.key]]\nname = "k"\nsecret_env = "K"\n'
 
@@ -192,9 +203,17 @@ def test_a_variable_that_is_missing_or_empty_is_named(environ: dict[str, str]) -
 
 @pytest.mark.parametrize(
     ("content", "password"),
-    [(b"pw", "pw"), (b"pw\n", "pw"), (b"pw\r\n", "pw"), (b"pw\n\n", "pw\n"), (b" pw ", " pw ")],
+    [
+        (b"pw", "pw"),
+        (b"pw\n", "pw"),
+        (b"pw\r\n", "pw"),
+        (b"pw\n\n", "pw"),
+        (b"pw\r\n\r\n", "pw"),
+        (b"\npw", "\npw"),
+        (b" pw ", " pw "),
+    ],
 )
-def test_one_closing_newline_of_a_secret_file_is_not_part_of_it(tmp_path: Path, content: bytes, password: str) -> None:
+def test_closing_newlines_of_a_secret_file_are_no_part_of_it(tmp_path: Path, content: bytes, password: str) -> None:
     (tmp_path / "pw").write_bytes(content)
     bind = read(KEY + CARRIER + f'password_file = "{tmp_path / "pw"}"\n').carrier[0].bind[0]
     assert bind.read_password({}) == password

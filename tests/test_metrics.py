@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import attrs
 from prometheus_client.parser import text_string_to_metric_families
 
+from connector.api.status import show_status
 from connector.lifecycle import Status
 from connector.metrics import render
 from connector.model import Ledger
-from connector.pipeline.door import QueueStatistics, Statistics
+from connector.pipeline.door import QueueStatistics, ScopeStatistics, Statistics, Steered
 from connector.pipeline.limited import Cause
 from tests.api.conftest import door as door
 from tests.api.world import NUMBER, World
@@ -126,9 +127,23 @@ async def test_every_carrier_and_cause_has_its_line_from_the_start(door: World) 
 
 
 async def test_a_suspended_carrier_shows_it(door: World) -> None:
-    assert await door.connector.suspend("north")
+    assert await door.connector.suspend("north") is Steered.DONE
     text = render(door.connector.statistics(), LEDGER)
     assert value(text, "carrierline_carrier_suspended", carrier="north") == 1
+
+
+async def test_a_carrier_one_sender_of_which_is_held_down_is_eased_here_and_in_the_status(door: World) -> None:
+    statistics = door.connector.statistics()
+    (carrier,) = statistics.carriers
+    assert value(render(statistics, LEDGER), "carrierline_carrier_eased", carrier="north") == 0
+    eased = ScopeStatistics("sender", "Shop", 5.0, eased=True, throttled=3)
+    forgotten = ScopeStatistics("sender", "Once", None, eased=False, throttled=1)
+    carrier = attrs.evolve(carrier, limits=(*carrier.limits, eased, forgotten))
+    statistics = attrs.evolve(statistics, carriers=(carrier,))
+    assert value(render(statistics, LEDGER), "carrierline_carrier_eased", carrier="north") == 1
+    (shown,) = show_status(statistics)["carriers"]
+    assert shown["eased"] is True
+    assert [limit["value"] for limit in shown["limits"]] == ["Shop"], "what has recovered and is not configured is gone"
 
 
 async def test_a_lane_with_a_strange_name_is_escaped(door: World) -> None:

@@ -2,16 +2,21 @@
 
 import os
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import attrs
 import pytest
 
-from connector.config import LANES, BindConfig, CarrierConfig, Config, KeyConfig, RouteConfig, load_config
+from connector.app import Connector
+from connector.config import LANES, BindConfig, CarrierConfig, Config, Credentials, KeyConfig, RouteConfig, load_config
 from connector.config.carrier import LimitConfig, RampStage
 from connector.errors import ConfigError
-from connector.reload import Act, compare, needs_restart, read
+from connector.reload import Act, Secrets, compare, needs_restart, read
 from connector.settings import load
+from connector.store.batcher import InlineWriter
+from connector.store.memory import MemoryEngine
+from connector.store.store import Store
 from tests.pipeline.world import carrier_config, config
 
 NORTH = carrier_config("north")
@@ -58,7 +63,7 @@ def test_carriers_come_and_go() -> None:
     texts = [str(change) for change in found.changes]
     assert texts[0].startswith('carrier "north": removed')
     assert texts[1].startswith('carrier "south": added')
-    assert texts[2] == 'route "default": changed (another carriers)'
+    assert texts[2] == 'route "default": changed (carriers ["north"] -> ["south"])'
 
 
 def test_the_order_of_carriers_in_the_file_alone_keeps_them() -> None:
@@ -83,7 +88,7 @@ def test_keys_routes_and_lanes_are_told_by_name() -> None:
         'API key "new": added',
         'route "a": removed',
         'route "b": added',
-        'lane "otp": changed (another deadline)',
+        'lane "otp": changed (deadline 2m -> 1m)',
         'lane "news": added',
     ]
 
@@ -92,6 +97,35 @@ def test_another_order_of_routes_is_a_difference() -> None:
     one, two = RouteConfig(name="a", carriers=("north",)), RouteConfig(name="b", carriers=("north",))
     found = compare(config(NORTH, route=(one, two)), config(NORTH, route=(two, one)))
     assert [str(change) for change in found.changes] == ["routes: come in another order"]
+
+
+def test_what_changed_of_a_carrier_is_told_with_old_and_new() -> None:
+    dialect = attrs.evolve(NORTH.dialect, time_zone="Europe/London")
+    bind = attrs.evolve(BIND, window_size=9, drain_s=2.5)
+    after = attrs.evolve(NORTH, bind=(bind, attrs.evolve(BIND, system_id="other")), dialect=dialect, rate_per_s=5.0)
+    (change,) = compare(config(NORTH), config(after)).changes
+    assert str(change) == (
+        'carrier "north": drains and binds anew (rate_per_s not set -> 5; '
+        f"bind 1: window_size {BIND.window_size} -> 9, drain 10s -> 2s500ms; bind 2: added; "
+        'dialect: time_zone "UTC" -> "Europe/London")'
+    )
+
+
+def test_every_command_that_gives_a_secret_runs_once(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    script = tmp_path / "secret"
+    script.write_text(f"#!/bin/sh\necho x >> {told}\necho word\n")
+    script.chmod(0o700)
+    text = FILE.format(folder=tmp_path)
+    for key in ("secret_file", "password_file"):
+        text = "\n".join(
+            f'{key.replace("file", "command")} = ["{script}"]' if line.startswith(key) else line
+            for line in text.splitlines()
+        )
+    (tmp_path / "config.toml").write_text(text)
+    _, secrets = read(tmp_path / "config.toml", os.environ)
+    assert secrets.credentials["north"][0].password == "word"
+    assert told.read_text() == "x\nx\n", "once for the key, once for the bind"
 
 
 def test_other_secrets_are_told_without_them() -> None:
@@ -146,6 +180,14 @@ def test_a_file_is_read_with_its_secrets(tmp_path: Path) -> None:
     assert read(tmp_path / "config.toml", os.environ)[1].credentials["north"][0].password == "word-2"
 
 
+async def test_a_connector_that_is_given_its_secrets_reads_none(tmp_path: Path) -> None:
+    settings = config(attrs.evolve(NORTH, bind=(attrs.evolve(BIND, password_file=str(tmp_path / "none")),)))
+    secrets = Secrets({"north": (Credentials("word"),)}, tuple((key, "key") for key in settings.api.key))
+    store = Store(engine := MemoryEngine(), InlineWriter(engine))
+    connector = Connector(settings, store, clock=lambda: 0.0, random=Random(1), secrets=secrets)
+    assert list(connector.carriers) == ["north"]
+
+
 def test_every_secret_that_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(FILE.format(folder=tmp_path))
     with pytest.raises(ConfigError) as missing:
@@ -163,6 +205,6 @@ def test_problems_of_the_file_come_with_their_lines(tmp_path: Path) -> None:
 
 def test_keys_and_binds_of_a_difference_hold_no_secret() -> None:
     text = str(compare(config(NORTH), config(attrs.evolve(NORTH, bind=(attrs.evolve(BIND, password_env="P"),)))))
-    assert "another bind" in text
+    assert "bind 1: another password_env" in text
     assert isinstance(BIND, BindConfig)
     assert isinstance(config(NORTH).api.key[0], KeyConfig)

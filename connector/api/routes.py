@@ -22,13 +22,13 @@ from connector.api.schemas import (
     show_verification,
     split_rows,
 )
-from connector.api.status import show_status
+from connector.api.status import carrier_state, show_status
 from connector.config import KeyConfig
 from connector.errors import ConfigError, IntakeRefused, KeyReused
 from connector.lifecycle import Status
 from connector.metrics import render
 from connector.model import Reason, SendRequest, Verdict, format_id, parse_id
-from connector.pipeline.door import Door
+from connector.pipeline.door import Door, Steered
 from connector.settings import nearest, shown
 
 MAX_IDEMPOTENCY_KEY = 255
@@ -197,14 +197,14 @@ class Routes:
         """Send through a carrier again."""
         return await self._steered(request, self._door.operations.resume, suspended=False)
 
-    async def _steered(self, request: Request, act: Callable[[str], Awaitable[bool]], *, suspended: bool) -> Response:
-        self._operator(request)
-        name = request.path_params["name"]
-        if not await act(name):
+    async def _steered(self, request: Request, act: Callable[..., Awaitable[Steered]], *, suspended: bool) -> Response:
+        by, name = self._operator(request), request.path_params["name"]
+        done = await act(name, by=by.name)
+        if done is Steered.UNKNOWN:
             known = [carrier.name for carrier in self._door.statistics().carriers]
             text = f"there is no carrier {shown(name)}{nearest(name, known)}"
             raise Problem(404, text, reason="not_found", field="name")
-        return answer({"carrier": name, "suspended": suspended})
+        return answer({"carrier": name, "suspended": suspended, "already": done is Steered.ALREADY})
 
     async def reload(self, request: Request) -> Response:
         """Read the configuration again and change what differs; 422 with every problem if it is bad."""
@@ -227,7 +227,14 @@ class Routes:
         problem = await self._door.not_ready()
         statistics = self._door.statistics()
         carriers = [
-            {"name": c.name, "bound": c.bound, "binds": [attrs.asdict(bind) for bind in c.binds]}
+            {
+                "name": c.name,
+                "state": (state := carrier_state(c, statistics.outlooks[c.name])),
+                "suspended": c.suspended,
+                "draining": state == "draining" or statistics.draining,
+                "bound": c.bound,
+                "binds": [attrs.asdict(bind) for bind in c.binds],
+            }
             for c in statistics.carriers
         ]
         body = {"ready": problem is None, "problem": problem, "carriers": carriers}

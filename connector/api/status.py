@@ -13,7 +13,7 @@ from connector.pipeline.door import (
     ScopeStatistics,
     Statistics,
 )
-from connector.pipeline.limited import LimitedBy
+from connector.pipeline.limited import Cause, LimitedBy
 
 
 def show_status(statistics: Statistics) -> dict[str, Any]:
@@ -36,10 +36,10 @@ def _carrier(carrier: CarrierStatistics, outlook: Outlook, now: float) -> dict[s
     account = carrier.limits[0]
     return {
         "name": carrier.name,
-        "state": _state(carrier),
+        "state": carrier_state(carrier, outlook),
         "bound": carrier.bound,
         "suspended": carrier.suspended,
-        "eased": account.eased,
+        "eased": carrier.eased,
         "rate_per_s": account.rate_per_s,
         "contract_per_s": outlook.contract_per_s,
         "credit": carrier.credit,
@@ -50,20 +50,21 @@ def _carrier(carrier: CarrierStatistics, outlook: Outlook, now: float) -> dict[s
         "ramp_stage": carrier.ramp_stage,
         "ramp_halted": carrier.ramp_halted or None,
         "limited_by": _limited_by(outlook.limited_by),
-        "limits": [_limit(limit) for limit in carrier.limits[1:]],
+        "limits": [_limit(limit) for limit in carrier.limits[1:] if limit.eased or limit.rate_per_s is not None],
         "binds": [_bind(bind, now) for bind in carrier.binds],
     }
 
 
-def _state(carrier: CarrierStatistics) -> str:
-    """Return the one word that matters most."""
+def carrier_state(carrier: CarrierStatistics, outlook: Outlook) -> str:
+    """Return the one word that matters most; a drained carrier is draining until it is gone or back."""
     if carrier.suspended:
         return "suspended"
-    if any(bind.state is BindState.DRAINING for bind in carrier.binds):
+    leaving = outlook.limited_by.cause is Cause.DRAINING
+    if leaving or any(bind.state is BindState.DRAINING for bind in carrier.binds):
         return "draining"
     if not carrier.bound:
         return "down"
-    if carrier.limits[0].eased:
+    if carrier.eased:
         return "eased"
     return "bound" if carrier.bound == len(carrier.binds) else "partly bound"
 
@@ -101,6 +102,7 @@ def _bind(bind: BindStatistics, now: float) -> dict[str, Any]:
         "response_p50_s": round(bind.response_p50_s, 6),
         "response_p99_s": round(bind.response_p99_s, 6),
         "oldest_in_flight_s": round(bind.oldest_in_flight_s, 3),
+        "silent_s": round(bind.silent_s, 3),
         "bound_for_s": round(bind.bound_for_s, 3),
         "attempts": bind.attempts,
         "next_try_in_s": None if bind.next_try_at is None else round(max(0.0, bind.next_try_at - now), 3),

@@ -51,6 +51,11 @@ class CarrierStatistics:
     """Why its ramp rises no more; empty while it does, or where there is none."""
     binds: tuple[BindStatistics, ...]
 
+    @property
+    def eased(self) -> bool:
+        """Whether the carrier's complaints hold any of its limits down."""
+        return any(limit.eased for limit in self.limits)
+
 
 class Carrier:
     """The binds of one account, and the credit they offer: free places in the windows and what the pace allows.

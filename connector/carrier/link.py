@@ -34,16 +34,21 @@ async def open_link(
     connect: Connect, place: Endpoint, context: ssl.SSLContext | None, server_name: str | None, within_s: float
 ) -> trio.abc.Stream | Ending:
     """Return a link that is ready for the first PDU, TLS handshake included, or why there is none."""
+    connected = False
     try:
         with trio.fail_after(within_s):
             stream = await connect(place.host, place.port)
+            connected = True
             if context is None:
                 return stream
             return await tls.secured(stream, context, server_name or place.host)
     except trio.TooSlowError:
+        if connected:
+            return Ended.NETWORK, f"{place} did not answer the TLS handshake in {within_s:g} s: {tls.DOUBT}"
         return Ended.NETWORK, f"no connection to {place} in {within_s:g} s"
     except BROKEN as error:
-        return tls.disagreement(error, str(place)) or (Ended.NETWORK, f"cannot connect to {place}: {plain(error)}")
+        refused = tls.disagreement(error, str(place)) or tls.refused_handshake(error, str(place))
+        return refused or (Ended.NETWORK, f"cannot connect to {place}: {plain(error)}")
 
 
 async def close(stream: trio.abc.Stream) -> None:
@@ -72,4 +77,6 @@ def plain(error: BaseException) -> str:
         return str(tls.reason_of(error) or error.strerror or type(error).__name__)
     if isinstance(error, OSError) and error.errno and error.errno > 0:
         return os.strerror(error.errno)  # trio writes the address in front of it, which our sentence has already
-    return str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror  # of the resolver: its numbers are below zero and its own
+    return str(error).rstrip(".") or type(error).__name__

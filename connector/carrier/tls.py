@@ -12,6 +12,7 @@ _OTHER_NAMES: Final = frozenset({62, 64})
 """X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL."""
 
 _NO_TLS: Final = "{} does not speak TLS"
+DOUBT: Final = "does the port speak TLS?"
 _NOT_OURS: Final = "{} does not accept our certificate (tls.certificate_file)"
 _VERSION: Final = "{} speaks no version of TLS that is allowed here (tls.minimum_version)"
 _WANTED: Final = "{} wants a certificate of ours (tls.certificate_file)"
@@ -64,13 +65,29 @@ def _wrapped(stream: trio.abc.Stream, context: ssl.SSLContext, name: str) -> tri
 
 def disagreement(error: BaseException, peer: str) -> Ending | None:
     """Return what a link ended by if TLS is what was wrong with it, and not the network under it."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLError):
-        cause = cause.__cause__
+    cause = _cause(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return Ended.HANDSHAKE, _distrust(cause, peer)
     words = None if cause is None else _WORDS.get(reason_of(cause))
     return None if words is None else (Ended.HANDSHAKE, words.format(peer))
+
+
+def refused_handshake(error: BaseException, peer: str) -> Ending | None:
+    """Return what a link ended by whose peer closed it, in good order, before TLS was agreed.
+
+    A plain SMPP port reads our hello as a PDU of 350 MB and does just that.  Trying again soon does not help.
+    """
+    if isinstance(_cause(error), ssl.SSLEOFError):
+        return Ended.HANDSHAKE, f"{peer} closed the link in the TLS handshake: {DOUBT}"
+    return None
+
+
+def _cause(error: BaseException) -> ssl.SSLError | None:
+    """Return the error of TLS that another one is about."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__
+    return cause
 
 
 def reason_of(error: ssl.SSLError) -> str:
@@ -79,6 +96,7 @@ def reason_of(error: ssl.SSLError) -> str:
 
 
 def _distrust(error: ssl.SSLCertVerificationError, peer: str) -> str:
+    words = error.verify_message.rstrip(".")  # our sentence goes on behind it
     if error.verify_code in _OTHER_NAMES:
-        return f"certificate of {peer} is for other names: {error.verify_message}"
-    return f"certificate of {peer} not trusted: {error.verify_message}"
+        return f"certificate of {peer} is for other names: {words}"
+    return f"certificate of {peer} not trusted: {words}"

@@ -21,9 +21,9 @@ class KeyConfig:
     secret_env: str | None = None
     """Environment variable that holds the secret."""
     secret_file: str | None = None
-    """File that holds the secret; one closing newline is not part of it."""
+    """File that holds the secret; closing newlines are no part of it."""
     secret_command: secrets.Command | None = attrs.field(default=None, validator=secrets.is_command)
-    """Program that prints the secret; one closing newline is not part of it."""
+    """Program that prints the secret; closing newlines are no part of it.  Its error output is never shown."""
     lanes: tuple[str, ...] = attrs.field(
         default=("transactional", "otp", "promotional"), validator=at_least_one("lane")
     )

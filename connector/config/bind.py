@@ -79,6 +79,7 @@ class BindConfig:
     """Instead of ``host``, several: "host" or "host:port", IPv6 in brackets.  They are tried in turn, the first one
     first; while bound to another, nothing goes back to the first."""
     system_id: str = attrs.field(validator=checks.field_text(16))
+    """Name of the account, as the carrier gave it."""
     port: int = attrs.field(default=2775, validator=within(1, 65_535))
     """Port of a host that does not name one."""
     tls: bool | TlsConfig = False
@@ -88,10 +89,12 @@ class BindConfig:
     password_env: str | None = None
     """Environment variable that holds the password."""
     password_file: str | None = None
-    """File that holds the password; one closing newline is not part of it."""
+    """File that holds the password; closing newlines are no part of it."""
     password_command: secrets.Command | None = attrs.field(default=None, validator=secrets.is_command)
-    """Program that prints the password, and its arguments; one closing newline is not part of it."""
+    """Program that prints the password, and its arguments; closing newlines are no part of it.  Its error output is
+    never shown, for it may hold secrets: run the program by hand to read it."""
     mode: Literal["transceiver", "transmitter", "receiver"] = "transceiver"
+    """Whether messages leave, receipts and messages of subscribers come, or both."""
     count: int = attrs.field(default=1, validator=within(1, 100))
     """Links opened with these settings."""
     window_size: int = attrs.field(default=50, validator=within(1, 1_000))
@@ -99,7 +102,9 @@ class BindConfig:
     rate_per_s: float | None = attrs.field(default=None, validator=above(0))
     """Parts per second on one link, inside what the account allows; without it only that limits."""
     system_type: str = attrs.field(default="", validator=checks.field_text(13))
+    """Sort of system that binds; usually ignored, and empty unless the carrier asks."""
     interface_version: Literal["3.4", "3.3", "5.0"] = "3.4"
+    """Version of SMPP that is spoken."""
     addr_ton: int = attrs.field(default=0, validator=within(0, 255))
     """Type of number of the addresses this bind serves; some carriers insist on one."""
     addr_npi: int = attrs.field(default=0, validator=within(0, 255))

@@ -66,7 +66,9 @@ class CarrierConfig:
     name: str = attrs.field(validator=checks.name)
     """Stable identity: attempts and receipts carry it."""
     bind: tuple[BindConfig, ...] = attrs.field(validator=at_least_one("[[carrier.bind]]"))
-    binds_per_minute: int | None = attrs.field(default=None, validator=within(1))
+    binds_per_minute: int | None = attrs.field(
+        default=None, validator=within(1), metadata={"instead": "tries_per_minute"}
+    )
     """Tries to bind in any minute, over all binds of the account; without it 12, or two for each bind if that is more:
     SMPP 5.0 advises a try about every five seconds, and all binds may come up, and once more, without waiting."""
     rate_per_s: float | None = attrs.field(default=None, validator=above(0))

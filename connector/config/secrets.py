@@ -105,7 +105,7 @@ class Secret:
             return environ[self.env]
         octets = _output(self, environ) if self.command is not None else _content(self, environ)
         try:
-            return octets.decode().removesuffix("\n").removesuffix("\r")
+            return octets.decode().rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise ConfigError([f"{self.origin} is not UTF-8 text"]) from error
 

@@ -29,12 +29,13 @@ class TlsConfig:
     key_password_env: str | None = None
     """Environment variable that holds the password of the private key."""
     key_password_file: str | None = None
-    """File that holds it; one closing newline is not part of it."""
+    """File that holds it; closing newlines are no part of it."""
     key_password_command: secrets.Command | None = attrs.field(default=None, validator=secrets.is_command)
-    """Program that prints it; one closing newline is not part of it."""
+    """Program that prints it; closing newlines are no part of it.  Its error output is never shown."""
     server_name: str | None = attrs.field(default=None, validator=attrs.validators.optional(checks.name))
     """Name sent (SNI) and looked for in the certificate; without it the host."""
     minimum_version: Literal["1.2", "1.3"] = "1.2"
+    """Oldest version of TLS that is spoken."""
 
     def problems(self) -> Problems:
         yield from self.key_password.too_many()

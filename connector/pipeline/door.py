@@ -1,6 +1,7 @@
 """What an outer door holds of the pipeline: intake, questions, numbers, and the verbs of an operator."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from enum import StrEnum
 from typing import Protocol
 
 import attrs
@@ -67,17 +68,27 @@ class Reloaded:
 
     changed: tuple[str, ...]
     unchanged: tuple[str, ...]
-    """Names of the carriers that kept everything they had."""
+    """Names of the carriers that kept everything they had, their secrets included."""
+
+
+class Steered(StrEnum):
+    """What came of an operator's word to a carrier."""
+
+    DONE = "done"
+    ALREADY = "already"
+    """It was so before."""
+    UNKNOWN = "unknown"
+    """There is no carrier of this name."""
 
 
 class Operations(Protocol):
     """What an operator may do to a running connector."""
 
-    async def suspend(self, carrier: str) -> bool:
-        """Send nothing more through this carrier, over restarts too; False if there is none of this name."""
+    async def suspend(self, carrier: str, *, by: str = "") -> Steered:
+        """Send nothing more through this carrier, over restarts too.  ``by``: the API key that says so."""
 
-    async def resume(self, carrier: str) -> bool:
-        """Send through this carrier again; False if there is none of this name."""
+    async def resume(self, carrier: str, *, by: str = "") -> Steered:
+        """Send through this carrier again."""
 
     async def reload(self) -> Reloaded:
         """Read the configuration again and change what differs; ConfigError, and nothing changed, if it is bad."""

@@ -69,10 +69,15 @@ async def test_no_secret_is_in_the_status(door: World) -> None:
 
 async def test_a_carrier_is_suspended_and_resumed(door: World) -> None:
     answer = await ask(door, "POST", "/v1/carriers/north/suspend")
-    assert answer.json() == {"carrier": "north", "suspended": True}
+    assert answer.json() == {"carrier": "north", "suspended": True, "already": False}
+    again = await ask(door, "POST", "/v1/carriers/north/suspend")
+    assert again.json() == {"carrier": "north", "suspended": True, "already": True}
+    (ready,) = (await door.get("/ready")).json()["carriers"]
+    assert (ready["state"], ready["suspended"], ready["draining"]) == ("suspended", True, False)
     status = (await door.get("/v1/status")).json()
     assert (status["carriers"][0]["state"], status["carriers"][0]["suspended"]) == ("suspended", True)
-    assert (await ask(door, "POST", "/v1/carriers/north/resume")).json() == {"carrier": "north", "suspended": False}
+    answer = await ask(door, "POST", "/v1/carriers/north/resume")
+    assert answer.json() == {"carrier": "north", "suspended": False, "already": False}
     assert not door.connector.carriers["north"].suspended
 
 

@@ -11,6 +11,7 @@ from connector.pipeline.limited import (
     History,
     advised_window,
     limited_by,
+    scope_words,
     shown_s,
 )
 
@@ -23,6 +24,9 @@ FULL = attrs.evolve(FREE, free=0, contract_per_s=100.0, response_p99_s=0.45, bes
     ("cause", "facts"),
     [
         (Cause.SUSPENDED, Facts(suspended=True)),
+        (Cause.SUSPENDED, Facts(suspended=True, draining=True)),
+        (Cause.DRAINING, Facts(draining=True)),
+        (Cause.DRAINING, attrs.evolve(FULL, draining=True)),
         (Cause.UNBOUND, Facts()),
         (Cause.UNBOUND, Facts(waiting=5)),
         (Cause.NOTHING_WAITING, attrs.evolve(FREE, waiting=0)),
@@ -43,6 +47,49 @@ FULL = attrs.evolve(FREE, free=0, contract_per_s=100.0, response_p99_s=0.45, bes
 )
 def test_the_facts_of_a_moment_have_one_cause(cause: Cause, facts: Facts) -> None:
     assert limited_by(facts) is cause
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "best_s", "cause"),
+    [
+        (5.1, 0.0, Cause.RESPONSE_TIME),
+        (4.9, 0.0, Cause.WINDOW),
+        (1.3, 0.4, Cause.RESPONSE_TIME),
+        (1.1, 0.4, Cause.WINDOW),
+        (0.9, 0.01, Cause.WINDOW),
+        (6.0, 3.0, Cause.WINDOW),
+    ],
+)
+def test_a_full_window_nobody_answers_is_no_window_too_small(silent_s: float, best_s: float, cause: Cause) -> None:
+    facts = attrs.evolve(FULL, silent_s=silent_s, best_response_s=best_s, response_p99_s=best_s, contract_per_s=None)
+    assert limited_by(facts) is cause
+
+
+def test_silence_is_told_and_whom_to_ask() -> None:
+    facts = attrs.evolve(FULL, silent_s=10.0, contract_per_s=None)
+    assert summary(facts).summary().text == "it has answered nothing for 10 s: ask the carrier"
+    facts = attrs.evolve(FULL, silent_s=4_000.0, contract_per_s=None)
+    assert "for 4000 s: ask" in summary(facts).summary().text
+
+
+def test_what_waits_now_counts_more_than_that_nothing_waited() -> None:
+    idle = attrs.evolve(FREE, waiting=0)
+    found = summary(*[idle] * 95, *[FULL] * 5).summary()
+    assert (found.cause, found.share) == (Cause.WINDOW, 0.05)
+    found = summary(*[FULL] * 35, *[idle] * 65).summary()
+    assert (found.cause, found.text) == (Cause.NOTHING_WAITING, "nothing waited 65 % of the time")
+
+
+@pytest.mark.parametrize(
+    ("scope", "value", "words"),
+    [
+        ("sender", "Shop", 'sender "Shop"'),
+        ("sender", "", "messages without a sender"),
+        ("country", "", "messages without a country"),
+    ],
+)
+def test_a_sender_without_a_name_has_words(scope: str, value: str, words: str) -> None:
+    assert scope_words(scope, value) == words
 
 
 def test_an_operators_word_counts_before_anything_else() -> None:

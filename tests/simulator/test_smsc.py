@@ -1,6 +1,7 @@
 """The simulated carrier as an ESME sees it, over memory streams and a clock that jumps."""
 
 import json
+import logging
 import math
 from functools import partial
 from pathlib import Path
@@ -774,3 +775,18 @@ async def test_a_text_too_long_for_a_33_peers_short_message_is_delivered_all_the
         smsc.deliver("447400123456", "60777", "x" * 300)
         (delivered,) = await esme.delivered(1)
         assert len(delivered.message_octets) == 300
+
+
+async def test_binds_and_their_ends_are_in_the_log_without_passwords(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "carrierline.simulator")
+    smsc = Smsc(Scenario(account=(AccountRules(system_id="acme", password="hush"),)))
+    async with linked(smsc) as esme:
+        assert await esme.bind("receiver", system_id="acme", password="hush") == 0
+        assert caplog.messages == ["bound 'acme' as receiver"]
+    await smsc.wait_until(lambda numbers: numbers.binds == 0)
+    assert caplog.messages[1].startswith("gone 'acme' as receiver: ")
+    async with linked(smsc) as esme:
+        assert await esme.bind("transmitter", system_id="acme", password="guess") != 0
+    assert caplog.messages[2] == "refused 'acme' as transmitter: ESME_RINVPASWD"
+    assert "hush" not in caplog.text
+    assert "guess" not in caplog.text

@@ -157,7 +157,7 @@ async def test_sighup_changes_what_differs_under_load_and_nothing_is_lost(
             return bool(messages.keys() <= {"delivered", "sent"} and messages["delivered"] > 800)
 
         await until(settled)
-        assert 'carrier "north": drains and binds anew (another bind, rate_per_s)' in it.said
+        assert 'carrier "north": drains and binds anew (' in it.said
         assert "unchanged: south" in it.said
     assert texts(tmp_path) == {f"message {n}": 1 for n in range(1_000)}
 
@@ -246,7 +246,8 @@ async def test_sigterm_tells_what_was_answered_and_what_still_waits(
         with trio.fail_after(20):
             assert await it.running.wait() == 0
         report = it.said[it.said.index("carrierline: drained in") :].splitlines()
-        assert report[1] == "  carrier north  10 answered, 0 in doubt, 0 given back"
+        assert report[1] == "  carrier north  10 answered, 0 given back"
         assert report[2].startswith("  wait for the next start: ")
         assert report[2].endswith(" parts (transactional " + report[2].split()[5] + ")")
-        assert report[3] == "  fell in doubt in this run: 0 parts"
+        assert report[3].startswith("  sent, and wait for the carrier's word: ")
+        assert report[4] == "  fell in doubt in this run: 0 parts; of these 0 fell in doubt during the drain"

@@ -7,6 +7,7 @@ from trio.testing import MockClock
 from connector.config import BindConfig, CarrierConfig
 from connector.config.carrier import LimitConfig, RampStage
 from connector.lifecycle import Status
+from connector.pipeline.door import Steered
 from connector.pipeline.limited import Cause, LimitedBy
 from simulator import Scenario
 from simulator.scenario import Delay, Limits, Rate, Response
@@ -46,8 +47,62 @@ async def test_what_waits_for_a_suspended_carrier_takes_the_next_of_its_rule(aut
 async def test_suspending_a_carrier_that_is_not_there_does_nothing(autojump_clock: MockClock) -> None:
     async with world() as it:
         await it.start()
-        assert not await it.connector.suspend("nort")
-        assert not await it.connector.resume("nort")
+        assert await it.connector.suspend("nort") is Steered.UNKNOWN
+        assert await it.connector.resume("nort") is Steered.UNKNOWN
+
+
+async def test_who_suspends_a_carrier_is_in_the_log_and_the_second_time_is_told(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with world() as it:
+        await it.start()
+        assert await it.connector.suspend("north", by="night") is Steered.DONE
+        assert "carrier north: suspended by an operator with API key night" in caplog.text
+        assert await it.connector.suspend("north", by="day") is Steered.ALREADY
+        assert await it.connector.resume("north", by="day") is Steered.DONE
+        assert await it.connector.resume("north", by="day") is Steered.ALREADY
+
+
+async def test_a_carrier_that_falls_silent_is_told_and_no_larger_window_is_advised(autojump_clock: MockClock) -> None:
+    async with world(config(carrier_config(bind={"window_size": 10}))) as it:
+        it.play(Scenario(response=Response(delay=Delay(never=True))))
+        await started(it)
+        await it.send(100)
+        found = await held(it, after_s=16)
+        assert found.cause is Cause.RESPONSE_TIME
+        assert found.text.startswith("it has answered nothing for 1")
+        assert found.text.endswith(" s: ask the carrier")
+
+
+async def test_while_it_drains_that_is_what_holds_a_carrier_back(autojump_clock: MockClock) -> None:
+    async with world(config(carrier_config(bind={"drain_s": 5.0}))) as it:
+        it.play(answering(2.0))
+        await started(it)
+        await it.send(10)
+        await trio.sleep(1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(it.connector.drain)
+            await trio.sleep(0.5)
+            assert it.connector.statistics().outlooks["north"].limited_by.cause is Cause.DRAINING
+        await trio.sleep(1)
+        assert it.connector.statistics().outlooks["north"].limited_by.cause is Cause.DRAINING, "and not unbound"
+
+
+async def test_a_rebind_keeps_the_response_time_that_is_known(autojump_clock: MockClock) -> None:
+    async with world(config(carrier_config(rate_per_s=100))) as it:
+        it.play(answering(0.5))
+        await started(it)
+        await it.send(1)
+        await trio.sleep(2)
+        before = it.connector.statistics().carriers[0].binds[0].response_time_s
+        assert before == pytest.approx(0.5, rel=0.1), "the first answer counts whole"
+        it.cut("north")
+        await trio.sleep(0.05)
+        it.down.clear()
+        await trio.sleep(5)
+        bind = it.connector.statistics().carriers[0].binds[0]
+        assert (bind.state, bind.attempts > 1) == ("bound", True)
+        assert bind.response_time_s == before
 
 
 async def test_a_carrier_stays_suspended_over_a_crash(autojump_clock: MockClock) -> None:
@@ -96,7 +151,8 @@ async def test_the_drain_tells_what_was_answered_and_what_still_waits(autojump_c
         assert sum(report.waiting.values()) == 24
         assert report.seconds == pytest.approx(1.0, abs=0.2)
         text = "\n".join(report.lines())
-        assert "carrier north  10 answered, 0 in doubt" in text
+        assert "carrier north  10 answered, 0 given back" in text
+        assert "sent, and wait for the carrier's word: " in text
         assert "wait for the next start: 24 parts (" in text
 
 
@@ -110,6 +166,9 @@ async def test_the_drain_tells_what_it_left_in_doubt(autojump_clock: MockClock) 
         report = await it.connector.drain()
         assert (report.carriers["north"].answered, report.carriers["north"].in_doubt, report.in_doubt) == (0, 10, 10)
         assert sum(report.waiting.values()) == 20
+        text = "\n".join(report.lines())
+        assert "in this run: 10 parts; of these 10 fell in doubt during the drain (north 10)" in text
+        assert text.count("doubt") == 2
 
 
 # --- what holds a carrier back ---
@@ -214,7 +273,7 @@ async def test_a_carrier_that_complains_is_throttled(autojump_clock: MockClock) 
         await it.send(3_000)
         found = await held(it)
         assert found.cause is Cause.THROTTLED
-        assert found.text.startswith('it said that sender "" is too much: ')
+        assert found.text.startswith("it said that messages without a sender are too much: ")
 
 
 async def test_a_limited_sender_is_told_as_a_limit(autojump_clock: MockClock) -> None:

@@ -73,7 +73,7 @@ async def test_a_carrier_that_does_not_differ_keeps_its_binds_while_another_bind
         kept = it.connector.carriers["north"]
         session = kept.binds[0]._serving
         changed = await under_load(it, with_window(it.config, "south", 20))
-        assert changed == ('carrier "south": drains and binds anew (another bind)',)
+        assert changed == ('carrier "south": drains and binds anew (bind 1: window_size 50 -> 20)',)
         assert it.connector.carriers["north"] is kept
         assert kept.binds[0]._serving is session
         assert it.smsc["north"].statistics().bind_attempts == 1
@@ -125,7 +125,7 @@ async def test_another_rate_is_kept_to_while_the_binds_stay_up(autojump_clock: M
         await trio.sleep(10)
         before = len(it.arrivals())
         done = await it.reload(evolved(it.config, "north", rate_per_s=50))
-        assert done.changed == ('carrier "north": changed while its binds stay up (another rate_per_s)',)
+        assert done.changed == ('carrier "north": changed while its binds stay up (rate_per_s 10 -> 50)',)
         await trio.sleep(4)
         assert 40 * 4 <= len(it.arrivals()) - before <= 50 * 4 + 5
         assert it.connector.carriers["north"].binds[0]._serving is session
@@ -270,6 +270,7 @@ async def test_a_bind_that_stopped_for_its_password_tries_again_with_the_new_one
         assert it.smsc["north"].statistics().bind_attempts == 1
         done = await it.reload(it.config, {"north": "right"})
         assert done.changed == ('carrier "north": another secret',)
+        assert done.unchanged == ()
         await it.bound()
         assert it.smsc["north"].statistics().bind_attempts == 2
 
