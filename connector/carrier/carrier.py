@@ -242,7 +242,12 @@ class Carrier:
         if self.suspended:
             self._return(parts, Reason.SUSPENDED)
             return
-        self._outgoing.add(parts, self._clock())
+        now = self._clock()
+        if not (self._outgoing or self._is_paced(now)) and len(parts) <= self._places():
+            self.limits.account.take(len(parts), now)
+            self._share_out(parts, now)  # nothing to wait for
+            return
+        self._outgoing.add(parts, now)
         self._let_leave()
         if self._outgoing:
             self._wake.set()
@@ -286,7 +291,7 @@ class Carrier:
                 rooms[bind] = free if allowed is None else min(free, allowed)
         return dict(sorted(rooms.items(), key=lambda item: -item[1])) if len(rooms) > 1 else rooms
 
-    def _share_out(self, parts: list[Part], now: float) -> None:
+    def _share_out(self, parts: Sequence[Part], now: float) -> None:
         """Hand parts to the binds: those of one message stay together, in order, on one bind where it has room."""
         self.release(parts)
         start = 0

@@ -33,7 +33,8 @@ class Outgoing:
             while queue and len(taken) < count:
                 since, part = queue.popleft()
                 taken.append(part)
-                self.wait_s += (now - since - self.wait_s) * SMOOTHING
+        if taken:
+            self.wait_s += (now - since - self.wait_s) * SMOOTHING
         return taken
 
     def take_where(self, count: int, admits: Callable[[Part], bool], now: float) -> list[Part]:

@@ -84,7 +84,9 @@ class TonNpi:
     """How one sort of address is announced (SMPP 3.4, 5.2.5 and 5.2.6)."""
 
     ton: int = attrs.field(validator=within(0, 255))
+    """Type of number (SMPP 3.4, 5.2.5)."""
     npi: int = attrs.field(validator=within(0, 255))
+    """Numbering plan (SMPP 3.4, 5.2.6)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -106,6 +108,7 @@ class TlvConfig:
     """A TLV of this carrier's own, for options and constants to name."""
 
     tag: int = attrs.field(validator=within(0, 0xFFFF))
+    """Number of the TLV; vendors have 0x1400 to 0x3FFF (SMPP 3.4, 5.3.1)."""
     kind: Literal["c-octets", "text", "octets", "int"]
     """Text with a NUL at its end, text without, octets (written as hexadecimal text), or an integer."""
     octets: int | None = attrs.field(default=None, validator=within(1, 65_535))
