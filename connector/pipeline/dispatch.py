@@ -126,7 +126,8 @@ class Dispatch:
     async def settled(self) -> None:
         """Wait until no claim is on its way to disk."""
         while self._claiming or self._fusing:
-            self._claimed = trio.Event()
+            if self._claimed.is_set():  # somebody else may wait for the present one
+                self._claimed = trio.Event()
             await self._claimed.wait()
 
     def _hand_over(self, name: str, parts: Sequence[Part], won: Iterable[int]) -> None:

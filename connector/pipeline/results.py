@@ -48,7 +48,8 @@ class Results:
     async def settled(self) -> None:
         """Wait until everything put here is on disk and answered."""
         while self._batches or self._committing:
-            self._empty = trio.Event()
+            if self._empty.is_set():  # somebody else may wait for the present one
+                self._empty = trio.Event()
             await self._empty.wait()
 
     # --- to disk ---
