@@ -179,5 +179,5 @@ def test_what_nests_in_an_account_recovers_as_fast_as_the_account() -> None:
     throttle = Throttle(within_per_s=500)
     throttle.take(10, START_S)
     throttle.slow_down(START_S + 0.5, sent_at=START_S)
-    assert throttle.rate_per_s(START_S + 10) or 0 > 100
+    assert (throttle.rate_per_s(START_S + 10) or 0) > 100
     assert throttle.rate_per_s(START_S + 25) is None
