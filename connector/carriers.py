@@ -69,7 +69,8 @@ class Carriers:
     async def settled(self) -> None:
         """Wait until no carrier is being replaced or removed."""
         while self._changing:
-            self._settled = trio.Event()
+            if self._settled.is_set():  # somebody else may wait for the present one
+                self._settled = trio.Event()
             await self._settled.wait()
 
     async def drain(self) -> None:
