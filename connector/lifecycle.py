@@ -19,7 +19,8 @@ class Status(StrEnum):
     SENT = "sent"
     """The carrier took it and we wait for its word.  A crash changes nothing: receipts are matched on disk."""
     IN_DOUBT = "in_doubt"
-    """Bytes left and no answer came: the carrier may have it.  Never sent again without the lane's leave."""
+    """Bytes left and no answer came: the carrier may have it.  Never sent again without the lane's leave; with it, the
+    part waits in its queue like any other and stays in doubt until a carrier has taken it."""
 
     DELIVERED = "delivered"
     """The carrier says the handset has it."""
@@ -50,6 +51,9 @@ class Event(StrEnum):
     """The carrier answered that it took the part."""
     DEFERRED = "deferred"
     """The carrier answered "not now" (throttled, queue full, temporary): it does not have the part."""
+    REROUTED = "rerouted"
+    """The carrier answered "not through me", or refused it where another carrier is to be asked: it does not have the
+    part, and is not asked again."""
     NOT_WRITTEN = "not_written"
     """Claimed, but provably no octet of it left: no attempt."""
     REFUSED = "refused"
@@ -67,7 +71,13 @@ class Event(StrEnum):
     REJECTED = "rejected"
     """Receipt: the network refused it."""
     CANCELLED = "cancelled"
-    """The caller took it back."""
+    """The caller took it back before it left."""
+    RECALLED = "recalled"
+    """The carrier took it back at the caller's wish: cancel_sm was answered ESME_ROK."""
+    POSTPONED = "postponed"
+    """It would leave in its lane's quiet hours: it waits for their end."""
+    HELD = "held"
+    """Too late to be sent again in spite of its doubt: only the carrier's word settles it now."""
     SILENCE = "silence"
     """The lane's patience for a final word is over."""
 
@@ -81,9 +91,12 @@ _RECEIPTS = {
 _ANSWERS = {
     Event.ACKNOWLEDGED: Status.SENT,
     Event.DEFERRED: Status.ACCEPTED,  # even late: the carrier says itself that it does not have the part
+    Event.REROUTED: Status.ACCEPTED,
     Event.REFUSED: Status.REJECTED,
     Event.EXHAUSTED: Status.FAILED,
 }
+_UNSURE = frozenset({Event.DEFERRED, Event.REROUTED, Event.NOT_WRITTEN, Event.REFUSED, Event.EXHAUSTED})
+"""What says of one attempt that the carrier does not have the part, and nothing of the others."""
 _TAKEN_BACK = {
     Event.CANCELLED: Status.CANCELLED,
     Event.EXPIRED: Status.EXPIRED,
@@ -92,10 +105,22 @@ _TAKEN_BACK = {
 
 TRANSITIONS: dict[Status, dict[Event, Status]] = {
     Status.SCHEDULED: {Event.DUE: Status.ACCEPTED, **_TAKEN_BACK},
-    Status.ACCEPTED: {Event.CLAIMED: Status.SENDING, Event.DUE: Status.ACCEPTED, **_TAKEN_BACK},
+    Status.ACCEPTED: {
+        Event.CLAIMED: Status.SENDING,
+        Event.DUE: Status.ACCEPTED,
+        Event.POSTPONED: Status.SCHEDULED,
+        **_TAKEN_BACK,
+    },
     Status.SENDING: {**_ANSWERS, Event.NOT_WRITTEN: Status.ACCEPTED, Event.LOST: Status.IN_DOUBT},
-    Status.SENT: {**_RECEIPTS, Event.SILENCE: Status.UNKNOWN},
-    Status.IN_DOUBT: {**_RECEIPTS, **_ANSWERS, Event.CLAIMED: Status.SENDING, Event.SILENCE: Status.UNKNOWN},
+    Status.SENT: {**_RECEIPTS, Event.SILENCE: Status.UNKNOWN, Event.RECALLED: Status.CANCELLED},
+    Status.IN_DOUBT: {
+        **_RECEIPTS,
+        **_ANSWERS,
+        Event.DUE: Status.IN_DOUBT,  # from now on it may be claimed
+        Event.CLAIMED: Status.SENDING,
+        Event.HELD: Status.IN_DOUBT,
+        Event.SILENCE: Status.UNKNOWN,
+    },
     Status.UNKNOWN: dict(_RECEIPTS),
     Status.DELIVERED: {},
     Status.FAILED: {},
@@ -105,9 +130,23 @@ TRANSITIONS: dict[Status, dict[Event, Status]] = {
 }
 
 
-def move(status: Status, event: Event) -> Status | None:
-    """Return the status after ``event``, or None where the table allows no move (record it, do not apply it)."""
-    return TRANSITIONS[status].get(event)
+STILL_IN_DOUBT: dict[Status, Status] = {
+    Status.ACCEPTED: Status.IN_DOUBT,
+    Status.REJECTED: Status.UNKNOWN,
+    Status.FAILED: Status.UNKNOWN,
+}
+"""Where an answer leads instead, while an earlier attempt of the part is still in doubt: that one may have arrived."""
+
+
+def move(status: Status, event: Event, *, doubts: int = 0) -> Status | None:
+    """Return the status after ``event``, or None where the table allows no move (record it, do not apply it).
+
+    ``doubts``: attempts of the part that are in doubt, but for the one the event is about.
+    """
+    new = TRANSITIONS[status].get(event)
+    if new is not None and doubts and event in _UNSURE:
+        return STILL_IN_DOUBT.get(new, new)
+    return new
 
 
 _LIVE_ORDER = (Status.IN_DOUBT, Status.SENDING, Status.ACCEPTED, Status.SCHEDULED, Status.SENT)

@@ -79,6 +79,10 @@ class Reason(StrEnum):
     REFUSED_BY_CARRIER = "refused_by_carrier"
     OUR_ENCODING = "our_encoding"
     ATTEMPTS_USED_UP = "attempts_used_up"
+    TIME_USED_UP = "time_used_up"
+    COST_CAP = "cost_cap"
+    SET_ASIDE = "set_aside"
+    ALREADY_SENT = "already_sent"
     NO_ANSWER = "no_answer"
     LINK_LOST = "link_lost"
     RESTARTED = "restarted"
@@ -87,7 +91,11 @@ class Reason(StrEnum):
     # an attempt that did not come about
     THROTTLED = "throttled"
     TEMPORARY = "temporary"
+    OTHER_ROUTE = "other_route"
+    SECOND_OPINION = "second_opinion"
     BIND_SICK = "bind_sick"
+    QUIET_HOURS = "quiet_hours"
+    TOO_LATE_TO_RESEND = "too_late_to_resend"
     NO_BIND = "no_bind"
     SUSPENDED = "suspended"
 
@@ -202,6 +210,14 @@ class Part:
     """Attempts that count against the lane's retry table."""
     pinned: str | None = None
     """The carrier that has other parts of the same message."""
+    refused: tuple[str, ...] = ()
+    """Carriers that do not take it."""
+    doubts: int = 0
+    """Attempts that are in doubt: above 0, claiming it is sending it again in spite of that."""
+    harms: int = 0
+    """How often the bind broke that it was sent on."""
+    first_at: float | None = None
+    """When it was first claimed, once an attempt has come to nothing."""
 
     @property
     def message_id(self) -> int:
@@ -223,6 +239,8 @@ class Claim:
     part: int
     attempt: int
     carrier: str
+    doubts: int = 0
+    """Attempts of the part that are in doubt: above 0 it waits as `in_doubt`, not as `accepted`."""
 
 
 # --- what comes back, in the order it was read --------------------------------------------------------------------
@@ -249,6 +267,24 @@ class Answer:
     reason: str | None = None
     detail: str | None = None
     """The command_status by name."""
+    setback: "Setback | None" = None
+    """What the part has to remember of an attempt that came to nothing."""
+    country: str | None = None
+    """ISO 3166 code of the destination."""
+    response_s: float = 0.0
+    """From the write to the answer."""
+
+
+@attrs.frozen
+class Setback:
+    """What is remembered of an attempt that came to nothing."""
+
+    first_at: float
+    """When the part was first claimed."""
+    refused: bool = False
+    """Whether the carrier is not to be asked again."""
+    harmed: bool = False
+    """Whether the bind broke over it."""
 
 
 @attrs.define
@@ -272,6 +308,9 @@ class Lost:
     carrier: str
     reason: str
     due_at: float
+    """When to look again: the end of patience, or the moment the lane lets it be sent again."""
+    country: str | None = None
+    """ISO 3166 code of the destination."""
 
 
 @attrs.define
@@ -365,15 +404,44 @@ class Move:
     part: int
     event: Event
     reason: str | None = None
+    due_at: float | None = None
+    """When to look again, for what is postponed or held."""
 
 
 @attrs.frozen
 class Due:
-    """A part whose time has come: scheduled, pausing before another try, or out of patience."""
+    """A part whose time has come: scheduled, pausing before another try, to be sent again, or out of patience."""
 
     part: int
     status: Status
     queue: int
+    deadline: float = 0.0
+    doubts: int = 0
+    reason: str | None = None
+    """Why it stands where it stands."""
+
+
+@attrs.frozen
+class Unsettled:
+    """A live part that has not left, with what decides the queue it belongs in."""
+
+    part: int
+    queue: int
+    lane: str
+    api_key: str
+    to: str
+    sender: str
+    country: str | None
+    options: str | None
+
+
+@attrs.frozen
+class Refile:
+    """A wish to put a part that has not left into another queue: it still is in ``old``."""
+
+    part: int
+    old: int
+    new: int
 
 
 @attrs.frozen
@@ -401,6 +469,8 @@ class Moved:
 
     part: int
     status: Status
+    left: int | None = None
+    """The queue it waited in until now, where something else than a claim ended that."""
 
 
 @attrs.frozen

@@ -48,9 +48,12 @@ def duration(default: str | object | None = _MISSING, *, validator: Validator | 
     return attrs.field(metadata={"duration": True}, validator=validator, **options)
 
 
-def durations(*default: str, validator: Validator | None = None) -> Any:
-    """Return a field that is an array of durations in the file and a tuple of float seconds in the value."""
-    seconds = tuple(map(parse_duration, default))
+def durations(*default: str, optional: bool = False, validator: Validator | None = None) -> Any:
+    """Return a field that is an array of durations in the file and a tuple of float seconds in the value.
+
+    ``optional``: None where it is not set.
+    """
+    seconds = None if optional else tuple(map(parse_duration, default))
     return attrs.field(metadata={"duration": True}, default=seconds, validator=validator)
 
 

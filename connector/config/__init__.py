@@ -6,10 +6,11 @@ Keys in the file are the field names; a field that ends in ``_s`` is a duration,
 
 from connector.config.api import ApiConfig, KeyConfig
 from connector.config.bind import BindConfig, Credentials, Endpoint
-from connector.config.carrier import CarrierConfig
+from connector.config.carrier import CarrierConfig, PriceConfig
 from connector.config.config import EXAMPLE, Config, effective, load_config
 from connector.config.dialect import DialectConfig
-from connector.config.lane import LANES, LaneConfig, RetryConfig
+from connector.config.health import HealthConfig
+from connector.config.lane import LANES, LaneAtCarrier, LaneConfig, QuietHours, RetryConfig, RetryRule
 from connector.config.route import RouteConfig
 from connector.config.store import StoreConfig
 from connector.config.tls import TlsConfig
@@ -24,9 +25,14 @@ __all__ = [
     "Credentials",
     "DialectConfig",
     "Endpoint",
+    "HealthConfig",
     "KeyConfig",
+    "LaneAtCarrier",
     "LaneConfig",
+    "PriceConfig",
+    "QuietHours",
     "RetryConfig",
+    "RetryRule",
     "RouteConfig",
     "StoreConfig",
     "TlsConfig",

@@ -9,6 +9,11 @@ from connector.config.dialect import DialectConfig
 from connector.settings import above, at_least_one, duration, shown, within
 
 
+def _digits(_instance: object, _field: object, value: str) -> None:
+    if value and not (value.isascii() and value.isdecimal() and len(value) <= 15):
+        raise ValueError(f'must be the first digits of numbers, without a plus, such as "4474", not {shown(value)}')
+
+
 @attrs.frozen(kw_only=True)
 class LimitConfig:
     """A limit inside the account's: of one destination country or one sender, or of each of them."""
@@ -60,6 +65,16 @@ class RampLimits:
 
 
 @attrs.frozen(kw_only=True)
+class PriceConfig:
+    """What one part costs to the numbers that begin so."""
+
+    prefix: str = attrs.field(validator=_digits)
+    """First digits of the number, country code included, without a plus; the longest that fits counts, "" fits all."""
+    price: float = attrs.field(validator=within(0))
+    """Per part; all price tables are in one currency."""
+
+
+@attrs.frozen(kw_only=True)
 class CarrierConfig:
     """One contract with one operator or aggregator."""
 
@@ -81,6 +96,8 @@ class CarrierConfig:
     """Stages of a new carrier, in order; after the last one it gets its whole rate."""
     ramp_limits: RampLimits = attrs.field(factory=RampLimits)
     dialect: DialectConfig = attrs.field(factory=DialectConfig)
+    price: tuple[PriceConfig, ...] = ()
+    """Its price table."""
     max_parts: int = attrs.field(default=10, validator=within(1, 255))
     """Parts of one message; a longer text is refused."""
 
@@ -108,5 +125,10 @@ class CarrierConfig:
                 yield ("limit", index), f"there is another limit for {limit.scope} {shown(limit.value)}"
             seen.add((limit.scope, limit.value))
         yield from self._beyond_the_account()
+        priced: set[str] = set()
+        for index, row in enumerate(self.price):
+            if row.prefix in priced:
+                yield ("price", index, "prefix"), f"there is another price for prefix {shown(row.prefix)}"
+            priced.add(row.prefix)
         if not any(bind.submits for bind in self.bind):
             yield ("bind",), "all are receivers: one transceiver or transmitter is needed to submit"

@@ -10,6 +10,7 @@ from connector.config import checks
 from connector.config.api import ApiConfig
 from connector.config.carrier import CarrierConfig
 from connector.config.checks import Problems
+from connector.config.health import HealthConfig
 from connector.config.lane import LANES, LaneConfig
 from connector.config.route import RouteConfig
 from connector.config.store import StoreConfig
@@ -29,6 +30,7 @@ class Config:
     store: StoreConfig = attrs.field(factory=StoreConfig)
     route: tuple[RouteConfig, ...] = ()
     """In order of precedence; without any, one named "default" takes every message to all carriers in file order."""
+    health: HealthConfig = attrs.field(factory=HealthConfig)
     lane: dict[str, LaneConfig] = attrs.field(metadata=named(LANES), factory=lambda: dict(LANES))
 
     def __attrs_post_init__(self) -> None:
@@ -54,6 +56,12 @@ class Config:
         for index, route in enumerate(self.route):
             yield from checks.unknown(route.carriers, carriers, ("route", index, "carriers"), "carrier")
             yield from checks.unknown(route.lanes or (), self.lane, ("route", index, "lanes"), "lane")
+            yield from checks.unknown(
+                route.keys or (), [key.name for key in self.api.key], ("route", index, "keys"), "API key"
+            )
+        for name, lane in self.lane.items():
+            for carrier_name in lane.carrier:
+                yield from checks.unknown([carrier_name], carriers, ("lane", name, "carrier"), "carrier")
         for index, carrier in enumerate(self.carrier):
             for path, sentence in carrier.dialect.lane_problems(self.lane):
                 yield ("carrier", index, "dialect", *path), sentence

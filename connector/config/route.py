@@ -1,9 +1,20 @@
 """Route rules: which carriers a message may take."""
 
+from typing import Literal
+
 import attrs
 
 from connector.config import checks
-from connector.settings import at_least_one
+from connector.settings import at_least_one, shown
+
+MessageClass = Literal["flash", "device", "sim", "terminal", "none"]
+"""Classes 0 to 3 of 3GPP TS 23.038, 4, as ``data_coding`` says them; "none" is a message without a class."""
+
+
+def _prefixes(_instance: object, _field: object, values: tuple[str, ...] | None) -> None:
+    for value in values or ():
+        if not (value.isascii() and value.isdecimal() and len(value) <= 15):
+            raise ValueError(f'must be the first digits of numbers, without a plus, such as "4474", not {shown(value)}')
 
 
 @attrs.frozen(kw_only=True)
@@ -11,10 +22,21 @@ class RouteConfig:
     """A rule that lists carriers for a message; the first rule that fits is taken."""
 
     carriers: tuple[str, ...] = attrs.field(validator=at_least_one("carrier"))
-    """In this order while they are healthy."""
+    """Those that may take it; see ``prefer``."""
     name: str | None = attrs.field(default=None, validator=attrs.validators.optional(checks.name))
     """Stable identity: queues carry it.  `Config` gives "route-1" and so on to those without one."""
     lanes: tuple[str, ...] | None = None
     """Lanes it is for; without it all."""
     countries: tuple[str, ...] | None = attrs.field(default=None, validator=checks.countries)
     """ISO 3166 codes of the destinations it is for; without it all."""
+    prefixes: tuple[str, ...] | None = attrs.field(default=None, validator=_prefixes)
+    """First digits of the numbers it is for, country code included, without a plus; without it all."""
+    senders: tuple[str, ...] | None = None
+    """Source addresses it is for; without it all."""
+    keys: tuple[str, ...] | None = None
+    """Names of the API keys it is for; without it all."""
+    classes: tuple[MessageClass, ...] | None = None
+    """Message classes it is for; without it all."""
+    prefer: Literal["order", "speed", "cost"] = "order"
+    """Which of the healthy carriers goes first: in the order of ``carriers``, the one that has been answering and
+    delivering fastest, or the cheapest for the number."""
