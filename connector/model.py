@@ -210,6 +210,8 @@ class Part:
     """Attempts that count against the lane's retry table."""
     pinned: str | None = None
     """The carrier that has other parts of the same message."""
+    last: str | None = None
+    """The carrier it was last claimed for."""
     refused: tuple[str, ...] = ()
     """Carriers that do not take it."""
     doubts: int = 0
@@ -222,6 +224,18 @@ class Part:
     @property
     def message_id(self) -> int:
         return self.id >> 8
+
+    def remember(self, answer: "Answer") -> None:
+        """Note here what the answer's commit notes on disk."""
+        self.tries += answer.burned
+        setback = answer.setback
+        if setback is None:
+            return
+        if self.first_at is None:
+            self.first_at = setback.first_at
+        if setback.refused and answer.carrier not in self.refused:
+            self.refused += (answer.carrier,)
+        self.harms += setback.harmed
 
 
 @attrs.frozen
@@ -273,6 +287,29 @@ class Answer:
     """ISO 3166 code of the destination."""
     response_s: float = 0.0
     """From the write to the answer."""
+    receipt: bool = False
+    """Whether a receipt is to come."""
+
+
+@attrs.frozen
+class DoubtPolicy:
+    """What becomes of a part of which nobody knows whether the carrier has it."""
+
+    patience_s: float
+    """How long the carrier's word is awaited."""
+    resends: int = 0
+    """How often it may be sent in spite of that."""
+    resend_after_s: float = 0.0
+
+    def due_at(self, now: float, deadline: float, doubts: int) -> float:
+        """Return when to look at it again: the moment to send it anew where that is before its deadline, or the end of
+        patience, which never is.  ``doubts``: attempts in doubt, this one included."""
+        again_at = now + self.resend_after_s
+        return again_at if self.is_pending(again_at, deadline, doubts) else now + self.patience_s
+
+    def is_pending(self, due_at: float, deadline: float, doubts: int) -> bool:
+        """Tell whether what is due then is another try."""
+        return doubts <= self.resends and due_at < deadline
 
 
 @attrs.frozen
@@ -415,6 +452,7 @@ class Due:
     part: int
     status: Status
     queue: int
+    due_at: float = 0.0
     deadline: float = 0.0
     doubts: int = 0
     reason: str | None = None
@@ -445,6 +483,17 @@ class Refile:
 
 
 @attrs.frozen
+class Refiled:
+    """A part that really came into another queue."""
+
+    part: int
+    old: int
+    new: int
+    waited: bool
+    """Whether it could have been claimed out of the old queue, as now out of the new one."""
+
+
+@attrs.frozen
 class Wanted:
     """A wish for the next waiting parts of a queue, after the place (deadline, id) already held in memory."""
 
@@ -470,7 +519,8 @@ class Moved:
     part: int
     status: Status
     left: int | None = None
-    """The queue it waited in until now, where something else than a claim ended that."""
+    """The queue it waited in until now, where neither a claim nor the one who asked for the move took it from there.
+    A part that waits again after a late answer has left too: whoever has it brings it back."""
 
 
 @attrs.frozen

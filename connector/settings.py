@@ -49,10 +49,7 @@ def duration(default: str | object | None = _MISSING, *, validator: Validator | 
 
 
 def durations(*default: str, optional: bool = False, validator: Validator | None = None) -> Any:
-    """Return a field that is an array of durations in the file and a tuple of float seconds in the value.
-
-    ``optional``: None where it is not set.
-    """
+    """Return a field that is an array of durations in the file and a tuple of seconds in the value, or None."""
     seconds = None if optional else tuple(map(parse_duration, default))
     return attrs.field(metadata={"duration": True}, default=seconds, validator=validator)
 

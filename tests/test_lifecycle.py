@@ -4,9 +4,11 @@ import itertools
 
 import pytest
 
-from connector.lifecycle import FINAL, LIVE, TRANSITIONS, Event, Status, message_status, move
+from connector.lifecycle import FINAL, LIVE, STILL_IN_DOUBT, TRANSITIONS, Event, Status, message_status, move
 
 RECEIPTS = {Event.DELIVERED, Event.UNDELIVERED, Event.EXPIRED, Event.REJECTED}
+UNSURE = {Event.DEFERRED, Event.REROUTED, Event.NOT_WRITTEN, Event.REFUSED, Event.EXHAUSTED}
+"""What says of one attempt that the carrier does not have the part."""
 
 
 @pytest.mark.parametrize(("status", "event"), list(itertools.product(Status, Event)))
@@ -51,9 +53,50 @@ def test_a_carrier_that_does_not_have_the_part_lets_it_wait_again() -> None:
     assert move(Status.IN_DOUBT, Event.DEFERRED) is Status.ACCEPTED
 
 
-def test_what_may_be_out_is_not_taken_back() -> None:
+@pytest.mark.parametrize("event", [Event.CANCELLED, Event.POSTPONED])
+def test_what_may_be_out_is_not_taken_back(event: Event) -> None:
     for status in (Status.SENDING, Status.SENT, Status.IN_DOUBT):
-        assert move(status, Event.CANCELLED) is None
+        assert move(status, event) is None
+
+
+def test_only_the_carrier_takes_back_what_it_has() -> None:
+    assert [status for status in Status if move(status, Event.RECALLED)] == [Status.SENT]
+    assert move(Status.SENT, Event.RECALLED) is Status.CANCELLED
+
+
+@pytest.mark.parametrize("doubts", [1, 2, 7])
+@pytest.mark.parametrize(
+    ("status", "event"), list(itertools.product([Status.SENDING, Status.IN_DOUBT], sorted(UNSURE)))
+)
+def test_while_an_attempt_is_in_doubt_no_answer_says_that_the_carrier_has_nothing(
+    status: Status, event: Event, doubts: int
+) -> None:
+    """Neither that the part may be sent as if it never was, nor that it surely came to nothing."""
+    without, new = move(status, event), move(status, event, doubts=doubts)
+    assert (new is None) == (without is None)
+    assert new in (None, Status.IN_DOUBT, Status.UNKNOWN)
+    assert (new in FINAL) == (without in FINAL)
+
+
+@pytest.mark.parametrize("doubts", [0, 1, 7])
+@pytest.mark.parametrize(("status", "event"), list(itertools.product(Status, sorted(set(Event) - UNSURE))))
+def test_doubts_change_nothing_of_what_is_not_an_answer_of_that_kind(status: Status, event: Event, doubts: int) -> None:
+    assert move(status, event, doubts=doubts) is move(status, event)
+
+
+@pytest.mark.parametrize("doubts", [1, 7])
+@pytest.mark.parametrize(("status", "event"), list(itertools.product(Status, Event)))
+def test_doubts_open_no_way_that_is_not_in_the_table(status: Status, event: Event, doubts: int) -> None:
+    new = move(status, event, doubts=doubts)
+    assert new in (move(status, event), STILL_IN_DOUBT.get(move(status, event)))  # type: ignore[arg-type]
+    assert status in LIVE or new is move(status, event)
+
+
+def test_what_is_sent_again_is_sent_in_spite_of_its_doubt() -> None:
+    assert move(Status.IN_DOUBT, Event.DUE) is Status.IN_DOUBT
+    assert move(Status.IN_DOUBT, Event.HELD) is Status.IN_DOUBT
+    assert move(Status.SENDING, Event.ACKNOWLEDGED, doubts=3) is Status.SENT
+    assert move(Status.SENDING, Event.LOST, doubts=3) is Status.IN_DOUBT
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 
+from connector.model import DoubtPolicy
 from connector.store.store import Store
 
 log = logging.getLogger("carrierline.recover")
@@ -10,13 +11,13 @@ log = logging.getLogger("carrierline.recover")
 PARTS_PER_COMMIT = 1_000
 
 
-async def recover(store: Store, patience_s: Mapping[str, float], clock: Callable[[], float]) -> int:
+async def recover(store: Store, policies: Mapping[str, DoubtPolicy], clock: Callable[[], float]) -> int:
     """Put every part left in `sending` in doubt; return how many there were.
 
-    ``patience_s``: by lane, how long a final word is awaited before the doubt ends as `unknown`.
+    ``policies``: by lane, what becomes of a part in doubt.
     """
     total = 0
-    while moved := await store.recover(limit=PARTS_PER_COMMIT, now=clock(), patience_s=patience_s):
+    while moved := await store.recover(limit=PARTS_PER_COMMIT, now=clock(), policies=policies):
         total += len(moved)
     if total:
         log.warning("%d parts were on the wire when the last run ended: they are in doubt", total)

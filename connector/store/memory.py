@@ -15,12 +15,14 @@ from connector.model import (
     Answer,
     Claim,
     Conflict,
+    DoubtPolicy,
     Due,
     Duplicate,
     EventBatch,
     Inbound,
     Kept,
     Ledger,
+    Lost,
     Message,
     MessageQuery,
     MessageView,
@@ -31,8 +33,12 @@ from connector.model import (
     Part,
     QueueName,
     QueueState,
+    Reason,
     Receipt,
+    Refile,
+    Refiled,
     Result,
+    Unsettled,
     Verification,
     Wanted,
     is_whole,
@@ -40,7 +46,21 @@ from connector.model import (
 from connector.store import memory_reads as reads
 from connector.store.history import Settled, event_of, line, receipt_line, settled_line
 from connector.store.memory_rows import PartRow, RefRow, Rows, append_row
-from connector.store.rules import after_wish, fitting, kin_of, names_the_unknown
+from connector.store.rules import (
+    REROUTE_LOOK_S,
+    UNSETTLED,
+    after_answer,
+    after_wish,
+    due_after,
+    fitting,
+    is_told,
+    is_turned_away,
+    kin_of,
+    names_the_unknown,
+    onward,
+    policy_of,
+    with_refused,
+)
 from connector.store.tally import Tally
 
 
@@ -124,10 +144,10 @@ class MemoryEngine:
 
     def _move(self, row: PartRow, new: Status, note: str, **changes: Any) -> Moved:
         """Write a part's next status with its line of history, and remember the move."""
-        history = row.history + note
-        self._rows.parts.set(row.id, attrs.evolve(row, status=new, history=history, **changes))
+        moved = attrs.evolve(row, status=new, history=row.history + note, **changes)
+        self._rows.parts.set(row.id, moved)
         self._tally.moved([row.id], row.status, new)
-        return Moved(row.id, new)
+        return Moved(row.id, new, row.queue if row.waits else None)
 
     def _note(self, row: PartRow, note: str) -> None:
         self._rows.parts.set(row.id, attrs.evolve(row, history=row.history + note))
@@ -185,10 +205,10 @@ class MemoryEngine:
         parts = message.parts()
         self._tally.accepted(1, len(parts))
         for part in parts:
-            row = _new_row(part, message.send_at, now)
+            row = PartRow.new(part, message.send_at, now)
             claim = claimed.get(part.id) if message.send_at is None else None
             if claim is not None:
-                row = _claimed(row, claim, owner, now)
+                row = row.claimed(claim, owner, now)
             self._rows.parts.set(part.id, row)
             self._tally.entered(part.id, row.status)
         for part in parts:
@@ -202,10 +222,11 @@ class MemoryEngine:
         won = []
         for claim in claims:
             row = self._rows.parts.get(claim.part)
-            if row is None or row.status is not Status.ACCEPTED or row.attempt != claim.attempt - 1:
+            waiting = Status.IN_DOUBT if claim.doubts else Status.ACCEPTED
+            if row is None or not row.waits or row.status is not waiting or row.attempt != claim.attempt - 1:
                 continue
-            self._rows.parts.set(row.id, _claimed(row, claim, owner, now))
-            self._tally.moved([row.id], Status.ACCEPTED, Status.SENDING)
+            self._rows.parts.set(row.id, row.claimed(claim, owner, now))
+            self._tally.moved([row.id], waiting, Status.SENDING)
             self._pin(claim)
             won.append(claim)
         return won
@@ -237,18 +258,23 @@ class MemoryEngine:
         if row is None:
             return None
         ours = row.attempt == result.attempt and (row.status is not Status.SENDING or row.fence == owner.fence)
-        new = move(row.status, event_of(result)) if ours else None
+        new, doubts = None, row.doubts
+        if ours:
+            event, was_lost = event_of(result), row.lost == row.attempt
+            new, doubts = after_answer(row.status, event, doubts=row.doubts, was_lost=was_lost)
         note = settled_line(result)
         if new is None:
             if ours and names_the_unknown(result, row.status, row.key):
-                row = self._named(row, result)
+                row = row.named(result)
             self._note(row, note)
             return None
         answer = result if isinstance(result, Answer) else None
         return self._move(
-            row,
+            row.set_back(answer) if answer else row,
             new,
             note,
+            doubts=doubts,
+            lost=row.attempt if isinstance(result, Lost) else 0,
             key=answer.key if answer else None,
             carrier_message_id=answer.carrier_message_id if answer else None,
             sent_at=result.at if new is Status.SENT else row.sent_at,
@@ -257,11 +283,6 @@ class MemoryEngine:
             reason=None if isinstance(result, NotSent) else result.reason,
             finished_at=result.at if new in FINAL else None,
         )
-
-    @staticmethod
-    def _named(row: PartRow, answer: Answer) -> PartRow:
-        """Return the row with the id its late answer gives it; its status stays."""
-        return attrs.evolve(row, key=answer.key, carrier_message_id=answer.carrier_message_id, sent_at=answer.at)
 
     def _unpark(self, result: Settled) -> list[Receipt]:
         if not isinstance(result, Answer) or result.key is None:
@@ -313,26 +334,60 @@ class MemoryEngine:
 
     def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]:
         self._now = now
-        moved = []
+        return [moved for wish in moves if (moved := self._change(wish))]
+
+    def _change(self, wish: Move) -> Moved | None:
+        row = self._rows.parts.get(wish.part)
+        new = None if row is None else after_wish(row.status, row.due_at, wish)
+        if row is None or new is None:
+            return None
+        if is_turned_away(row.id, wish, row.pinned, row.refused):
+            event = self._onward(row)
+            if event is None:
+                return None
+            if event is Event.REFUSED:
+                wish = Move(row.id, event, Reason.REFUSED_BY_CARRIER)
+                new = move(row.status, event, doubts=row.doubts)
+                assert new is not None  # whatever may be due may be refused
+            row = self._row(row.id)
+        note = line(self._now, wish.event, None, row.attempt, wish.reason)
+        finished = self._now if new in FINAL else None
+        moved = self._move(row, new, note, due_at=due_after(wish), finished_at=finished, reason=wish.reason)
+        return moved if is_told(wish) else attrs.evolve(moved, left=None)
+
+    def _onward(self, row: PartRow) -> Event | None:
+        """Decide what becomes of a part whose carrier does not take it, and do to its message what that needs."""
+        parts = self._rows_of(row.id >> 8)
+        event = onward((part.status, part.sent_at, part.doubts) for part in parts if part.id != row.id)
+        if event is None:
+            self._rows.parts.set(row.id, attrs.evolve(row, due_at=self._now + REROUTE_LOOK_S))
+        elif event is Event.DUE:
+            for part in parts:
+                live = part.status not in FINAL
+                refused = with_refused(part.refused, row.refused) if live else part.refused
+                self._rows.parts.set(part.id, attrs.evolve(part, pinned=None, refused=refused))
+        return event
+
+    def refile(self, moves: Sequence[Refile], *, now: float) -> list[Refiled]:
+        self._now = now
+        refiled = []
         for wish in moves:
             row = self._rows.parts.get(wish.part)
-            new = None if row is None else after_wish(row.status, row.due_at, wish.event)
-            if row is None or new is None:
-                continue
-            note = line(now, wish.event, None, row.attempt, wish.reason)
-            end = {"due_at": None, "finished_at": now if new in FINAL else None, "reason": wish.reason}
-            moved.append(self._move(row, new, note, **end))
-        return moved
+            if row is not None and row.queue == wish.old and row.status in UNSETTLED:
+                self._rows.parts.set(row.id, attrs.evolve(row, queue=wish.new))
+                refiled.append(Refiled(row.id, wish.old, wish.new, row.waits))
+        return refiled
 
-    def recover(self, owner: Owner, *, limit: int, now: float, patience_s: Mapping[str, float]) -> list[Moved]:
+    def recover(self, owner: Owner, *, limit: int, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]:
         self._now = now
-        longest = max(patience_s.values(), default=0.0)
         rows = [self._row(part) for part in sorted(self._rows.parts.working.at("sending"))]
         moved = []
         for row in [row for row in rows if row.fence < owner.fence][:limit]:
-            patience = patience_s.get(self._rows.queues.working.rows[row.queue].lane, longest)
+            policy = policy_of(self._rows.queues.working.rows[row.queue].lane, policies)
+            due_at = policy.due_at(now, row.deadline, row.doubts + 1)
             note = line(now, Event.LOST, row.carrier, row.attempt, "restarted")
-            moved.append(self._move(row, Status.IN_DOUBT, note, due_at=now + patience))
+            doubt = {"doubts": row.doubts + 1, "lost": row.attempt}
+            moved.append(self._move(row, Status.IN_DOUBT, note, due_at=due_at, **doubt))
         return moved
 
     def sweep(self, limit: int, *, before: float) -> int:
@@ -361,6 +416,9 @@ class MemoryEngine:
     def due(self, limit: int, *, now: float) -> list[Due]:
         return reads.due(self._rows, limit, now)
 
+    def unsettled(self, after: int, limit: int, *, queues: Sequence[int]) -> list[Unsettled]:
+        return reads.unsettled(self._rows, after, limit, queues)
+
     def messages(self, query: MessageQuery) -> list[MessageView]:
         return reads.messages(self._rows, query)
 
@@ -382,27 +440,3 @@ class MemoryEngine:
 
     def verify(self) -> Verification:
         return reads.verify(self._rows)
-
-
-def _new_row(part: Part, send_at: float | None, now: float) -> PartRow:
-    status = Status.ACCEPTED if send_at is None else Status.SCHEDULED
-    return PartRow(
-        id=part.id,
-        queue=part.queue,
-        status=status,
-        deadline=part.deadline,
-        due_at=send_at,
-        history=line(now, status, None, 0, None),
-    )
-
-
-def _claimed(row: PartRow, claim: Claim, owner: Owner, now: float) -> PartRow:
-    return attrs.evolve(
-        row,
-        status=Status.SENDING,
-        due_at=None,
-        attempt=claim.attempt,
-        carrier=claim.carrier,
-        fence=owner.fence,
-        history=row.history + line(now, Event.CLAIMED, claim.carrier, claim.attempt, None),
-    )

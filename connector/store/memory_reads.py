@@ -15,6 +15,7 @@ from connector.model import (
     MessageQuery,
     MessageView,
     Part,
+    Unsettled,
     Verification,
     Wanted,
     is_whole,
@@ -41,7 +42,32 @@ def _part(rows: Rows, part: int) -> Part:
     row = rows.parts.committed.rows[part]
     parts = rows.messages.committed.rows[part >> 8].parts()
     kept = parts[0] if is_whole(part) else parts[(part & 0xFF) - 1]
-    return attrs.evolve(kept, attempt=row.attempt, tries=row.tries, pinned=row.pinned)
+    return attrs.evolve(
+        kept,
+        queue=row.queue,
+        lane=rows.queues.committed.rows[row.queue].lane,
+        attempt=row.attempt,
+        tries=row.tries,
+        pinned=row.pinned,
+        last=row.carrier,
+        refused=row.refused,
+        doubts=row.doubts,
+        harms=row.harms,
+        first_at=row.first_at,
+    )
+
+
+def unsettled(rows: Rows, after: int, limit: int, queues: Sequence[int]) -> list[Unsettled]:
+    """Return the parts of these queues that have not left, with ids behind ``after``, by id."""
+    parts = rows.parts.committed
+    behind = (part for queue in dict.fromkeys(queues) for part in parts.at(("unsettled", queue)) if part > after)
+    return [_unsettled(rows, parts.rows[part]) for part in heapq.nsmallest(limit, behind)]
+
+
+def _unsettled(rows: Rows, row: PartRow) -> Unsettled:
+    kept = rows.messages.committed.rows[row.id >> 8]
+    lane = rows.queues.committed.rows[row.queue].lane
+    return Unsettled(row.id, row.queue, lane, kept.api_key, kept.to, kept.sender, kept.country, kept.options)
 
 
 def due(rows: Rows, limit: int, now: float) -> list[Due]:
@@ -50,7 +76,9 @@ def due(rows: Rows, limit: int, now: float) -> list[Due]:
     timed = [parts.rows[part] for part in parts.at("due")]
     times = ((row.due_at, row.id) for row in timed if row.due_at is not None and row.due_at <= now)
     found = [parts.rows[part] for _, part in heapq.nsmallest(limit, times)]
-    return [Due(row.id, row.status, row.queue) for row in found]
+    return [
+        Due(row.id, row.status, row.queue, row.due_at or 0.0, row.deadline, row.doubts, row.reason) for row in found
+    ]
 
 
 def events(rows: Rows, after: int, limit: int) -> list[EventBatch]:

@@ -5,8 +5,10 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from connector.lifecycle import Status
-from connector.model import EventBatch, Inbound, Message, QueueName, Receipt
+from connector.lifecycle import Event, Status
+from connector.model import Answer, Claim, EventBatch, Inbound, Message, Owner, Part, QueueName, Receipt
+from connector.store.history import line
+from connector.store.rules import UNSETTLED, waits, with_refused
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -34,12 +36,64 @@ class PartRow:
     reason: str | None = None
     temporary: bool | None = None
     done_at: float | None = None
+    refused: tuple[str, ...] = ()
+    doubts: int = 0
+    lost: int = 0
+    """The attempt that was lost last, until its answer comes after all; 0 for none."""
+    harms: int = 0
+    first_at: float | None = None
+
+    @property
+    def waits(self) -> bool:
+        return waits(self.status, self.due_at)
+
+    @classmethod
+    def new(cls, part: Part, send_at: float | None, now: float) -> "PartRow":
+        """Return the row of a part that is just kept."""
+        status = Status.ACCEPTED if send_at is None else Status.SCHEDULED
+        return cls(
+            id=part.id,
+            queue=part.queue,
+            status=status,
+            deadline=part.deadline,
+            due_at=send_at,
+            history=line(now, status, None, 0, None),
+        )
+
+    def claimed(self, claim: Claim, owner: Owner, now: float) -> "PartRow":
+        """Return the row with its next attempt."""
+        return attrs.evolve(
+            self,
+            status=Status.SENDING,
+            attempt=claim.attempt,
+            carrier=claim.carrier,
+            fence=owner.fence,
+            history=self.history + line(now, Event.CLAIMED, claim.carrier, claim.attempt, None),
+        )
+
+    def named(self, answer: Answer) -> "PartRow":
+        """Return the row with the id its late answer gives it; its status stays."""
+        return attrs.evolve(self, key=answer.key, carrier_message_id=answer.carrier_message_id, sent_at=answer.at)
+
+    def set_back(self, answer: Answer) -> "PartRow":
+        """Return the row with what an attempt that came to nothing has taught."""
+        setback = answer.setback
+        if setback is None:
+            return self
+        return attrs.evolve(
+            self,
+            first_at=setback.first_at if self.first_at is None else self.first_at,
+            refused=with_refused(self.refused, [answer.carrier] if setback.refused else []),
+            harms=self.harms + setback.harmed,
+        )
 
     def places(self) -> list[Hashable]:
         """Return where this row is looked for."""
         found: list[Hashable] = []
-        if self.status is Status.ACCEPTED and self.due_at is None:
+        if self.waits:
             found.append(("waiting", self.queue))
+        if self.status in UNSETTLED:
+            found.append(("unsettled", self.queue))
         if self.due_at is not None:
             found.append("due")
         if self.status is Status.SENDING:

@@ -1,10 +1,13 @@
-"""Rules that hold for every engine: which part a receipt means, and what may be changed from outside."""
+"""Rules that hold for every engine: which part a receipt means, what may be changed from outside, what doubts do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeGuard
 
 from connector.lifecycle import Event, Status, move
-from connector.model import Answer
+from connector.model import Answer, DoubtPolicy, Move, is_whole
+
+REROUTE_LOOK_S = 1.0
+"""How long a part that its carrier refused waits for its siblings that are on the wire: about an answer's time."""
 
 SAME_DIGITS = 8
 """Digits compared from the end: carriers swap national and international spellings, and a subscriber's own digits are
@@ -14,10 +17,17 @@ the last ones."""
 _BEFORE_IT_LEFT = frozenset({Event.DUE, Event.CANCELLED, Event.EXPIRED, Event.REFUSED})
 _FROM_OUTSIDE = {
     Status.SCHEDULED: _BEFORE_IT_LEFT,
-    Status.ACCEPTED: _BEFORE_IT_LEFT,
-    Status.SENT: frozenset({Event.SILENCE}),
-    Status.IN_DOUBT: frozenset({Event.SILENCE}),
+    Status.ACCEPTED: _BEFORE_IT_LEFT | {Event.POSTPONED},
+    Status.SENT: frozenset({Event.SILENCE, Event.RECALLED}),
+    Status.IN_DOUBT: frozenset({Event.DUE, Event.HELD, Event.SILENCE}),
 }
+_PUT_OFF = frozenset({Event.POSTPONED, Event.HELD})
+_TAKEN_BY_THE_CALLER = frozenset({Event.EXPIRED, Event.HELD})
+"""What the caller found in memory, and took out of its queue before it asked."""
+
+_MAY_WAIT = frozenset({Status.ACCEPTED, Status.IN_DOUBT})
+UNSETTLED = frozenset({Status.SCHEDULED, Status.ACCEPTED, Status.IN_DOUBT})
+"""Statuses of what a carrier may still be asked to take."""
 
 
 def kin_of(ref: str) -> str:
@@ -29,11 +39,78 @@ def kin_of(ref: str) -> str:
     return head + separator
 
 
-def after_wish(status: Status, due_at: float | None, event: Event) -> Status | None:
-    """Return where a change from outside the carrier's word leads, or None where it may not or need not be."""
-    if event not in _FROM_OUTSIDE.get(status, frozenset()) or (event is Event.DUE and due_at is None):
+def waits(status: Status, due_at: float | None) -> bool:
+    """Tell whether a part stands in its queue, to be claimed."""
+    return due_at is None and status in _MAY_WAIT
+
+
+def after_wish(status: Status, due_at: float | None, wish: Move) -> Status | None:
+    """Return where a change from outside the carrier's word leads, or None where it may not or need not be.
+
+    What is put off without a time would never be looked at again, so that is none either.
+    """
+    event = wish.event
+    if event not in _FROM_OUTSIDE.get(status, frozenset()):
+        return None
+    if (event is Event.DUE and due_at is None) or (event in _PUT_OFF and wish.due_at is None):
         return None
     return move(status, event)
+
+
+def due_after(wish: Move) -> float | None:
+    """Return when a part is to be looked at again after this change."""
+    return wish.due_at if wish.event in _PUT_OFF else None
+
+
+def is_told(wish: Move) -> bool:
+    """Tell whether the caller has to hear that what it changed has left its queue: it may not know."""
+    return wish.event not in _TAKEN_BY_THE_CALLER
+
+
+def after_answer(status: Status, event: Event, *, doubts: int, was_lost: bool) -> tuple[Status | None, int]:
+    """Return where an answer to a part's newest attempt, or its absence, leads, and the doubts that are left then.
+
+    ``was_lost``: the last thing known of that attempt is that it was lost.  Then an answer settles one doubt.  A second
+    answer settles none: it is heard only where it says that the carrier has the part after all.
+    """
+    late = status is Status.IN_DOUBT
+    if late and not was_lost and event is not Event.ACKNOWLEDGED:
+        return None, doubts
+    others = doubts - 1 if late and was_lost else doubts
+    new = move(status, event, doubts=others)
+    if new is None:
+        return None, doubts
+    return new, others + 1 if event is Event.LOST else others
+
+
+def split_refused(refused: str | None) -> tuple[str, ...]:
+    """Return the carriers that a column of them names."""
+    return tuple(refused.split("|")) if refused else ()
+
+
+def with_refused(refused: Sequence[str], more: Iterable[str]) -> tuple[str, ...]:
+    """Return the carriers that do not take a part, these too, each once and in the order they refused."""
+    return tuple(dict.fromkeys((*refused, *more)))
+
+
+def is_turned_away(part: int, wish: Move, pinned: str | None, refused: Sequence[str]) -> bool:
+    """Tell whether a part that is due is one of several, tied to a carrier that does not take it."""
+    return wish.event is Event.DUE and not is_whole(part) and pinned in refused
+
+
+def onward(siblings: Iterable[tuple[Status, float | None, int]]) -> Event | None:
+    """Return what becomes of a part whose carrier does not take it, by (status, sent at, doubts) of its siblings.
+
+    The parts of a message stay with one carrier, or the handset may never join them.  DUE: none has left, so all of
+    them may go elsewhere together.  REFUSED: a carrier has one or may have it, so this one can go nowhere.  None: that
+    is not known yet, for one is on the wire; look again after `REROUTE_LOOK_S`.
+    """
+    standing = list(siblings)
+    if any(status is Status.SENDING for status, _, _ in standing):
+        return None
+    if any(sent_at is not None or doubts for _, sent_at, doubts in standing):
+        return Event.REFUSED
+    return Event.DUE
 
 
 def names_the_unknown(result: object, status: Status, key: str | None) -> TypeGuard[Answer]:
@@ -71,3 +148,9 @@ def fitting(candidates: Sequence[tuple[int, str]], number: str, *, sure: bool) -
         part, ours = candidates[0]
         return None if _another_number(ours, number) else part
     return next((part for part, ours in candidates if same_number(ours, number)), None)
+
+
+def policy_of(lane: str, policies: Mapping[str, DoubtPolicy]) -> DoubtPolicy:
+    """Return what becomes of doubts in a lane; in one that nobody configures any more, the longest patience."""
+    policy = policies.get(lane)
+    return DoubtPolicy(max((each.patience_s for each in policies.values()), default=0.0)) if policy is None else policy

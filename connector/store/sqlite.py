@@ -14,6 +14,7 @@ from connector.lifecycle import Status, message_status
 from connector.model import (
     Claim,
     Conflict,
+    DoubtPolicy,
     Due,
     Duplicate,
     EventBatch,
@@ -28,7 +29,10 @@ from connector.model import (
     Part,
     QueueName,
     QueueState,
+    Refile,
+    Refiled,
     Result,
+    Unsettled,
     Verification,
     Wanted,
 )
@@ -141,9 +145,13 @@ class SqliteEngine:
         with translated():
             return self._writes.change(moves, now=now)
 
-    def recover(self, owner: Owner, *, limit: int, now: float, patience_s: Mapping[str, float]) -> list[Moved]:
+    def recover(self, owner: Owner, *, limit: int, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]:
         with translated():
-            return self._writes.recover(owner, limit=limit, now=now, patience_s=patience_s)
+            return self._writes.recover(owner, limit=limit, now=now, policies=policies)
+
+    def refile(self, moves: Sequence[Refile], *, now: float) -> list[Refiled]:
+        with translated():
+            return self._writes.refile(moves, now=now)
 
     def sweep(self, limit: int, *, before: float) -> int:
         with translated():
@@ -162,6 +170,10 @@ class SqliteEngine:
     def due(self, limit: int, *, now: float) -> list[Due]:
         with translated():
             return reads.due(self._dispatch_reader, limit, now)
+
+    def unsettled(self, after: int, limit: int, *, queues: Sequence[int]) -> list[Unsettled]:
+        with translated():
+            return reads.unsettled(self._dispatch_reader, after, limit, queues)
 
     def messages(self, query: MessageQuery) -> list[MessageView]:
         with translated():

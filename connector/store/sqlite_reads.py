@@ -1,8 +1,10 @@
 """The reading verbs on SQLite: they see what is committed and change nothing."""
 
+import heapq
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from connector.lifecycle import LIVE, Status
@@ -13,21 +15,37 @@ from connector.model import (
     MessageQuery,
     MessageView,
     Part,
+    Unsettled,
     Verification,
     Wanted,
 )
 from connector.store.conservation import differences, ledger_of, wrong_statuses
 from connector.store.history import entries
+from connector.store.rules import split_refused
 from connector.store.tally import unpack_parts
 
 _HEADS = """
-    SELECT part.id, part.deadline, part.attempt, part.tries, part.pinned, message.to_addr, message.sender,
+    SELECT part.id, part.deadline, part.attempt, part.tries, part.pinned, part.carrier, message.to_addr, message.sender,
         message.text, message.alphabet, message.reference, message.bounds, message.receipt, message.options,
-        message.country, queue.lane
+        message.country, queue.lane, part.refused, part.doubts, part.harms, part.first_at
     FROM part JOIN message ON message.id = part.id >> 8 JOIN queue ON queue.id = part.queue
-    WHERE part.queue = ? AND part.status = 'accepted' AND part.due_at IS NULL
+    WHERE part.queue = ? AND part.status IN ('accepted', 'in_doubt') AND part.due_at IS NULL
         AND (part.deadline, part.id) > (?, ?)
     ORDER BY part.deadline, part.id LIMIT ?
+"""
+# what waits and what is paused has no order of ids in common: of the first, the lowest are found by looking at all
+_UNSETTLED_IDS = """
+    SELECT id FROM part INDEXED BY part_waiting
+    WHERE queue = :queue AND id > :after AND status IN ('accepted', 'in_doubt') AND due_at IS NULL
+    UNION ALL SELECT id FROM part INDEXED BY part_paused
+    WHERE queue = :queue AND id > :after AND due_at IS NOT NULL
+        AND (status = 'scheduled' OR status = 'accepted' OR status = 'in_doubt')
+    ORDER BY id LIMIT :limit
+"""
+_UNSETTLED = """
+    SELECT part.id, part.queue, queue.lane, message.api_key, message.to_addr, message.sender, message.country,
+        message.options
+    FROM part JOIN message ON message.id = part.id >> 8 JOIN queue ON queue.id = part.queue WHERE part.id = ?
 """
 _VIEW = """
     SELECT message.id, coalesce(message.status, part.status), message.to_addr, message.sender, queue.lane,
@@ -59,6 +77,7 @@ def _part(row: Any, queue: int) -> Part:
         attempt,
         tries,
         pinned,
+        last,
         to,
         sender,
         text,
@@ -69,6 +88,10 @@ def _part(row: Any, queue: int) -> Part:
         options,
         country,
         lane,
+        refused,
+        doubts,
+        harms,
+        first_at,
     ) = row
     cuts = json.loads(bounds) if bounds else None
     number = identity & 0xFF
@@ -93,15 +116,44 @@ def _part(row: Any, queue: int) -> Part:
         attempt=attempt,
         tries=tries,
         pinned=pinned,
+        last=last,
+        refused=split_refused(refused),
+        doubts=doubts,
+        harms=harms,
+        first_at=first_at,
     )
+
+
+def unsettled(db: sqlite3.Connection, after: int, limit: int, queues: Sequence[int]) -> list[Unsettled]:
+    """Return the parts of these queues that have not left, with ids behind ``after``, by id.
+
+    A page costs a look at each index entry of what waits in these queues (0.1 s for a million), and none at what is
+    elsewhere or has left: an index by id would cost every part that is kept and claimed.
+    """
+    with _snapshot(db):
+        wanted = [{"queue": queue, "after": after, "limit": limit} for queue in dict.fromkeys(queues)]
+        ids = heapq.nsmallest(limit, (row[0] for wish in wanted for row in db.execute(_UNSETTLED_IDS, wish)))
+        return [Unsettled(*db.execute(_UNSETTLED, (part,)).fetchone()) for part in ids]
+
+
+@contextmanager
+def _snapshot(db: sqlite3.Connection) -> Iterator[None]:
+    """Let all reads within see one commit."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.rollback()
 
 
 def due(db: sqlite3.Connection, limit: int, now: float) -> list[Due]:
     """Return parts whose time has come, oldest first."""
     rows = db.execute(
-        "SELECT id, status, queue FROM part WHERE due_at <= ? ORDER BY due_at, id LIMIT ?", (now, limit)
+        "SELECT id, status, queue, due_at, deadline, doubts, reason FROM part WHERE due_at <= ?"
+        " ORDER BY due_at, id LIMIT ?",
+        (now, limit),
     ).fetchall()
-    return [Due(part, Status(status), queue) for part, status, queue in rows]
+    return [Due(part, Status(status), *rest) for part, status, *rest in rows]
 
 
 def known(db: sqlite3.Connection, api_key: str, refs: Sequence[tuple[str, bytes]]) -> list[int | None]:
@@ -209,14 +261,11 @@ def ledger(db: sqlite3.Connection) -> Ledger:
 
 def verify(db: sqlite3.Connection) -> Verification:
     """Recount everything and compare it with the counters; where the file itself is damaged, only say so."""
-    db.execute("BEGIN")  # one snapshot for all the counts
-    try:
+    with _snapshot(db):
         kept = ledger(db)
         problems = _damages(db)
         if not problems:
             problems = differences(kept, recount(db)) + _messages_against_parts(db)
-    finally:
-        db.rollback()
     return Verification(ledger=kept, problems=tuple(problems))
 
 

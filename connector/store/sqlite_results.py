@@ -13,7 +13,7 @@ from typing import Any
 from connector.lifecycle import FINAL, TRANSITIONS, Event, Status, move
 from connector.model import Answer, Inbound, Lost, Moved, NotSent, Owner, Receipt, Result
 from connector.store.history import Settled, event_of, receipt_line, settled_line
-from connector.store.rules import fitting, names_the_unknown, same_number
+from connector.store.rules import after_answer, fitting, names_the_unknown, same_number, waits
 from connector.store.tally import Tally
 
 KNOWN_IDS = 100_000
@@ -28,7 +28,20 @@ _AFTER_SENT = {event: str(status) for event, status in TRANSITIONS[Status.SENT].
 _SETTLE = """
     UPDATE part SET status = ?, key = ?, carrier_message_id = ?, sent_at = coalesce(?, sent_at), due_at = ?,
         tries = tries + ?, reason = ?, finished_at = ?, history = history || ?
-    WHERE id = ? AND attempt = ? AND fence = ? AND status = 'sending'
+    WHERE id = ? AND attempt = ? AND fence = ? AND status = 'sending' AND doubts = 0
+"""
+# the same where the part may be in doubt, of this attempt or of an earlier one
+_SETTLE_ANY = """
+    UPDATE part SET status = ?, key = ?, carrier_message_id = ?, sent_at = coalesce(?, sent_at), due_at = ?,
+        tries = tries + ?, reason = ?, finished_at = ?, history = history || ?, doubts = ?, lost = ?
+    WHERE id = ?
+"""
+_DOUBT = "UPDATE part SET doubts = doubts + 1, lost = attempt WHERE id = ?"
+_SET_BACK = """
+    UPDATE part SET first_at = coalesce(first_at, :first_at), harms = harms + :harms, refused = CASE
+        WHEN :carrier IS NULL OR instr('|' || refused || '|', '|' || :carrier || '|') THEN refused
+        ELSE coalesce(refused || '|', '') || :carrier END
+    WHERE id = :part
 """
 _FINISH = """
     UPDATE part SET status = ?, due_at = NULL, finished_at = ?, reason = ?, temporary = ?, done_at = ?,
@@ -101,49 +114,58 @@ class Results:
                 by_status.setdefault(row[0], []).append(row[-3])  # type: ignore[arg-type]
             for status, parts in by_status.items():
                 self._tally.moved(parts, Status.SENDING, status)
+            self._db.executemany(_DOUBT, [(part,) for part in by_status.get(Status.IN_DOUBT, ())])
+            if by_status.keys() - {Status.SENT}:
+                self._set_back(won)
         else:
             self._db.execute("ROLLBACK TO settle")
             changes = [(result, change) for result in settled if (change := self._settle_one(result, owner))]
             won, moved = [result for result, _ in changes], [change for _, change in changes]
+            self._set_back(won)
         self._db.execute("RELEASE settle")
         self._remember(won)
         return moved
 
     def _settle_one(self, result: Settled, owner: Owner) -> Moved | None:
-        """Settle where the part may have moved meanwhile: a late answer, or one for an attempt that is over."""
-        row = self._db.execute("SELECT status, attempt, fence, key FROM part WHERE id = ?", (result.part,)).fetchone()
+        """Settle where the part may have moved meanwhile: a late answer, an attempt that is over, a doubt."""
+        row = self._db.execute(
+            "SELECT status, attempt, fence, key, queue, due_at, doubts, lost FROM part WHERE id = ?", (result.part,)
+        ).fetchone()
         if row is None:
             return None
-        old = Status(row[0])
-        ours = row[1] == result.attempt and (old is not Status.SENDING or row[2] == owner.fence)
-        new = move(old, event_of(result)) if ours else None
+        status, attempt, fence, key, queue, due_at, doubts, lost = row
+        old = Status(status)
+        ours = attempt == result.attempt and (old is not Status.SENDING or fence == owner.fence)
+        new = None
+        if ours:
+            new, doubts = after_answer(old, event_of(result), doubts=doubts, was_lost=lost == attempt)
         note = settled_line(result)
         if new is None:
-            if ours and names_the_unknown(result, old, row[3]):
+            if ours and names_the_unknown(result, old, key):
                 self._db.execute(_NAME, (result.key, result.carrier_message_id, result.at, note, result.part))
                 self._remember([result])
             else:
                 self._db.execute(_NOTE, (note, result.part))
             return None
-        answer = result if isinstance(result, Answer) else None
-        self._db.execute(
-            "UPDATE part SET status = ?, key = ?, carrier_message_id = ?, sent_at = coalesce(?, sent_at), due_at = ?,"
-            " tries = tries + ?, reason = ?, finished_at = ?, history = history || ? WHERE id = ?",
-            (
-                new.value,
-                answer and answer.key,
-                answer and answer.carrier_message_id,
-                result.at if new is Status.SENT else None,
-                None if isinstance(result, NotSent) or new in FINAL else result.due_at,
-                answer.burned if answer else 0,
-                None if isinstance(result, NotSent) else result.reason,
-                result.at if new in FINAL else None,
-                note,
-                result.part,
-            ),
-        )
+        values = _settled_values(result, new)
+        lost = attempt if isinstance(result, Lost) else 0
+        self._db.execute(_SETTLE_ANY, (*values, note, doubts, lost, result.part))
         self._tally.moved([result.part], old, new)
-        return Moved(result.part, new)
+        return Moved(result.part, new, queue if waits(old, due_at) else None)
+
+    def _set_back(self, settled: Iterable[Settled]) -> None:
+        """Remember what attempts that came to nothing have taught of their parts."""
+        rows = [
+            {
+                "part": result.part,
+                "first_at": result.setback.first_at,
+                "harms": int(result.setback.harmed),
+                "carrier": result.carrier if result.setback.refused else None,
+            }
+            for result in settled
+            if isinstance(result, Answer) and result.setback is not None
+        ]
+        self._db.executemany(_SET_BACK, rows)
 
     def _remember(self, settled: Iterable[Settled]) -> None:
         known = self._known
@@ -188,7 +210,8 @@ class Results:
     def _finish_one(self, receipt: Receipt, part: int) -> Moved | None:
         """Apply one final word where the part may not be `sent`; the same word again changes nothing at all."""
         assert receipt.event is not None
-        old = Status(self._db.execute("SELECT status FROM part WHERE id = ?", (part,)).fetchone()[0])
+        found = self._db.execute("SELECT status, due_at, queue FROM part WHERE id = ?", (part,)).fetchone()
+        old = Status(found[0])
         new = move(old, receipt.event)
         if new is None:
             if str(old) != _AFTER_SENT[receipt.event]:
@@ -196,7 +219,7 @@ class Results:
             return None
         self._db.execute(_FINISH_ANY, _finish_row(new.value, receipt, part))
         self._tally.moved([part], old, new)
-        return Moved(part, new)
+        return Moved(part, new, found[2] if waits(old, found[1]) else None)
 
     def _find(self, receipt: Receipt) -> int | None:
         """Return the part a receipt belongs to.
@@ -318,6 +341,24 @@ def _parked_receipt(carrier: str, keys: str, at: float, event: str | None, numbe
     word = Event(event) if event else None
     known = None if temporary is None else bool(temporary)
     return Receipt(carrier, tuple(json.loads(keys)), at, word, number, detail, reason, known, done_at)
+
+
+_DUE_AT = 4
+
+
+def _settled_values(result: Settled, new: Status) -> tuple[Any, ...]:
+    """Return what an answer that leads to this status writes: the columns of `_SETTLE_ANY` up to finished_at."""
+    answer = result if isinstance(result, Answer) else None
+    return (
+        new.value,
+        answer and answer.key,
+        answer and answer.carrier_message_id,
+        result.at if new is Status.SENT else None,
+        None if isinstance(result, NotSent) or new in FINAL else result.due_at,
+        answer.burned if answer else 0,
+        None if isinstance(result, NotSent) else result.reason,
+        result.at if new in FINAL else None,
+    )
 
 
 def _settle_row(result: Settled, owner: Owner) -> tuple[object, ...]:

@@ -3,11 +3,13 @@
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
-from connector.lifecycle import FINAL, Event, Status
+from connector.lifecycle import FINAL, Event, Status, move
 from connector.model import (
     Claim,
     Conflict,
+    DoubtPolicy,
     Duplicate,
     Kept,
     Message,
@@ -16,10 +18,24 @@ from connector.model import (
     Owner,
     QueueName,
     QueueState,
+    Reason,
+    Refile,
+    Refiled,
     is_whole,
 )
 from connector.store.history import line
-from connector.store.rules import after_wish
+from connector.store.rules import (
+    REROUTE_LOOK_S,
+    after_wish,
+    due_after,
+    is_told,
+    is_turned_away,
+    onward,
+    policy_of,
+    split_refused,
+    waits,
+    with_refused,
+)
 from connector.store.tally import Tally
 
 _INSERT_MESSAGE = "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -28,8 +44,12 @@ _INSERT_PART = """
     VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
 """
 _CLAIM = """
-    UPDATE part SET status = 'sending', attempt = ?, carrier = ?, fence = ?, due_at = NULL, history = history || ?
-    WHERE id = ? AND attempt = ? AND status = 'accepted'
+    UPDATE part SET status = 'sending', attempt = ?, carrier = ?, fence = ?, history = history || ?
+    WHERE id = ? AND attempt = ? AND status = 'accepted' AND due_at IS NULL
+"""
+_CLAIM_AGAIN = _CLAIM.replace("'accepted'", "'in_doubt'")
+_REFILE = """
+    UPDATE part SET queue = ? WHERE id = ? AND queue = ? AND status IN ('scheduled', 'accepted', 'in_doubt')
 """
 # kin: the references of one keyed request, which begin alike up to the unit separator (see rules.kin_of)
 _SWEPT = """
@@ -60,7 +80,7 @@ class Writes:
         self.open(names)
         rows = self._db.execute(
             "SELECT id, lane, rule, api_key, scope, (SELECT count(*) FROM part WHERE queue = queue.id"
-            " AND status = 'accepted' AND due_at IS NULL) FROM queue ORDER BY id"
+            " AND status IN ('accepted', 'in_doubt') AND due_at IS NULL) FROM queue ORDER BY id"
         )
         return [QueueState(row[0], QueueName(*row[1:5]), row[5]) for row in rows]
 
@@ -151,15 +171,31 @@ class Writes:
             )
             for claim in claims
         ]
+        again = [claim for claim in claims if claim.doubts]
         won = list(claims)
         self._db.execute("SAVEPOINT claim")
-        if self._db.executemany(_CLAIM, rows).rowcount != len(rows):
+        if not self._claim_all(claims, rows, mixed=bool(again)):
             self._db.execute("ROLLBACK TO claim")
-            won = [claim for claim, row in zip(claims, rows, strict=True) if self._db.execute(_CLAIM, row).rowcount]
+            won = [
+                claim
+                for claim, row in zip(claims, rows, strict=True)
+                if self._db.execute(_claim_sql(claim), row).rowcount
+            ]
         self._db.execute("RELEASE claim")
         self._pin(won)
-        self._tally.moved((claim.part for claim in won), Status.ACCEPTED, Status.SENDING)
+        for doubted, group in groupby(won, _is_doubted) if again else [(False, won)]:
+            old = Status.IN_DOUBT if doubted else Status.ACCEPTED
+            self._tally.moved((claim.part for claim in group), old, Status.SENDING)
         return won
+
+    def _claim_all(self, claims: Sequence[Claim], rows: Sequence[tuple[object, ...]], *, mixed: bool) -> bool:
+        """Claim these at once; return whether every one won."""
+        if not mixed:
+            return self._db.executemany(_CLAIM, rows).rowcount == len(rows)
+        groups: dict[str, list[tuple[object, ...]]] = {}
+        for claim, row in zip(claims, rows, strict=True):
+            groups.setdefault(_claim_sql(claim), []).append(row)
+        return sum(self._db.executemany(sql, group).rowcount for sql, group in groups.items()) == len(rows)
 
     def _pin(self, won: Sequence[Claim]) -> None:
         """Tie all parts of a message, these too, to the first carrier that claims one."""
@@ -174,39 +210,96 @@ class Writes:
     def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]:
         """Apply moves that come from outside the carrier's word; those the table does not allow are left out."""
         self.now = now
-        moved = []
-        for wish in moves:
-            row = self._db.execute("SELECT status, attempt, due_at FROM part WHERE id = ?", (wish.part,)).fetchone()
-            if row is None:
-                continue
-            old = Status(row[0])
-            new = after_wish(old, row[2], wish.event)
-            if new is None:
-                continue
-            finished = now if new in FINAL else None
-            self._db.execute(
-                "UPDATE part SET status = ?, due_at = NULL, finished_at = ?, reason = ?, history = history || ?"
-                " WHERE id = ?",
-                (new.value, finished, wish.reason, line(now, wish.event, None, row[1], wish.reason), wish.part),
-            )
-            self._tally.moved([wish.part], old, new)
-            moved.append(Moved(wish.part, new))
-        return moved
+        return [moved for wish in moves if (moved := self._change(wish))]
 
-    def recover(self, owner: Owner, *, limit: int, now: float, patience_s: Mapping[str, float]) -> list[Moved]:
+    def _change(self, wish: Move) -> Moved | None:
+        row = self._db.execute(
+            "SELECT status, attempt, due_at, queue, pinned, refused, doubts FROM part WHERE id = ?", (wish.part,)
+        ).fetchone()
+        if row is None:
+            return None
+        status, attempt, due_at, queue, pinned, refused, doubts = row
+        old = Status(status)
+        new = after_wish(old, due_at, wish)
+        if new is None:
+            return None
+        gone = split_refused(refused)
+        if is_turned_away(wish.part, wish, pinned, gone):
+            event = self._onward(wish.part, gone)
+            if event is None:
+                return None
+            if event is Event.REFUSED:
+                wish = Move(wish.part, event, Reason.REFUSED_BY_CARRIER)
+                new = move(old, event, doubts=doubts)
+                assert new is not None  # whatever may be due may be refused
+        self._db.execute(
+            "UPDATE part SET status = ?, due_at = ?, finished_at = ?, reason = ?, history = history || ? WHERE id = ?",
+            (
+                new.value,
+                due_after(wish),
+                self.now if new in FINAL else None,
+                wish.reason,
+                line(self.now, wish.event, None, attempt, wish.reason),
+                wish.part,
+            ),
+        )
+        self._tally.moved([wish.part], old, new)
+        return Moved(wish.part, new, queue if waits(old, due_at) and is_told(wish) else None)
+
+    def _onward(self, part: int, refused: Sequence[str]) -> Event | None:
+        """Decide what becomes of a part whose carrier does not take it, and do to its message what that needs."""
+        message = part >> 8
+        span = message << 8 | 1, message << 8 | 255
+        siblings = self._db.execute(
+            "SELECT status, sent_at, doubts FROM part WHERE id BETWEEN ? AND ? AND id <> ?", (*span, part)
+        )
+        event = onward((Status(status), sent_at, doubts) for status, sent_at, doubts in siblings)
+        if event is None:
+            self._db.execute("UPDATE part SET due_at = ? WHERE id = ?", (self.now + REROUTE_LOOK_S, part))
+        elif event is Event.DUE:
+            self._free(span, refused)
+        return event
+
+    def _free(self, span: tuple[int, int], refused: Sequence[str]) -> None:
+        """Untie all parts of a message; those still to be sent are not to go to these carriers."""
+        self._db.execute("UPDATE part SET pinned = NULL WHERE id BETWEEN ? AND ?", span)
+        rows = self._db.execute(
+            "SELECT id, refused FROM part WHERE id BETWEEN ? AND ? AND finished_at IS NULL", span
+        ).fetchall()
+        self._db.executemany(
+            "UPDATE part SET refused = ? WHERE id = ?",
+            [("|".join(with_refused(split_refused(theirs), refused)), part) for part, theirs in rows],
+        )
+
+    def refile(self, moves: Sequence[Refile], *, now: float) -> list[Refiled]:
+        """Put parts that have not left into other queues; return those that were where they were said to be."""
+        self.now = now
+        refiled = []
+        for wish in moves:
+            row = self._db.execute("SELECT status, due_at FROM part WHERE id = ?", (wish.part,)).fetchone()
+            if row is not None and self._db.execute(_REFILE, (wish.new, wish.part, wish.old)).rowcount:
+                refiled.append(Refiled(wish.part, wish.old, wish.new, waits(Status(row[0]), row[1])))
+        return refiled
+
+    def recover(self, owner: Owner, *, limit: int, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]:
         """Put what an earlier life left in `sending` in doubt: its bytes may be out."""
         self.now = now
         rows = self._db.execute(
-            "SELECT part.id, part.attempt, part.carrier, queue.lane FROM part JOIN queue ON queue.id = part.queue"
-            " WHERE part.status = 'sending' AND part.fence < ? ORDER BY part.id LIMIT ?",
+            "SELECT part.id, attempt, carrier, deadline, doubts + 1, queue.lane"
+            " FROM part JOIN queue ON queue.id = part.queue WHERE status = 'sending' AND fence < ?"
+            " ORDER BY part.id LIMIT ?",
             (owner.fence, limit),
         ).fetchall()
-        longest = max(patience_s.values(), default=0.0)
         self._db.executemany(
-            "UPDATE part SET status = 'in_doubt', due_at = ?, history = history || ? WHERE id = ?",
+            "UPDATE part SET status = 'in_doubt', due_at = ?, doubts = doubts + 1, lost = attempt,"
+            " history = history || ? WHERE id = ?",
             [
-                (now + patience_s.get(lane, longest), line(now, Event.LOST, carrier, attempt, "restarted"), part)
-                for part, attempt, carrier, lane in rows
+                (
+                    policy_of(lane, policies).due_at(now, deadline, doubts),
+                    line(now, Event.LOST, carrier, attempt, "restarted"),
+                    part,
+                )
+                for part, attempt, carrier, deadline, doubts, lane in rows
             ],
         )
         self._tally.moved([row[0] for row in rows], Status.SENDING, Status.IN_DOUBT)
@@ -225,6 +318,14 @@ class Writes:
         rows = self._db.execute(_SWEPT, (before, limit)).fetchall()
         self._db.executemany("DELETE FROM ref WHERE api_key = ? AND ref = ?", rows)
         return len(rows)
+
+
+def _is_doubted(claim: Claim) -> bool:
+    return claim.doubts > 0
+
+
+def _claim_sql(claim: Claim) -> str:
+    return _CLAIM_AGAIN if _is_doubted(claim) else _CLAIM
 
 
 def _message_row(message: Message) -> tuple[object, ...]:

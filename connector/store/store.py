@@ -10,6 +10,7 @@ from connector.errors import StoreFull
 from connector.model import (
     Claim,
     Conflict,
+    DoubtPolicy,
     Due,
     Duplicate,
     EventBatch,
@@ -24,7 +25,10 @@ from connector.model import (
     Part,
     QueueName,
     QueueState,
+    Refile,
+    Refiled,
     Result,
+    Unsettled,
     Verification,
     Wanted,
 )
@@ -56,13 +60,15 @@ class Engine(Protocol):
     def claim(self, claims: Sequence[Claim], *, owner: Owner, now: float) -> list[Claim]: ...
     def results(self, results: Sequence[Result], *, owner: Owner, now: float) -> list[Moved]: ...
     def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]: ...
-    def recover(self, owner: Owner, *, limit: int, now: float, patience_s: Mapping[str, float]) -> list[Moved]: ...
+    def recover(self, owner: Owner, *, limit: int, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]: ...
+    def refile(self, moves: Sequence[Refile], *, now: float) -> list[Refiled]: ...
     def sweep(self, limit: int, *, before: float) -> int: ...
     def probe(self, *, now: float) -> None: ...
     def record(self, facts: Mapping[str, str]) -> None: ...
 
     def heads(self, wanted: Sequence[Wanted], *, now: float) -> dict[int, list[Part]]: ...
     def due(self, limit: int, *, now: float) -> list[Due]: ...
+    def unsettled(self, after: int, limit: int, *, queues: Sequence[int]) -> list[Unsettled]: ...
     def messages(self, query: MessageQuery) -> list[MessageView]: ...
     def known(self, api_key: str, refs: Sequence[tuple[str, bytes]]) -> list[int | None]: ...
     def events(self, after: int, limit: int) -> list[EventBatch]: ...
@@ -124,14 +130,22 @@ class Store:
         )
 
     async def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]:
-        """Cancel, expire, make due, give up: compare-and-set on the table of moves; return what really moved."""
+        """Cancel, expire, make due, put off, give up: compare-and-set on the table of moves; return what really moved.
+
+        A part of several that is due, but tied to a carrier that does not take it, goes where its siblings let it: see
+        `connector.store.rules.onward`.
+        """
         return await self._insist(Urgency.REST, len(moves), lambda: self._engine.change(moves, now=now))
 
-    async def recover(self, *, limit: int, now: float, patience_s: Mapping[str, float]) -> list[Moved]:
+    async def recover(self, *, limit: int, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]:
         """Put up to ``limit`` parts left in `sending` by an earlier life in doubt."""
         return await self._insist(
-            Urgency.REST, limit, lambda: self._engine.recover(self.owner, limit=limit, now=now, patience_s=patience_s)
+            Urgency.REST, limit, lambda: self._engine.recover(self.owner, limit=limit, now=now, policies=policies)
         )
+
+    async def refile(self, moves: Sequence[Refile], *, now: float) -> list[Refiled]:
+        """Put parts that have not left into other queues: compare-and-set on the queue; return those that moved."""
+        return await self._insist(Urgency.REST, len(moves), lambda: self._engine.refile(moves, now=now))
 
     async def sweep(self, limit: int, *, before: float) -> int:
         """Forget up to ``limit`` references older than ``before`` whose message is not live; return how many."""
@@ -162,6 +176,13 @@ class Store:
     async def due(self, limit: int, *, now: float) -> list[Due]:
         """Return parts whose time has come."""
         return await self._writer.peek(lambda: self._engine.due(limit, now=now))
+
+    async def unsettled(self, after: int, limit: int, *, queues: Sequence[int]) -> list[Unsettled]:
+        """Return up to ``limit`` parts of these queues that have not left, with ids behind ``after``, by id.
+
+        Each call looks at all that waits in these queues (0.1 s for a million parts), so ask for many at once.
+        """
+        return await self._writer.peek(lambda: self._engine.unsettled(after, limit, queues=queues))
 
     async def messages(self, query: MessageQuery) -> list[MessageView]:
         """Return messages with their timelines, newest first."""

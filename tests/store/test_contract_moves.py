@@ -23,21 +23,21 @@ from tests.store.world import (
 def test_what_waits_can_be_cancelled(world: World) -> None:
     world.waiting(message(5), message(6, send_at=1_500.0))
     moved = world.change(Event.CANCELLED, part(5), part(6), reason="cancelled_by_caller")
-    assert moved == [Moved(part(5), Status.CANCELLED), Moved(part(6), Status.CANCELLED)]
+    assert moved == [Moved(part(5), Status.CANCELLED, QUEUE), Moved(part(6), Status.CANCELLED)]
     view = world.view(5)
     assert (view.status, view.finished_at, view.reason) == (Status.CANCELLED, 1_000.0, "cancelled_by_caller")
     assert world.waiting_parts() == []
     assert world.engine.due(10, now=9_999.0) == []
 
 
-@pytest.mark.parametrize("event", [Event.CANCELLED, Event.EXPIRED, Event.REFUSED, Event.DUE, Event.CLAIMED])
+@pytest.mark.parametrize("event", [Event.CANCELLED, Event.EXPIRED, Event.REFUSED, Event.POSTPONED, Event.CLAIMED])
 def test_what_has_left_cannot_be_taken_back(world: World, event: Event) -> None:
     """A deadline that passes while the carrier has the part is the carrier's affair."""
     world.sending(message(5), message(6))
     world.results(lost(part(6)))
     world.sent(7, "77")
     before = [world.view(n) for n in (5, 6, 7)]
-    assert world.change(event, part(5), part(6), part(7)) == []
+    assert world.change(event, part(5), part(6), part(7), due_at=1_500.0) == []
     assert [world.view(n) for n in (5, 6, 7)] == before
 
 

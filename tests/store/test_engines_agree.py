@@ -15,6 +15,7 @@ from connector.model import (
     Answer,
     Claim,
     Conflict,
+    DoubtPolicy,
     Duplicate,
     Inbound,
     Kept,
@@ -23,15 +24,18 @@ from connector.model import (
     Move,
     NotSent,
     Receipt,
+    Refile,
     Result,
+    Setback,
     Wanted,
     part_id,
 )
 from connector.store.memory import MemoryEngine
+from connector.store.rules import REROUTE_LOOK_S
 from connector.store.sqlite import SqliteEngine
-from tests.store.world import NAMES, NUMBER, OTHER_NUMBER, PATIENCE_S, message
+from tests.store.world import NAMES, NUMBER, OTHER_NUMBER, message
 
-ANSWERS = [Event.ACKNOWLEDGED, Event.DEFERRED, Event.REFUSED, Event.EXHAUSTED]
+ANSWERS = [Event.ACKNOWLEDGED, Event.DEFERRED, Event.REROUTED, Event.REFUSED, Event.EXHAUSTED]
 WORDS = [Event.DELIVERED, Event.UNDELIVERED, Event.EXPIRED, Event.REJECTED, None]
 
 # few values of everything, so that they meet
@@ -46,17 +50,28 @@ MARKS = st.tuples(st.sampled_from(["ref:a", "ref:b", "key:k#0"]), st.sampled_fro
 REFS = st.lists(MARKS, max_size=2, unique_by=lambda mark: mark[0])
 
 
-def claim_of(part: int, attempt: int) -> Claim:
+def claim_of(part: int, attempt: int, doubts: int = 0) -> Claim:
     """An attempt belongs to one carrier, whoever answers for it."""
-    return Claim(part, attempt, "north" if ((part >> 8) + attempt) % 2 else "south")
+    return Claim(part, attempt, "north" if ((part >> 8) + attempt) % 2 else "south", doubts)
 
 
-CLAIMS = st.lists(st.builds(claim_of, PARTS, ATTEMPTS), max_size=6)
+CLAIMS = st.lists(st.builds(claim_of, PARTS, ATTEMPTS, st.integers(0, 2)), max_size=6)
+SETBACKS = st.none() | st.builds(Setback, st.sampled_from([990.0, 1_005.0]), st.booleans(), st.booleans())
+QUEUES = st.integers(1, 2)
+TURNS = st.sampled_from([None, Event.REROUTED, Event.REROUTED, Event.DEFERRED, "lost", "lost", Event.ACKNOWLEDGED])
 WHYS = st.sampled_from([(None, None, None), ("absent_subscriber", True, 999.0), ("barred", False, None)])
 RECEIPTS = st.tuples(
     CARRIERS, st.lists(KEYS, max_size=2, unique=True), st.sampled_from(WORDS), NUMBERS | st.just(""), DETAILS, WHYS
 )
-OUTCOMES = st.tuples(st.sampled_from([*ANSWERS, *ANSWERS, "lost", "not sent"]), PARTS, ATTEMPTS, KEYS, AFTER, DETAILS)
+OUTCOMES = st.tuples(
+    st.sampled_from([*ANSWERS, *ANSWERS, "lost", "not sent"]), PARTS, ATTEMPTS, KEYS, AFTER, DETAILS, SETBACKS
+)
+COLUMNS = (
+    "id, queue, status, deadline, due_at, history, attempt, tries, fence, carrier, pinned, key, carrier_message_id,"
+    " sent_at, finished_at, reason, temporary, done_at, refused, doubts, lost, harms, first_at"
+)
+
+RESENDING = {"otp": DoubtPolicy(600.0), "promotional": DoubtPolicy(3_600.0, resends=1, resend_after_s=30.0)}
 
 
 class TwoEngines(RuleBasedStateMachine):
@@ -91,9 +106,11 @@ class TwoEngines(RuleBasedStateMachine):
             self.commit()
         return answer
 
-    @initialize()
-    def queues_are_opened(self) -> None:
+    @initialize(shapes=st.lists(st.integers(1, 2), min_size=2, max_size=5))
+    def queues_are_opened(self, shapes: list[int]) -> None:
+        """Some messages are there from the start: not every run has the rule that keeps them."""
         self.write(lambda engine: engine.queues(NAMES))
+        self.append([(parts, False, NUMBER, [], 1) for parts in shapes], False)
 
     # --- transactions and lives ---
 
@@ -171,10 +188,32 @@ class TwoEngines(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 8), queue=st.integers(1, 2))
     def claim_the_next(self, limit: int, queue: int) -> None:
         heads = self.same(lambda engine: engine.heads([Wanted(queue, None, limit)], now=self.now))
-        claims = [claim_of(head.id, head.attempt + 1) for head in heads[queue]]
+        claims = [claim_of(head.id, head.attempt + 1, head.doubts) for head in heads[queue]]
         was_open = self.open
         won = self.write(lambda engine: engine.claim(claims, owner=engine.owner, now=self.now))
         assert was_open or won == claims
+
+    @rule(
+        limit=st.integers(1, 6),
+        kinds=st.lists(TURNS, min_size=6, max_size=6),
+        afters=st.lists(st.sampled_from([None, 1, 1]), min_size=6, max_size=6),
+        setbacks=st.lists(SETBACKS, min_size=6, max_size=6),
+    )
+    def a_turn(self, limit: int, kinds: list[Any], afters: list[Any], setbacks: list[Any]) -> None:
+        """What waits is claimed and answered, and what is paused is due: so that parts grow old."""
+        self.commit()
+        for queue in (1, 2):
+            self.claim_the_next(limit, queue)
+        views = self.same(lambda engine: engine.messages(MessageQuery(status=Status.SENDING, limit=limit)))
+        newest = {entry.part: entry for view in views for entry in view.timeline if entry.event == "claimed"}
+        found = [
+            self._outcome(kind, entry.part, entry.attempt, str(entry.part % 7), after, None, setback)
+            for entry, kind, after, setback in zip(newest.values(), kinds, afters, setbacks, strict=False)
+            if kind is not None
+        ]
+        self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now))
+        self.now += 2
+        self.what_is_due_is_moved(10, True)
 
     @rule(outcomes=st.lists(OUTCOMES, max_size=5), receipts=st.lists(RECEIPTS, max_size=3))
     def results(self, outcomes: list[Any], receipts: list[Any]) -> None:
@@ -186,23 +225,53 @@ class TwoEngines(RuleBasedStateMachine):
         found.append(Inbound("north", self.now, NUMBER, "60300", "STOP", b"STOP", 0, 0))
         self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now))
 
-    @rule(limit=st.integers(1, 6), keys=st.lists(KEYS, min_size=6, max_size=6), event=st.sampled_from(ANSWERS))
-    def answer_the_sending(self, limit: int, keys: list[str], event: Event) -> None:
+    @rule(
+        limit=st.integers(1, 6),
+        keys=st.lists(KEYS, min_size=6, max_size=6),
+        event=st.sampled_from([*ANSWERS, "lost"]),
+        after=AFTER,
+        setback=SETBACKS,
+    )
+    def answer_the_sending(
+        self, limit: int, keys: list[str], event: Any, after: int | None, setback: Setback | None
+    ) -> None:
         if self.open:
             return
         query = MessageQuery(status=Status.SENDING, limit=limit)
         views = self.same(lambda engine: engine.messages(query))
         entries = [entry for view in views for entry in view.timeline if entry.event == "claimed"]
         found = [
+            self._outcome(event, entry.part, entry.attempt, key, after, None, setback)
+            for entry, key in zip(entries, keys, strict=False)
+        ]
+        self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now))
+
+    @rule(limit=st.integers(1, 3), keys=st.lists(KEYS, min_size=3, max_size=3), event=st.sampled_from(ANSWERS))
+    def answer_the_doubted(self, limit: int, keys: list[str], event: Event) -> None:
+        if self.open:
+            return
+        query = MessageQuery(status=Status.IN_DOUBT, limit=limit)
+        views = self.same(lambda engine: engine.messages(query))
+        entries = [entry for view in views for entry in view.timeline if entry.event == "lost"]
+        found = [
             self._outcome(event, entry.part, entry.attempt, key, None, None)
             for entry, key in zip(entries, keys, strict=False)
         ]
         self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now))
 
-    def _outcome(self, kind: Any, part: int, attempt: int, key: str, after: int | None, detail: str | None) -> Result:
+    def _outcome(
+        self,
+        kind: Any,
+        part: int,
+        attempt: int,
+        key: str,
+        after: int | None,
+        detail: str | None,
+        setback: Setback | None = None,
+    ) -> Result:
         carrier = claim_of(part, attempt).carrier
         if kind == "lost":
-            return Lost(part, attempt, self.now, carrier, "link_lost", self.now + 20)
+            return Lost(part, attempt, self.now, carrier, "link_lost", self.now + (after or 20))
         if kind == "not sent":
             return NotSent(part, attempt, self.now, carrier, "no_bind")
         due_at = None if after is None else self.now + after
@@ -217,26 +286,52 @@ class TwoEngines(RuleBasedStateMachine):
                 burned=1,
                 reason="temporary",
                 detail=detail,
+                setback=setback,
+                key=key if detail else None,
             )
         to = self.numbers.get(part >> 8, "")
         return Answer(part, attempt, kind, self.now, carrier, key, key, to, due_at, detail=detail)
 
-    @rule(moves=st.lists(st.builds(Move, PARTS, st.sampled_from(list(Event)), DETAILS), max_size=5))
+    @rule(
+        moves=st.lists(
+            st.builds(Move, PARTS, st.sampled_from(list(Event)), DETAILS, st.none() | st.just(1_020.0)), max_size=5
+        )
+    )
     def change(self, moves: list[Move]) -> None:
         self.write(lambda engine: engine.change(moves, now=self.now))
 
-    @rule(limit=st.integers(1, 4))
-    def what_is_due_is_moved(self, limit: int) -> None:
+    @rule(limit=st.integers(1, 4), again=st.booleans())
+    def what_is_due_is_moved(self, limit: int, again: bool) -> None:
         due = self.same(lambda engine: engine.due(limit, now=self.now))
-        events = {Status.SENT: Event.SILENCE, Status.IN_DOUBT: Event.SILENCE}
+        events = {Status.SENT: Event.SILENCE}
+        if not again:
+            events[Status.IN_DOUBT] = Event.SILENCE
         moves = [Move(item.part, events.get(item.status, Event.DUE)) for item in due]
         was_open = self.open
         moved = self.write(lambda engine: engine.change(moves, now=self.now))
-        assert was_open or len(moved) == len(due)
+        assert was_open or len(moved) + self._put_off([move.part for move in moves], moved) == len(due)
+
+    def _put_off(self, parts: list[int], moved: list[Any]) -> int:
+        """How many of these look again in a moment, for the siblings that are on the wire."""
+        still = set(parts) - {change.part for change in moved}
+        later = self.same(lambda engine: engine.due(1_000, now=self.now + REROUTE_LOOK_S))
+        return len(still & {item.part for item in later if item.part & 0xFF})
+
+    @rule(limit=st.integers(1, 3), after=st.integers(0, 12), here=st.lists(QUEUES, max_size=2), new=QUEUES)
+    def what_has_not_left_is_refiled(self, limit: int, after: int, here: list[int], new: int) -> None:
+        found = self.same(lambda engine: engine.unsettled(after << 8, limit, queues=here))
+        moves = [Refile(item.part, item.queue, new) for item in found]
+        was_open = self.open
+        refiled = self.write(lambda engine: engine.refile(moves, now=self.now))
+        assert was_open or [move.part for move in moves] == [move.part for move in refiled]
+
+    @rule(moves=st.lists(st.builds(Refile, PARTS, QUEUES, QUEUES), max_size=4))
+    def refile(self, moves: list[Refile]) -> None:
+        self.write(lambda engine: engine.refile(moves, now=self.now))
 
     @rule(limit=st.integers(1, 4))
     def recover(self, limit: int) -> None:
-        self.write(lambda engine: engine.recover(engine.owner, limit=limit, now=self.now, patience_s=PATIENCE_S))
+        self.write(lambda engine: engine.recover(engine.owner, limit=limit, now=self.now, policies=RESENDING))
 
     @rule(limit=st.integers(1, 3), age=st.integers(0, 40))
     def sweep(self, limit: int, age: int) -> None:
@@ -250,8 +345,31 @@ class TwoEngines(RuleBasedStateMachine):
         self.same(lambda engine: engine.messages(MessageQuery(limit=1_000)))
         self.same(lambda engine: engine.heads([Wanted(1, None, 100), Wanted(2, None, 3)], now=self.now))
         self.same(lambda engine: engine.due(100, now=self.now))
+        self.same(lambda engine: engine.unsettled(0, 100, queues=[1, 2]))
+        self.same(lambda engine: engine.unsettled(2 << 8, 3, queues=[2]))
         self.same(lambda engine: engine.events(0, 10_000))
         self.same(lambda engine: engine.ledger())
+
+    @invariant()
+    def they_hold_the_same(self) -> None:
+        """What no verb shows decides what the next one does."""
+        disk, memory = self.engines
+        rows = disk._db.execute(f"SELECT {COLUMNS} FROM part ORDER BY id").fetchall()
+        judges = memory._rows.parts.working.rows
+        names = COLUMNS.split(", ")
+        for row, (_, judge) in zip(rows, sorted(judges.items()), strict=True):
+            theirs = {name: getattr(judge, name) for name in names}
+            assert dict(zip(names, row, strict=True)) == theirs | {"refused": "|".join(judge.refused) or None}
+
+    @invariant()
+    def doubt_is_what_is_not_known(self) -> None:
+        """A part in doubt has doubts; one that waits without doubt has none, so that no claim can mistake it."""
+        for row in self.engines[1]._rows.parts.working.rows.values():
+            if row.status is Status.IN_DOUBT:
+                assert row.doubts > 0
+            elif row.status in (Status.SCHEDULED, Status.ACCEPTED):
+                assert row.doubts == 0
+            assert row.lost in (0, row.attempt) or row.doubts > 0
 
     @invariant()
     def their_books_balance(self) -> None:

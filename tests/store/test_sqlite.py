@@ -286,3 +286,23 @@ def test_an_inbound_part_is_kept_with_all_that_joins_it_to_the_others(path: Path
         ).fetchall()
     assert [Inbound(*row) for row in rows] == [split, whole]
     assert split.body == b"Hello"
+
+
+# --- what a look costs ---
+
+
+def _plan(disk: World, sql: str, arguments: object) -> str:
+    return " ".join(row[3] for row in disk.engine._db.execute(f"EXPLAIN QUERY PLAN {sql}", arguments))  # type: ignore[attr-defined]
+
+
+def test_what_waits_is_found_without_a_look_at_what_does_not(disk: World) -> None:
+    plan = _plan(disk, sqlite_reads._HEADS, (1, 0.0, 0, 10))
+    assert "SEARCH part USING INDEX part_waiting (queue=? AND deadline>?)" in plan
+    assert "ORDER BY" not in plan
+
+
+def test_what_has_not_left_is_found_without_a_look_at_what_has(disk: World) -> None:
+    plan = _plan(disk, sqlite_reads._UNSETTLED_IDS, {"queue": 1, "after": 0, "limit": 10})
+    assert "SEARCH part USING INDEX part_waiting (queue=?)" in plan
+    assert "SEARCH part USING INDEX part_paused (queue=? AND id>?)" in plan
+    assert "SCAN" not in plan

@@ -9,6 +9,8 @@ from connector.lifecycle import Event, Status
 from connector.model import (
     Answer,
     Claim,
+    DoubtPolicy,
+    Due,
     Inbound,
     Lost,
     Message,
@@ -21,7 +23,11 @@ from connector.model import (
     QueueName,
     QueueState,
     Receipt,
+    Refile,
+    Refiled,
     Result,
+    Setback,
+    Unsettled,
     Wanted,
     part_id,
 )
@@ -32,7 +38,7 @@ T = TypeVar("T")
 NUMBER, OTHER_NUMBER = "447700900123", "447700900456"
 QUEUE, OTHER_QUEUE = 1, 2
 NAMES = [QueueName("otp", "all", "shop"), QueueName("promotional", "all", "shop")]
-PATIENCE_S = {"otp": 600.0, "promotional": 3_600.0}
+POLICIES = {"otp": DoubtPolicy(600.0), "promotional": DoubtPolicy(3_600.0)}
 
 
 def message(number: int, parts: int = 1, **changes: Any) -> Message:
@@ -58,8 +64,8 @@ def part(number: int, of: int = 0) -> int:
     return part_id(number, of)
 
 
-def claim(part: int, attempt: int = 1, carrier: str = "north") -> Claim:
-    return Claim(part, attempt, carrier)
+def claim(part: int, attempt: int = 1, carrier: str = "north", *, doubts: int = 0) -> Claim:
+    return Claim(part, attempt, carrier, doubts)
 
 
 def acknowledged(part: int, key: str | None = None, *, attempt: int = 1, **changes: Any) -> Answer:
@@ -77,12 +83,16 @@ def answered(part: int, event: Event, *, attempt: int = 1, **changes: Any) -> An
     return Answer(part, attempt, event, **given)
 
 
-def lost(part: int, *, attempt: int = 1, at: float = 1_010.0) -> Lost:
-    return Lost(part, attempt, at, "north", "link_lost", 5_000.0)
+def lost(part: int, *, attempt: int = 1, at: float = 1_010.0, due_at: float = 5_000.0) -> Lost:
+    return Lost(part, attempt, at, "north", "link_lost", due_at)
 
 
 def not_sent(part: int, *, attempt: int = 1) -> NotSent:
     return NotSent(part, attempt, 1_010.0, "north", "no_bind")
+
+
+def setback(*, refused: bool = False, harmed: bool = False, first_at: float = 1_005.0) -> Setback:
+    return Setback(first_at, refused, harmed)
 
 
 def receipt(*keys: str, event: Event | None = Event.DELIVERED, **changes: Any) -> Receipt:
@@ -135,13 +145,16 @@ class World:
     def results(self, *results: Result) -> list[Moved]:
         return self._one(lambda: self.engine.results(results, owner=self.engine.owner, now=self.now))
 
-    def change(self, event: Event, *parts: int, reason: str | None = None) -> list[Moved]:
-        moves = [Move(part, event, reason) for part in parts]
+    def change(self, event: Event, *parts: int, reason: str | None = None, due_at: float | None = None) -> list[Moved]:
+        moves = [Move(part, event, reason, due_at) for part in parts]
         return self._one(lambda: self.engine.change(moves, now=self.now))
 
     def recover(self, limit: int = 100) -> list[Moved]:
         owner = self.engine.owner
-        return self._one(lambda: self.engine.recover(owner, limit=limit, now=self.now, patience_s=PATIENCE_S))
+        return self._one(lambda: self.engine.recover(owner, limit=limit, now=self.now, policies=POLICIES))
+
+    def refile(self, *moves: Refile) -> list[Refiled]:
+        return self._one(lambda: self.engine.refile(moves, now=self.now))
 
     def sweep(self, before: float, limit: int = 100) -> int:
         return self._one(lambda: self.engine.sweep(limit, before=before))
@@ -168,6 +181,25 @@ class World:
         self.results(acknowledged(part(number), key, to=changes.get("to", NUMBER)))
         return part(number)
 
+    def doubted(self, *messages: Message, due_at: float = 1_050.0) -> None:
+        """Bring all parts of these in doubt, not to be looked at before ``due_at``."""
+        self.sending(*messages)
+        parts = [part.id for message in messages for part in message.parts()]
+        moved = self.results(*(lost(part, due_at=due_at) for part in parts))
+        assert moved == [Moved(part, Status.IN_DOUBT) for part in parts]
+
+    def to_be_resent(self, *messages: Message) -> None:
+        """Bring all parts of these in doubt and back into their queue."""
+        self.doubted(*messages)
+        parts = [part.id for message in messages for part in message.parts()]
+        assert self.change(Event.DUE, *parts) == [Moved(part, Status.IN_DOUBT) for part in parts]
+
+    def resent(self, *messages: Message, carrier: str = "north") -> None:
+        """Bring all parts of these on the wire a second time, the first one being in doubt."""
+        self.to_be_resent(*messages)
+        claims = [claim(part.id, 2, carrier, doubts=1) for message in messages for part in message.parts()]
+        assert self.claim(*claims) == claims
+
     def restart(self) -> None:
         """End this life as a crash would, and begin the next."""
         self.engine = self.reopened(self.engine)
@@ -189,6 +221,18 @@ class World:
 
     def heads(self, queue: int = QUEUE, limit: int = 100, after: tuple[float, int] | None = None) -> list[Part]:
         return self.engine.heads([Wanted(queue, after, limit)], now=self.now)[queue]
+
+    def head(self, queue: int = QUEUE) -> Part:
+        """The only part that waits in this queue."""
+        [head] = self.heads(queue)
+        return head
+
+    def due(self, now: float) -> dict[int, Due]:
+        """What is due at this time, by part."""
+        return {item.part: item for item in self.engine.due(1_000, now=now)}
+
+    def unsettled(self, *queues: int, after: int = 0, limit: int = 100) -> list[Unsettled]:
+        return self.engine.unsettled(after, limit, queues=queues or (QUEUE, OTHER_QUEUE))
 
     def waiting_parts(self, queue: int = QUEUE) -> list[int]:
         return [part.id for part in self.heads(queue)]

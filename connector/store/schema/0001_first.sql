@@ -46,6 +46,9 @@ CREATE TABLE message (
 CREATE INDEX message_to ON message (to_addr, id);
 
 -- The lean row that moves: its present attempt, and its whole history as lines "ms|event|carrier|attempt|detail".
+-- refused: carriers that do not take it, joined by "|".  doubts: attempts of which nobody knows whether they arrived.
+-- lost: the attempt that was lost last, until its answer comes after all; 0 for none.  harms: how often the bind broke
+-- over it.  first_at: when it was first claimed, once an attempt has come to nothing.
 CREATE TABLE part (
     id                 INTEGER PRIMARY KEY,
     queue              INTEGER NOT NULL,
@@ -64,9 +67,17 @@ CREATE TABLE part (
     reason             TEXT,
     temporary          INTEGER,
     done_at            REAL,
+    refused            TEXT,
+    doubts             INTEGER NOT NULL DEFAULT 0,
+    lost               INTEGER NOT NULL DEFAULT 0,
+    harms              INTEGER NOT NULL DEFAULT 0,
+    first_at           REAL,
     history            TEXT NOT NULL
 );
-CREATE INDEX part_waiting ON part (queue, deadline, id) WHERE status = 'accepted' AND due_at IS NULL;
+CREATE INDEX part_waiting ON part (queue, deadline, id) WHERE status IN ('accepted', 'in_doubt') AND due_at IS NULL;
+-- What will wait, or wait again.  Written out, for a list of three is built anew for every row that is looked at.
+CREATE INDEX part_paused ON part (queue, id)
+    WHERE due_at IS NOT NULL AND (status = 'scheduled' OR status = 'accepted' OR status = 'in_doubt');
 CREATE INDEX part_due ON part (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX part_sending ON part (id) WHERE status = 'sending';
 CREATE INDEX part_doubt ON part (id) WHERE status = 'in_doubt';
