@@ -2,11 +2,12 @@
 
 import re
 from typing import Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import attrs
 
 from connector.config.checks import Problems
-from connector.settings import above, at_least_one, duration, durations, shown, within
+from connector.settings import above, at_least_one, duration, durations, nearest, shown, within
 
 _TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
@@ -14,6 +15,17 @@ _TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 def _time_of_day(_instance: object, _field: object, value: str) -> None:
     if not _TIME_OF_DAY.fullmatch(value):
         raise ValueError(f'must be a time of day such as "21:00", not {shown(value)}')
+
+
+def _zone(_instance: object, _field: object, value: str) -> None:
+    if value == "recipient":
+        return
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        guess = nearest(value, ["recipient", *sorted(available_timezones())])
+        text = f'must be "recipient" or a time zone of the IANA such as "Europe/London", not {shown(value)}'
+        raise ValueError(f"{text}{guess}") from None
 
 
 @attrs.frozen(kw_only=True)
@@ -53,15 +65,20 @@ class RetryConfig:
 
 @attrs.frozen(kw_only=True)
 class QuietHours:
-    """Hours of the day in which a lane sends nothing: what would leave in them waits for their end."""
+    """Hours of the day in which a lane sends nothing: what would leave in them waits for their end, to which a reload
+    that shortens them changes nothing."""
 
     start: str = attrs.field(validator=_time_of_day)
     """Such as "21:00"."""
     end: str = attrs.field(validator=_time_of_day)
     """Such as "08:00"; before ``start`` it is the next day's."""
-    zone: str = "recipient"
-    """Whose clock counts: "recipient" for the zones of the number's country, all of them where it has several, or a
-    zone such as "Europe/London"."""
+    zone: str = attrs.field(default="recipient", validator=_zone)
+    """Whose clock counts: a zone such as "Europe/London", or "recipient" for the number's country; where that has
+    several zones it is quiet while it is in any of them, and a number of no country is refused."""
+
+    def problems(self) -> Problems:
+        if self.start == self.end:
+            yield ("end",), "must differ from the start: hours without end leave no time to send"
 
 
 @attrs.frozen(kw_only=True)
@@ -106,6 +123,8 @@ class LaneConfig:
     def problems(self) -> Problems:
         if self.on_doubt == "resend" and self.resend_after_s >= self.deadline_s:
             yield ("resend_after",), "must be less than the deadline: after it nothing is sent"
+        if self.on_doubt == "resend" and self.resend_after_s >= self.patience_s:
+            yield ("resend_after",), "must be less than the patience: after it nothing is awaited"
 
 
 LANES: Final = {
