@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import attrs
 
 from simulator.calendar import Calendar
-from simulator.ledger import Ledger
+from simulator.ledger import Entry, Ledger
 from simulator.limits import Bucket
 from simulator.mo import MoRun
 from simulator.receipts import Delivery
@@ -57,6 +57,8 @@ class Account:
     _calendar: Calendar[Delivery] = attrs.field(factory=Calendar)
     _ready: deque[Delivery] = attrs.field(factory=deque)
     _turn: int = 0
+    _cancelled: set[str] = attrs.field(factory=set)
+    """Carrier message ids."""
 
     # --- binds
 
@@ -146,9 +148,21 @@ class Account:
         for queue in (bind.own, self._ready):
             while queue and len(chosen) < free:
                 delivery = queue.popleft()
-                if not delivery.settled:
+                if not (delivery.settled or (self._cancelled and self._is_void(delivery))):
                     chosen.append(delivery)
         return chosen
+
+    def cancel(self, entry: Entry) -> None:
+        """Tell of this message, when its receipt is due, that it was deleted."""
+        self._cancelled.add(entry.message_id)
+
+    def _is_void(self, delivery: Delivery) -> bool:
+        """Give the last word about a cancelled message its present state; there is no other word about it any more."""
+        if delivery.entry is None or delivery.entry.message_id not in self._cancelled:
+            return False
+        if delivery.final:
+            delivery.stat = delivery.entry.state
+        return not delivery.final
 
     # --- what became of it
 

@@ -11,6 +11,8 @@ from connector.smpp.pdu import (
     BindTransceiverResp,
     BindTransmitter,
     BindTransmitterResp,
+    CancelSm,
+    CancelSmResp,
     Pdu,
     QuerySm,
     QuerySmResp,
@@ -18,7 +20,7 @@ from connector.smpp.pdu import (
 from connector.smpp.tlv import tlv
 from simulator.accounts import Account, Bind
 from simulator.intake import Intake, refusal
-from simulator.ledger import Ledger
+from simulator.ledger import Entry, Ledger
 from simulator.mo import MoRun
 from simulator.receipts import Delivery, Writer
 from simulator.scenario import (
@@ -140,6 +142,8 @@ class Carrier:
             return refusal(pdu, pdu.fault)
         if isinstance(pdu, QuerySm):
             return self._answer_query(pdu)
+        if isinstance(pdu, CancelSm):
+            return self._answer_cancel(pdu)
         return refusal(pdu, tables.ESME_RINVCMDID)
 
     def _answer_query(self, pdu: QuerySm) -> Pdu:
@@ -154,6 +158,18 @@ class Carrier:
             error_code=word.err if told else 0,
             sequence_number=pdu.sequence_number,
         )
+
+    def _answer_cancel(self, pdu: CancelSm) -> Pdu:
+        """Give back what has no final word yet: one message by its id, without an id all that fit (SMPP 3.4, 4.9)."""
+        named = self.ledger.find(pdu.message_id)
+        entries = ([named] if named else []) if pdu.message_id else list(self.ledger)
+        given = [entry for entry in entries if _is_meant(pdu, entry) and _is_open(entry)]
+        if not given:
+            return refusal(pdu, tables.ESME_RCANCELFAIL)
+        for entry in given:
+            self.ledger.cancelled(entry, self.clock())
+            self.accounts[entry.account].cancel(entry)
+        return CancelSmResp(sequence_number=pdu.sequence_number)
 
     # --- deliveries
 
@@ -190,3 +206,17 @@ class Carrier:
             strange=dict(counts.strange),
             ends=dict(counts.ends),
         )
+
+
+def _is_meant(pdu: CancelSm, entry: Entry) -> bool:
+    """Say whether the addresses of a cancel_sm are the message's; with its id the destination may be left out."""
+    submitted = entry.pdu
+    theirs = (submitted.source_addr_ton, submitted.source_addr_npi, submitted.source_addr)
+    if (pdu.source_addr_ton, pdu.source_addr_npi, pdu.source_addr) != theirs:
+        return False
+    anywhere = bool(pdu.message_id) and not pdu.destination_addr
+    return anywhere or pdu.destination_addr == submitted.destination_addr
+
+
+def _is_open(entry: Entry) -> bool:
+    return entry.cancelled_at is None and entry.receipt_sent_at is None

@@ -20,6 +20,8 @@ from simulator.scenario import Rate, Scenario, status_number
 from simulator.statistics import Counts
 
 Submit = SubmitSm | DataSm
+Judge = Callable[[Submit], int]
+"""Returns the command_status a message is refused with, or 0."""
 _RESPONSES: Final[dict[type[Pdu], type[SubmitSmResp] | type[DataSmResp]]] = {
     SubmitSm: SubmitSmResp,
     DataSm: DataSmResp,
@@ -71,20 +73,29 @@ class Intake:
     """Takes messages for all binds of the carrier."""
 
     def __init__(self, scenario: Scenario, ledger: Ledger, counts: Counts, clock: Callable[[], float]) -> None:
-        limits = scenario.limits
         self._ledger = ledger
         self._counts = counts
         self._clock = clock
         self._number = scenario.response.message_id.start
-        self._delay = sampler(scenario.response.delay, scenario.seed, "response.delay")
-        self._at_once = fixed(scenario.response.delay) == 0
+        self.bucket: Bucket | None = None
+        self._senders: dict[str, Bucket] = {}
+        self._judge: Judge | None = None
+        self.change(scenario)
+
+    def change(self, scenario: Scenario) -> None:
+        """Go by the limits, the response delay and the receipts of another scenario from now on."""
+        limits, delay = scenario.limits, scenario.response.delay
+        self._delay = sampler(delay, scenario.seed, "response.delay")
+        self._at_once = fixed(delay) == 0
         self._window = limits.window
         self._rate = limits.rate
         self._over_rate = status_number(limits.over_rate)
         self._over_window = status_number(limits.over_window)
-        self.bucket: Bucket | None = None
-        self._senders: dict[str, Bucket] = {}
         self._planner = Planner(scenario)
+
+    def set_judge(self, judge: Judge | None) -> None:
+        """Let this one say from now on with which command_status each message is refused; 0 lets it pass."""
+        self._judge = judge
 
     def set_rate(self, rate: Rate | None) -> None:
         """Let another rate pass from now on, or any."""
@@ -92,7 +103,9 @@ class Intake:
 
     def take(self, peer: Submitter, pdus: Sequence[Submit], now: float) -> None:
         """Accept what the scenario lets pass and refuse the rest; the peer is given all answers."""
-        pdus = self._without_faulty(peer, pdus)
+        pdus = self._without(peer, pdus, _fault)
+        if self._judge is not None:
+            pdus = self._without(peer, pdus, self._judge)
         if self._window is not None:
             room = max(0, self._window - peer.unanswered)
             pdus = self._first(peer, pdus, room, self._over_window)
@@ -103,8 +116,8 @@ class Intake:
 
     # --- refusing
 
-    def _without_faulty(self, peer: Submitter, pdus: Sequence[Submit]) -> Sequence[Submit]:
-        faults = {index: fault for index, pdu in enumerate(pdus) if (fault := _fault(pdu))}
+    def _without(self, peer: Submitter, pdus: Sequence[Submit], judge: Judge) -> Sequence[Submit]:
+        faults = {index: fault for index, pdu in enumerate(pdus) if (fault := judge(pdu))}
         if not faults:
             return pdus
         for index, fault in faults.items():

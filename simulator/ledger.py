@@ -7,12 +7,15 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import msgspec
 
 from connector.smpp.pdu import DataSm, SubmitSm
+
+DELETED: Final = "DELETED"
+"""State of what an ESME has cancelled."""
 
 
 @attrs.define(kw_only=True)
@@ -32,6 +35,8 @@ class Entry:
     receipt_sent_at: float | None = None
     """First final receipt."""
     receipt_acknowledged_at: float | None = None
+    cancelled_at: float | None = None
+    """When a cancel_sm for it was answered with ESME_ROK."""
 
     @property
     def source_addr(self) -> str:
@@ -52,7 +57,8 @@ class Entry:
 class Ledger:
     """Entries by carrier message id, newest last; ``keep`` bounds how many stay in memory (None: all).
 
-    With ``record`` every line is also appended to a file as JSON: ``accepted``, ``receipt`` and ``acknowledged``.
+    With ``record`` every line is also appended to a file as JSON: ``accepted``, ``receipt``, ``acknowledged`` and
+    ``cancelled``.
     """
 
     def __init__(self, *, keep: int | None = None, record: Path | None = None) -> None:
@@ -101,6 +107,12 @@ class Ledger:
         if final and entry.receipt_acknowledged_at is None:
             entry.receipt_acknowledged_at = at
         self._note({"acknowledged": entry.message_id, "stat": stat, "at": at})
+
+    def cancelled(self, entry: Entry, at: float) -> None:
+        """Note a message that the ESME is about to be told it got back."""
+        entry.state = DELETED
+        entry.cancelled_at = at
+        self._note({"cancelled": entry.message_id, "at": at})
 
     def flush(self) -> None:
         """Hand the noted lines to the operating system; it costs one write per batch."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import trio
 
 from simulator.carrier import Carrier
+from simulator.intake import Judge
 from simulator.ledger import Ledger
 from simulator.mo import subscriber_message
 from simulator.peer import Peer
@@ -70,6 +71,14 @@ class Smsc:
     def set_rate(self, rate: Rate | None) -> None:
         """Let another rate pass from now on, or any; the scenario's was the first."""
         self._carrier.intake.set_rate(rate)
+
+    def change(self, scenario: Scenario) -> None:
+        """Go by the limits, the response delay and the receipts of another scenario from now on; the rest stays."""
+        self._carrier.intake.change(scenario)
+
+    def set_judge(self, judge: Judge | None) -> None:
+        """Let this one say from now on with which command_status each message is refused; 0 lets it pass."""
+        self._carrier.intake.set_judge(judge)
 
     def _tell_watchers(self) -> None:
         self._watchers.unpark_all()
