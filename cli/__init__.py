@@ -13,11 +13,13 @@ COMMANDS = {
     "run": ("cli.run", "Run the connector of a configuration file."),
     "simulate": ("cli.simulate", "Run the SMSC simulator."),
     "send": ("cli.send", "Send one message, or a list of them from a CSV file."),
+    "preview": ("cli.preview", "Show what would become of a message or a list, and why; nothing is sent."),
     "messages": ("cli.messages", "List messages, or show one with its timeline."),
     "status": ("cli.status", "Show every carrier and bind, and what holds each carrier back."),
     "carrier": ("cli.carrier", "Suspend or resume a carrier."),
     "reload": ("cli.reload", "Make the connector read its configuration again."),
     "verify": ("cli.verify", "Recount the whole store against its ledger."),
+    "explain": ("cli.explain", "Print what happens to a message when something fails."),
     "config": ("cli.config", "Check a configuration file, or print an example."),
     "decode": ("cli.decode", "Show what SMPP octets or receipt texts say."),
 }

@@ -21,7 +21,7 @@ import trio
 from cli import output
 from cli.options import as_json
 from cli.send import Refused, Sent, note_verdicts, send_batch, show_refusals
-from connector import app
+from connector import app, opening
 from connector.api.app import listen
 from connector.client import Client
 from connector.config import ApiConfig, BindConfig, CarrierConfig, Config, KeyConfig, LaneConfig, StoreConfig
@@ -110,11 +110,11 @@ async def running(folder: Path) -> AsyncIterator[_Stage]:
             await nursery.start(smsc.run)
             config = _config(folder, smsc.port)
             environ = {KEY_VARIABLE: key, PASSWORD_VARIABLE: password}
-            engine, store = app.open_store(config)
+            engine, store = opening.open_store(config)
             closed_last.callback(engine.close)
             listener = closed_last.enter_context(listen(config.api))
             connector = app.Connector(
-                config, store, clock=app.steady_wall_clock(), random=random.Random(), environ=environ
+                config, store, clock=opening.steady_wall_clock(), random=random.Random(), environ=environ
             )
             await nursery.start(_run, connector, listener, environ)
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -18,7 +18,7 @@ _STORE = click.option(
 
 @click.group("messages")
 def command() -> None:
-    """List messages, or show one with its timeline."""
+    """List messages, show one with its timeline, or take one back."""
 
 
 @command.command("list")
@@ -110,3 +110,30 @@ def _one_of_store(store: Path, message_id: str) -> dict[str, Any]:
 async def _one_of_connector(url: str, key: str, message_id: str) -> dict[str, Any]:
     async with Client(url, key=key) as client:
         return await client.message(message_id)
+
+
+@command.command("cancel")
+@click.argument("message_id", metavar="ID")
+@options.connection
+@options.as_json
+def cancel(message_id: str, url: str, key_env: str, key_file: Path | None, json_: bool) -> None:
+    """Take the message with this ID back.
+
+    What waits is cancelled at once.  What a carrier has is asked for where its dialect says cancel_sm = true.  Parts
+    that had left are counted; if nothing could be taken back, that is an error.
+    """
+    done = trio.run(_cancel, url, options.read_key(key_env, key_file), message_id)
+    if json_:
+        output.as_json(done)
+        return
+    parts = f"{done['cancelled']} of {output.counted(done['parts'], 'part')} cancelled"
+    recalled = f", {done['recalled']} given back by the carrier" if done["recalled"] else ""
+    out = f", {done['already_out']} had left" if done["already_out"] else ""
+    output.line(f"{done['id']} is {done['status']}: {parts}{recalled}{out}")
+    for heard in done["carriers"]:
+        output.line(f"  part {heard['part']}, carrier {heard['carrier']}: {heard['said']}")
+
+
+async def _cancel(url: str, key: str, message_id: str) -> dict[str, Any]:
+    async with Client(url, key=key) as client:
+        return await client.cancel(message_id)

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import trio
 
 from cli import output
 from cli.output import note
-from connector import app
+from connector import app, opening
 from connector.api.app import listen
 from connector.config import Config, load_config
 from connector.errors import CarrierlineError, ConfigError
@@ -40,12 +41,18 @@ def command(config: Path, verbose: bool) -> None:
 async def run(config: Config, source: Path) -> None:
     """Run until a signal comes, then drain and return; SIGHUP reads ``source`` again."""
     secrets = app.read_secrets(config, os.environ)
-    engine, store = app.open_store(config)
+    engine, store = opening.open_store(config)
     try:
         with _listen(config) as listener:
-            clock = app.steady_wall_clock()
+            clock = opening.steady_wall_clock()
             connector = app.Connector(
-                config, store, clock=clock, random=random.Random(), source=source, secrets=secrets
+                config,
+                store,
+                clock=clock,
+                random=random.Random(),
+                source=source,
+                secrets=secrets,
+                wall=time.time,
             )
             async with trio.open_nursery() as nursery:
                 await nursery.start(app.Watchdog().run)

@@ -93,13 +93,13 @@ def command(
         _show_one(verdict, json_)
         return
     read(file)  # a list that cannot be read is said before anybody is asked
-    country = country or trio.run(_country_of_key, url, key)
+    country = country or trio.run(country_of_key, url, key)
     contacts = read(file, country=country, lane=lane, sender=sender, text=text, one_per_number=one_per_number)
     said = repr((country, lane, sender, text, one_per_number))
     run = secrets.token_urlsafe(12) if again else _digest(file, said)
     sent = Sent()
     try:
-        trio.run(_send_list, url, key, contacts, sent, run, _lines_of(file))
+        trio.run(_send_list, url, key, contacts, sent, run, lines_of(file))
     except ApiError as error:
         output.note(f"carrierline: {error}")
         output.note(f"stopped after line {sent.line}; the same call goes on where it stopped and doubles nothing")
@@ -133,7 +133,7 @@ def _show_one(verdict: RowVerdict, json_: bool) -> None:
 # --- a list ---
 
 
-async def _country_of_key(url: str, key: str) -> str | None:
+async def country_of_key(url: str, key: str) -> str | None:
     """Return the country the connector reads national spellings by for this key: repetitions are found by it too."""
     async with Client(url, key=key) as client:
         country: str | None = (await client.key())["country"]
@@ -149,7 +149,8 @@ def _digest(file: Path, said: str) -> str:
     return digest.hexdigest()
 
 
-def _lines_of(file: Path) -> int:
+def lines_of(file: Path) -> int:
+    """Return how many lines a file has: how far a progress bar goes."""
     with file.open("rb") as octets:
         return sum(1 for _ in octets)
 
@@ -240,8 +241,8 @@ def summary(sent: Sent, contacts: ContactList) -> dict[str, Any]:
     }
 
 
-def show_refusals(sent: Sent) -> None:
-    """Print what was wrong, most frequent first, with the first lines of each."""
+def show_refusals(sent: Sent, more: str = "send --report FILE lists them all") -> None:
+    """Print what was wrong, most frequent first, with the first lines of each; ``more``: where the others are."""
     by_problem: dict[tuple[str | None, str | None], list[int]] = {}
     for refused in sorted(sent.refused, key=lambda refused: refused.line):
         by_problem.setdefault((refused.reason, refused.text), []).append(refused.line)
@@ -250,12 +251,12 @@ def show_refusals(sent: Sent) -> None:
         output.line(f"  {len(lines):>5} {reason}: {text}; {_lines(lines)}")
     if len(worst) > SHOWN_PROBLEMS:
         rest = sum(len(lines) for _, lines in worst[SHOWN_PROBLEMS:])
-        others = len(worst) - SHOWN_PROBLEMS
-        output.line(f"  {rest:>5} more, for {others} other reasons (send --report FILE lists them all)")
+        reasons = len(worst) - SHOWN_PROBLEMS
+        output.line(f"  {rest:>5} more, for {reasons} other reasons ({more})")
     if sent.repeated:
         shown = ", ".join(f"line {row.line} repeats {row.of_line}" for row in sent.repeated[:SHOWN_REPEATS])
-        more = " …" if len(sent.repeated) > SHOWN_REPEATS else ""
-        output.line(f"  {len(sent.repeated):>5} repeated: {shown}{more}")
+        others = " …" if len(sent.repeated) > SHOWN_REPEATS else ""
+        output.line(f"  {len(sent.repeated):>5} repeated: {shown}{others}")
 
 
 def _lines(lines: list[int]) -> str:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from connector.app import Connector, open_connector
+    from connector.app import Connector
     from connector.client import Client
     from connector.config import Config, load_config
     from connector.errors import CarrierlineError
     from connector.lifecycle import Status
     from connector.model import SendRequest, Verdict
+    from connector.opening import open_connector
 
 __all__ = [
     "CarrierlineError",
@@ -37,7 +38,7 @@ _HOMES = {
     "Status": "connector.lifecycle",
     "Verdict": "connector.model",
     "load_config": "connector.config",
-    "open_connector": "connector.app",
+    "open_connector": "connector.opening",
 }
 
 

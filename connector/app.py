@@ -5,56 +5,49 @@ import os
 import random
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import trio
 
 from connector.api import app as api
+from connector.carrier.carrier import Carrier
 from connector.carrier.link import Connect, connect_tcp
+from connector.carrier.setbacks import doubt_policy
 from connector.carriers import Carriers
-from connector.config import Config, Credentials, KeyConfig, LaneConfig
+from connector.clock import ClockWatch
+from connector.config import Config, Credentials, KeyConfig
 from connector.disk import Disk
 from connector.drain import Came, DrainReport
 from connector.errors import ConfigError, StoreError
 from connector.facts import Facts
 from connector.lifecycle import FINAL, Status
-from connector.model import MessageView, QueueName, QueueState, SendRequest, Verdict
+from connector.model import MessageView, QueueState, SendRequest, Verdict
+from connector.pipeline.cancel import Canceller
 from connector.pipeline.dispatch import Dispatch
+from connector.pipeline.doctor import Doctor
 from connector.pipeline.door import Door, Outlook, QueueStatistics, Reloaded, Statistics, Steered
 from connector.pipeline.due import Clockwork
 from connector.pipeline.ids import Ids
 from connector.pipeline.intake import Intake, References
-from connector.pipeline.lanes import Lanes
 from connector.pipeline.normalise import Normaliser
+from connector.pipeline.notices import Kind, Notices
 from connector.pipeline.queries import Queries
 from connector.pipeline.recover import recover
 from connector.pipeline.results import Results
-from connector.pipeline.router import Router, adopt, queue_names
+from connector.pipeline.router import queue_names
 from connector.pipeline.vitals import PERIOD_S, Vitals
 from connector.reload import Act, Difference, Secrets, compare, needs_restart, read
 from connector.reload import read_secrets as read_secrets
-from connector.store.batcher import ThreadWriter
-from connector.store.sqlite import SqliteEngine
+from connector.routing import Routing
 from connector.store.store import Store
 from connector.watchdog import Watchdog as Watchdog
-
-T = TypeVar("T")
 
 log = logging.getLogger("carrierline")
 
 READY_WITHIN_S = 5.0
 LOOK_EVERY_S = 0.1
 LAST_COMMITS_S = 5.0
-
-
-def steady_wall_clock() -> Callable[[], float]:
-    """Return a clock of seconds since the epoch that runs at the pace of trio's: a wall clock that is set while we
-    run moves no deadline and ends no session.  Inside `trio.run` only."""
-    offset = time.time() - trio.current_time()
-    return lambda: trio.current_time() + offset
 
 
 class Connector:
@@ -73,8 +66,10 @@ class Connector:
         secrets: Secrets | None = None,
         cpu_s: Callable[[], float] = time.thread_time,
         look_every_s: float = PERIOD_S,
+        wall: Callable[[], float] | None = None,
     ) -> None:
         """``source``: the file that `reload` reads; ``secrets``: those of the configuration if they were read already;
+        ``wall``: the clock that somebody may set, to be compared with ``clock``;
         ``look_every_s``: between two looks at what limits carriers."""
         self.config = config
         self._source = source
@@ -88,32 +83,69 @@ class Connector:
         self._clock = clock
         self._random = random
         self.disk_low = Disk(config.store, clock).low
-        self._queue_ids: dict[QueueName, int] = {}
         self._ids = Ids(clock)
         self._recovered = 0
-        self._router = Router(config.route)
-        self._carriers_of: dict[str, Sequence[str]] = {str(route.name): route.carriers for route in config.route}
-        self._lane_settings: dict[str, LaneConfig] = dict(config.lane)
-        self._every_lane: dict[str, LaneConfig] = dict(config.lane)
-        """Those that a reload took away too: answers to their parts may still come."""
-        self._lanes = Lanes(self._lane_settings, self._carriers_of)
-        self._results = Results(store, self._lanes, self._wake_dispatch, clock)
-        self._fleet = Carriers(self._every_lane, self._results, connect=connect, clock=clock, random=random)
+        self.carriers: dict[str, Carrier] = {}
+        self._routing = Routing(config, self.carriers, clock)
+        self._lanes = self._routing.lanes
+        self.notices = Notices()
+        self._clock_watch = ClockWatch(clock, self._tell_of_clock, self._wake_dispatch, wall=wall or clock)
+        self._doctor = Doctor(self._routing.health, self.carriers, self.notices, self._wake_dispatch, clock)
+        self._results = Results(store, self._lanes, self._wake_dispatch, clock, self._doctor.note)
+        self._fleet = self._build_fleet(connect)
         self._passwords: dict[str, tuple[str, ...]] = {}
         self._add_carriers(secrets)
-        self.carriers = self._fleet.by_name
         self._facts = Facts(store, self.carriers)
-        self._dispatch = Dispatch(
-            store, self._lanes, self.carriers, config.lane, self._carriers_of, clock, self._results.count
-        )
+        self._dispatch = self._build_dispatch()
         self._references = References(random)
         self.intake = Intake(
-            config, self._normaliser(), store, self._lanes, self._dispatch, clock, self.disk_low, self._queue_ids
+            config,
+            self._normaliser(),
+            store,
+            self._lanes,
+            self._dispatch,
+            clock,
+            self.disk_low,
+            self._routing.queue_ids,
         )
         self.queries = Queries(store)
+        self.canceller = Canceller(store, self._lanes, self.carriers, clock, self._results.count)
         self._vitals = self._watching(cpu_s, look_every_s)
-        self._clockwork = Clockwork(
-            store, self._lanes, self._dispatch, clock, self._results.count, remember_refs_s=config.store.idempotency_s
+        self._clockwork = self._build_clockwork()
+
+    def _build_fleet(self, connect: Connect) -> Carriers:
+        return Carriers(
+            self.carriers,
+            self._routing.every_lane,
+            self._results,
+            connect=connect,
+            clock=self._clock,
+            random=self._random,
+            prospects=self._routing.prospect,
+        )
+
+    def _build_dispatch(self) -> Dispatch:
+        routing = self._routing
+        return Dispatch(
+            self._store,
+            routing.lanes,
+            self.carriers,
+            self.config.lane,
+            routing.carriers_of,
+            self._clock,
+            self._results.count,
+            routing.choice,
+        )
+
+    def _build_clockwork(self) -> Clockwork:
+        return Clockwork(
+            self._store,
+            self._lanes,
+            self._dispatch,
+            self._routing.every_lane,
+            self._clock,
+            self._results.count,
+            remember_refs_s=self.config.store.idempotency_s,
         )
 
     def _add_carriers(self, secrets: Secrets | None) -> None:
@@ -130,8 +162,8 @@ class Connector:
         return Vitals(
             self.carriers,
             self._lanes,
-            self._lane_settings,
-            self._carriers_of,
+            self._routing.lane,
+            self._routing.carriers_of,
             self._dispatch,
             last_commit_s=lambda: self._store.statistics().last_commit_s,
             clock=self._clock,
@@ -140,7 +172,11 @@ class Connector:
         )
 
     def _normaliser(self) -> Normaliser:
-        return Normaliser(self.config, self._router, self._queue_ids, self._next_id, self._references.next)
+        routing = self._routing
+        return Normaliser(self.config, routing.router, routing.queue_ids, self._next_id, self._references.next)
+
+    def _tell_of_clock(self, text: str, at: float) -> None:
+        self.notices.give(Kind.CLOCK, text, at)
 
     def _wake_dispatch(self) -> None:
         self._dispatch.wake()
@@ -157,7 +193,7 @@ class Connector:
                 name: Outlook(carrier.config.rate_per_s, waiting_for[name], self._vitals.limited_by(name))
                 for name, carrier in self.carriers.items()
             },
-            queues=tuple(QueueStatistics(lane, count) for lane, count in self._waiting().items()),
+            queues=tuple(QueueStatistics(lane, count) for lane, count in self._routing.waiting().items()),
             store=self._store.statistics(),
             loop=self._vitals.statistics(),
             processing_s=self._results.processing_s,
@@ -168,13 +204,6 @@ class Connector:
             at=self._clock(),
             started_at=self._started_at,
         )
-
-    def _waiting(self) -> dict[str, int]:
-        """Return how many parts wait, by lane."""
-        waiting: dict[str, int] = dict.fromkeys(self.config.lane, 0)
-        for queue in self._lanes.queues():
-            waiting[queue.lane] = waiting.get(queue.lane, 0) + queue.waiting
-        return waiting
 
     async def send(
         self, requests: Sequence[SendRequest], *, key: KeyConfig | None = None, idempotency_key: str | None = None
@@ -276,15 +305,8 @@ class Connector:
     def _switch(self, config: Config, secrets: Secrets, difference: Difference, states: Sequence[QueueState]) -> None:
         """Change everything at once: nobody sees half a configuration."""
         self.config = config
-        self._router = Router(config.route)
-        _become(self._lane_settings, config.lane)
-        self._every_lane.update(config.lane)
+        self._routing.change(config, states)
         self._switch_carriers(config, secrets, difference)
-        _become(self._carriers_of, {str(route.name): route.carriers for route in config.route})
-        self._lanes.open(states)
-        self._queue_ids.update({state.name: state.queue for state in states})
-        adopt(self._lanes.queues(), self._router, self.config.lane, self._carriers_of)
-        self._lanes.reroute()
         self._dispatch.change(config.lane)
         self.intake.change(config, self._normaliser())
         if self._api is not None:
@@ -321,7 +343,15 @@ class Connector:
             store = await outer.start(_outlasting, self._store.run)
             try:
                 await self._open()
-                tasks = self._results, self._dispatch, self._clockwork, self._vitals, self._facts
+                tasks = (
+                    self._results,
+                    self._dispatch,
+                    self._clockwork,
+                    self._vitals,
+                    self._doctor,
+                    self._facts,
+                    self._clock_watch,
+                )
                 stations = await outer.start(_outlasting, *(task.run for task in tasks))
                 try:
                     await self._run_carriers(task_status)
@@ -343,14 +373,12 @@ class Connector:
             await self._results.settled()
 
     async def _open(self) -> None:
-        patience_s = {name: lane.patience_s for name, lane in self.config.lane.items()}
-        self._recovered = await recover(self._store, patience_s, self._clock)
+        policies = {name: doubt_policy(lane) for name, lane in self.config.lane.items()}
+        self._recovered = await recover(self._store, policies, self._clock)
         self._ids = Ids(self._clock, last=await self._store.last_id())
         await self._facts.open()
         states = await self._store.queues(queue_names(self.config))
-        self._lanes.open(states)
-        self._queue_ids.update({state.name: state.queue for state in states})
-        adopt(self._lanes.queues(), self._router, self.config.lane, self._carriers_of)
+        self._routing.open(states)
 
     async def serve(
         self,
@@ -367,7 +395,8 @@ class Connector:
 
     def door(self) -> Door:
         """Return what an outer door gets to hold."""
-        return Door(self.intake, self.queries, self.statistics, self.not_ready, self)
+        present = self._routing.present(lambda name: self._vitals.limited_by(name).text)
+        return Door(self.intake, self.queries, self.statistics, self.not_ready, self, present, canceller=self.canceller)
 
     async def drain(self) -> DrainReport:
         """Take nothing new, wait for what is on the wire, unbind.
@@ -384,7 +413,7 @@ class Connector:
         await self._fleet.drain()
         await self._within(self._results.settled, "answers")
         in_doubt = self._results.counts.get(Status.IN_DOUBT, 0)
-        return DrainReport(came, self._waiting(), in_doubt, await self._sent(), self._clock() - began)
+        return DrainReport(came, self._routing.waiting(), in_doubt, await self._sent(), self._clock() - began)
 
     async def _sent(self) -> int | None:
         """Return how many parts are sent and have no final word; None if the store does not say."""
@@ -406,13 +435,6 @@ def _steered(*, already: bool) -> Steered:
     return Steered.ALREADY if already else Steered.DONE
 
 
-def _become(held: dict[str, T], other: Mapping[str, T]) -> None:
-    """Change a mapping that others hold too."""
-    for name in held.keys() - other.keys():
-        del held[name]
-    held.update(other)
-
-
 async def _outlasting(*tasks: Callable[..., Awaitable[None]], task_status: "trio.TaskStatus[trio.CancelScope]") -> None:
     """Run these until their own scope is cancelled; a cancellation from outside does not reach them."""
     with trio.CancelScope(shield=True) as scope:
@@ -420,27 +442,3 @@ async def _outlasting(*tasks: Callable[..., Awaitable[None]], task_status: "trio
             for task in tasks:
                 await nursery.start(task)
             task_status.started(scope)
-
-
-def open_store(config: Config) -> tuple[SqliteEngine, Store]:
-    """Open the configured store.  Raises StoreInUse, StoreTooNew or StoreBroken."""
-    engine = SqliteEngine(config.store.path)
-    return engine, Store(engine, ThreadWriter(engine, time.monotonic))
-
-
-@asynccontextmanager
-async def open_connector(config: Config) -> AsyncIterator[Connector]:
-    """Run a connector in this process, without its HTTP door, for as long as the block lasts; drain it at the end."""
-    engine, store = open_store(config)
-    try:
-        connector = Connector(config, store, clock=steady_wall_clock(), random=random.Random())
-        async with trio.open_nursery() as nursery:
-            await nursery.start(connector.run)
-            try:
-                yield connector
-            finally:
-                with trio.CancelScope(shield=True):
-                    await connector.drain()
-                nursery.cancel_scope.cancel()
-    finally:
-        engine.close()

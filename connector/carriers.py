@@ -10,6 +10,7 @@ import trio
 from connector.carrier.carrier import Carrier
 from connector.carrier.inbox import Inbox
 from connector.carrier.link import Connect
+from connector.carrier.setbacks import Prospects
 from connector.config import CarrierConfig, Credentials, LaneConfig
 from connector.drain import Tap
 
@@ -25,14 +26,16 @@ class Carriers:
 
     def __init__(
         self,
+        by_name: dict[str, Carrier],
         lanes: Mapping[str, LaneConfig],
         inbox: Inbox,
         *,
         connect: Connect,
         clock: Callable[[], float],
         random: random.Random,
+        prospects: Prospects,
     ) -> None:
-        self.by_name: dict[str, Carrier] = {}
+        self.by_name = by_name
         self.taps: dict[str, Tap] = {}
         """What comes back from each, on its way to ``inbox``."""
         self._lanes = lanes
@@ -40,6 +43,7 @@ class Carriers:
         self._connect = connect
         self._clock = clock
         self._random = random
+        self._prospects = prospects
         self._nursery: trio.Nursery | None = None
         self._changing: set[str] = set()
         """Carriers that drain because the configuration says so."""
@@ -92,6 +96,7 @@ class Carriers:
             connect=self._connect,
             clock=self._clock,
             random=self._random,
+            prospects=self._prospects,
         )
 
     def _start(self, carrier: Carrier) -> None:

@@ -16,6 +16,8 @@ from connector.model import SendRequest
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 TIMEOUT_S = 60.0
+CANCEL_TIMEOUT_S = 300.0
+"""A carrier that is asked to give a message back may take its whole response timer."""
 
 
 @attrs.frozen
@@ -88,6 +90,20 @@ class Client:
             for verdict in answer["verdicts"]
         ]
 
+    async def preview(self, requests: Sequence[SendRequest]) -> list[dict[str, Any]]:
+        """Return what would become of each of up to 1,000 messages, in order; nothing is kept or sent.
+
+        Each is what ``POST /v1/messages/preview`` shows: ``status`` ("accepted" or "refused"), ``reason``, ``field``
+        and ``detail``; ``to``, ``country``, ``lane``, ``from``, ``alphabet``, ``parts``, ``leaves_at``, ``deadline``;
+        ``route`` and its ``carriers``; the ``rules`` that were looked at and the ``checks`` that were made.
+        """
+        body = [request_body(request) for request in requests]
+        answer = await self._ask("POST", "/v1/messages/preview", json=body)
+        previews: list[dict[str, Any]] = answer.get("previews", [])
+        if len(previews) != len(requests):
+            raise ApiError(0, f"what answers at {self._url} is no connector: it gave no preview of each row")
+        return previews
+
     async def message(self, message_id: str) -> dict[str, Any]:
         """Return one message with its timeline."""
         return await self._ask("GET", f"/v1/messages/{message_id}")
@@ -96,6 +112,15 @@ class Client:
         """Return ``{"messages": [...], "next": cursor}``; filters are to, status, since, limit and before."""
         given = {name: value for name, value in filters.items() if value is not None}
         return await self._ask("GET", "/v1/messages", params=given)
+
+    async def cancel(self, message_id: str) -> dict[str, Any]:
+        """Take a message back: what waits at once, what was sent if its carrier gives it back.
+
+        Returns ``id``, ``status``, ``parts``, how many of them are ``cancelled``, were ``already_out``, and were
+        ``recalled`` from a carrier, and what ``carriers`` said.  Raises ApiError with status 409 where nothing of it
+        could be taken back, with the reason in its sentence.
+        """
+        return await self._ask("POST", f"/v1/messages/{quote(message_id, safe='')}/cancel", timeout=CANCEL_TIMEOUT_S)
 
     async def ready(self) -> dict[str, Any]:
         """Return what ``/ready`` says, ready or not."""

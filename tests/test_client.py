@@ -57,6 +57,20 @@ async def test_a_list_with_an_idempotency_key_is_replayed(client: Client) -> Non
     assert "Idempotency-Key" in str(error.value)
 
 
+async def test_a_preview_comes_for_each_row_and_nothing_is_kept(client: Client, door: World) -> None:
+    good, bad = await client.preview([HELLO, SendRequest(to="12", text="x")])
+    assert (good["status"], good["to"], good["parts"]) == ("accepted", NUMBER[1:], 1)
+    assert (bad["status"], bad["reason"], bad["field"]) == ("refused", "number_invalid", "to")
+    assert await door.accepted() == 0
+
+
+async def test_an_answer_without_a_preview_of_each_row_is_no_connector_s() -> None:
+    transport = httpx2.MockTransport(lambda _request: httpx2.Response(200, json={"previews": []}))
+    async with client_of(transport) as client:
+        with pytest.raises(ApiError, match="no preview of each row"):
+            await client.preview([HELLO])
+
+
 async def test_messages_are_found_again(client: Client) -> None:
     (verdict,) = await client.send([HELLO])
     assert verdict.id is not None
@@ -164,3 +178,14 @@ def test_a_key_that_no_header_carries_is_refused_without_being_shown(key: str) -
     with pytest.raises(InputError, match="API key") as error:
         Client(key=key)
     assert key not in str(error.value)
+
+
+async def test_a_message_is_taken_back(client: Client) -> None:
+    (verdict,) = await client.send([HELLO])
+    assert verdict.id is not None
+    done = await client.cancel(verdict.id)
+    assert (done["status"], done["parts"], done["cancelled"]) == ("cancelled", 1, 1)
+    for nobody in ("nonsense", "../reload"):  # an id is never a path
+        with pytest.raises(ApiError, match=r"there is no(thing| message)") as error:
+            await client.cancel(nobody)
+        assert error.value.status == 404

@@ -71,7 +71,9 @@ def _starlette(routes: Routes) -> Starlette:
     return Starlette(
         routes=[
             Route("/v1/messages", routes.messages, methods=["GET", "POST"]),
+            Route("/v1/messages/preview", routes.preview, methods=["POST"]),
             Route("/v1/messages/{id}", routes.get_message, methods=["GET"]),
+            Route("/v1/messages/{id}/cancel", routes.cancel, methods=["POST"]),
             Route("/v1/key", routes.key, methods=["GET"]),
             Route("/v1/verify", routes.verify, methods=["GET"]),
             Route("/v1/status", routes.status, methods=["GET"]),

@@ -11,7 +11,7 @@ TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
-    409: "Still running",
+    409: "Conflict",
     413: "Too large",
     422: "Refused",
     429: "Too many waiting",

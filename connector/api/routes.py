@@ -12,15 +12,18 @@ from starlette.responses import Response
 
 from connector.api.auth import Keys
 from connector.api.filters import BadFilter, message_query
+from connector.api.previews import show_preview, show_previews
 from connector.api.problems import Problem, answer
 from connector.api.schemas import (
     MAX_ROWS,
     BadBody,
     decode_row,
+    show_cancellation,
     show_message,
     show_verdict,
     show_verification,
     split_rows,
+    why_not_cancelled,
 )
 from connector.api.status import carrier_state, show_status
 from connector.config import KeyConfig
@@ -29,12 +32,15 @@ from connector.lifecycle import Status
 from connector.metrics import render
 from connector.model import Reason, SendRequest, Verdict, format_id, parse_id
 from connector.pipeline.door import Door, Steered
+from connector.pipeline.preview import Preview, refused
 from connector.settings import nearest, shown
 
 MAX_IDEMPOTENCY_KEY = 255
 MAX_LENGTH_DIGITS = 12
 ROWS_DECODED_AT_ONCE = 250
 """At some 4 µs a row: the event loop is never held longer than a millisecond."""
+ROWS_PREVIEWED_AT_ONCE = 25
+"""At some 40 µs a row: the same."""
 
 _REFUSED_STATUS = {
     Reason.STILL_RUNNING: 409,
@@ -85,11 +91,25 @@ class Routes:
         if isinstance(rows, msgspec.Raw):
             verdicts = await self._accept(key, [decode_row(rows)], idempotency_key)
             return _one(verdicts[0])
-        decoded: list[SendRequest | Verdict] = []
-        for start in range(0, len(rows), ROWS_DECODED_AT_ONCE):
-            decoded += [decode_row(row) for row in rows[start : start + ROWS_DECODED_AT_ONCE]]
-            await trio.lowlevel.checkpoint()
-        return _many(await self._accept(key, decoded, idempotency_key))
+        return _many(await self._accept(key, await _decoded(rows), idempotency_key))
+
+    async def preview(self, request: Request) -> Response:
+        """Show what would become of one message or of a list of them; nothing is kept."""
+        key = self._key(request)
+        rows = await self._rows(request)
+        if isinstance(rows, msgspec.Raw):
+            return answer(show_preview(self._preview(key, decode_row(rows))))
+        previews: list[Preview] = []
+        for number, row in enumerate(await _decoded(rows)):
+            previews.append(self._preview(key, row))
+            if number % ROWS_PREVIEWED_AT_ONCE == ROWS_PREVIEWED_AT_ONCE - 1:
+                await trio.lowlevel.checkpoint()
+        return answer(show_previews(previews))
+
+    def _preview(self, key: KeyConfig, row: SendRequest | Verdict) -> Preview:
+        if isinstance(row, Verdict):
+            return refused(row)
+        return self._door.intake.preview(key, row, self._door.present)
 
     async def _rows(self, request: Request) -> list[msgspec.Raw] | msgspec.Raw:
         body = await self._body(request)
@@ -138,14 +158,23 @@ class Routes:
 
     async def get_message(self, request: Request) -> Response:
         """Show one message with its timeline."""
-        key = self._key(request)
-        message_id = parse_id(request.path_params["id"])
-        view = None
-        if message_id is not None:
-            view = await self._door.queries.message(message_id, api_key=key.name)
+        key, message_id = self._key(request), _message_id(request)
+        view = await self._door.queries.message(message_id, api_key=key.name)
         if view is None:
-            raise Problem(404, "there is no message with this id", reason="not_found", field="id")
+            raise _no_message()
         return answer(show_message(view, events=True))
+
+    async def cancel(self, request: Request) -> Response:
+        """Take a message back; 409 with how it stands if nothing of it can be."""
+        key, message_id = self._key(request), _message_id(request)
+        done = await self._door.canceller.cancel(message_id, api_key=key.name)
+        if done is None:
+            raise _no_message()
+        if not done.done:
+            raise Problem(
+                409, why_not_cancelled(done), reason="not_cancellable", field="id", message=show_cancellation(done)
+            )
+        return answer(show_cancellation(done))
 
     async def get_messages(self, request: Request) -> Response:
         """List messages, newest first."""
@@ -244,6 +273,25 @@ class Routes:
         """Show the numbers for Prometheus."""
         text = render(self._door.statistics(), await self._door.queries.ledger(), tuple(Status))
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _decoded(rows: Sequence[msgspec.Raw]) -> list[SendRequest | Verdict]:
+    decoded: list[SendRequest | Verdict] = []
+    for start in range(0, len(rows), ROWS_DECODED_AT_ONCE):
+        decoded += [decode_row(row) for row in rows[start : start + ROWS_DECODED_AT_ONCE]]
+        await trio.lowlevel.checkpoint()
+    return decoded
+
+
+def _message_id(request: Request) -> int:
+    message_id = parse_id(request.path_params["id"])
+    if message_id is None:
+        raise _no_message()
+    return message_id
+
+
+def _no_message() -> Problem:
+    return Problem(404, "there is no message with this id", reason="not_found", field="id")
 
 
 def _idempotency_key(request: Request) -> str | None:

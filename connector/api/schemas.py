@@ -10,6 +10,7 @@ import msgspec
 
 from connector.errors import ConfigError
 from connector.model import MessageView, Reason, SendRequest, TimelineEntry, Verdict, Verification, format_id
+from connector.pipeline.door import Cancellation
 from connector.settings import parse_duration
 
 MAX_ROWS = 1_000
@@ -26,6 +27,16 @@ _JSON_WORDS = {
     "bool": "true or false",
     "object": "an object",
     "array": "a list",
+}
+_SAID = {
+    "not_offered": "is not asked to give messages back",
+    "no_id": "gave it no id to ask by",
+    "sent_again": "has one copy of it, and there may be another",
+    "busy": "was not asked: too many wait for its answers, try again",
+    "no_bind": "was not asked: no bind had a free place",
+    "our_encoding": "was not asked: its id cannot be written",
+    "no_answer": "did not answer",
+    "link_lost": "lost the link before it answered",
 }
 MAX_DEPTH = 32
 """Lists and objects within each other; 1 kB of metadata could nest deeper than any reader of it can follow."""
@@ -259,6 +270,27 @@ def _show_entry(entry: TimelineEntry) -> dict[str, Any]:
         "attempt": entry.attempt,
         "detail": entry.detail,
     }
+
+
+def show_cancellation(done: Cancellation) -> dict[str, Any]:
+    """Return what came of a cancel as JSON shows it."""
+    return {
+        "id": format_id(done.view.id),
+        "status": done.view.status,
+        "parts": done.view.parts,
+        "cancelled": done.cancelled,
+        "already_out": done.already_out,
+        "recalled": done.recalled,
+        "carriers": [
+            {"part": max(1, heard.part & 0xFF), "carrier": heard.carrier, "said": heard.said} for heard in done.heard
+        ],
+    }
+
+
+def why_not_cancelled(done: Cancellation) -> str:
+    """Return a sentence on why nothing of a message could be taken back."""
+    said = sorted({f"carrier {heard.carrier} {_SAID.get(heard.said, f'said {heard.said}')}" for heard in done.heard})
+    return "; ".join([f"nothing of it can be taken back: it is {done.view.status}", *said])
 
 
 def show_verification(found: Verification) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from connector.carrier.backoff import STEADY_S, Backoff, Ended, Ending
 from connector.carrier.inbox import Inbox
 from connector.carrier.limits import Limits
 from connector.carrier.link import Connect, close, open_link
+from connector.carrier.recall import Recalls
 from connector.carrier.serving import Serving
 from connector.carrier.terms import Terms
 from connector.carrier.translate import Translator
@@ -79,6 +80,7 @@ class Bind:
         inbox: Inbox,
         limits: Limits,
         attempts: Attempts,
+        recalls: Recalls,
         *,
         connect: Connect,
         clock: Callable[[], float],
@@ -89,7 +91,7 @@ class Bind:
         self._credentials = credentials
         self._inbox = inbox
         self._attempts = attempts
-        self._terms = Terms(name, config, translator, inbox, limits, self._bound, clock)
+        self._terms = Terms(name, config, translator, inbox, limits, self._bound, clock, recalls)
         self._connect = connect
         self._clock = clock
         self._random = random
@@ -114,6 +116,8 @@ class Bind:
         self._told: dict[Endpoint, str] = {}
         """What was logged of each host since the last bind."""
         self.state = BindState.DOWN
+        self.link_ends = 0
+        """Links that were bound and then ended, other than by an unbind, since the start."""
 
     # --- what the carrier asks ---
 
@@ -129,6 +133,17 @@ class Bind:
         return self._config.window_size if self.state is BindState.BOUND and self._config.submits else 0
 
     @property
+    def reason(self) -> str:
+        """Why it is not bound; empty when it is."""
+        return "" if self.state is BindState.BOUND else self._reason
+
+    @property
+    def silent_s(self) -> float:
+        """How long nothing has been answered while requests wait for an answer; 0 when none wait."""
+        serving = self._serving
+        return min(serving.oldest_in_flight_s, self._clock() - serving.signs.answered_at) if serving else 0.0
+
+    @property
     def draining(self) -> bool:
         """Whether it takes nothing more and comes back no more."""
         return self._draining
@@ -137,6 +152,11 @@ class Bind:
         """Send these parts with the next write."""
         assert self._serving is not None
         self._serving.submit(parts)
+
+    def stir(self) -> None:
+        """Say that there is something to fetch."""
+        if self._serving is not None:
+            self._serving.stir()
 
     def statistics(self) -> BindStatistics:
         """Return the numbers of this moment."""
@@ -156,11 +176,11 @@ class Bind:
             response_p99_s=slowest,
             attempts=self._tries,
             oldest_in_flight_s=serving.oldest_in_flight_s if serving else 0.0,
-            silent_s=min(serving.oldest_in_flight_s, self._clock() - serving.signs.answered_at) if serving else 0.0,
+            silent_s=self.silent_s,
             bound_for_s=self._clock() - since if bound and since is not None else 0.0,
             host=str(self._hosts.present),
             next_try_at=self._next_try_at,
-            reason="" if bound else self._reason,
+            reason=self.reason,
         )
 
     def renew(self, credentials: Credentials) -> None:
@@ -207,6 +227,7 @@ class Bind:
         if self._draining:
             return
         now = self._clock()
+        self.link_ends += self._bound_at is not None and ended is not Ended.UNBOUND
         bound_s = 0.0 if self._bound_at is None else now - self._bound_at
         pause_s = self._backoff.after(ended, bound_s, self._random)
         self._tell(reason, pause_s)

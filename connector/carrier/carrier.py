@@ -13,6 +13,8 @@ from connector.carrier.limits import HELD_UP_S, Budget, Limits, ScopeStatistics
 from connector.carrier.link import Connect
 from connector.carrier.outgoing import Outgoing
 from connector.carrier.ramp import Ramp, Watch
+from connector.carrier.recall import Recall, Recalls
+from connector.carrier.setbacks import Prospects, no_prospects
 from connector.carrier.translate import Translator
 from connector.config import CarrierConfig, Credentials, LaneConfig
 from connector.model import NotSent, Part, Reason
@@ -74,7 +76,9 @@ class Carrier:
         connect: Connect,
         clock: Callable[[], float],
         random: random.Random,
+        prospects: Prospects = no_prospects,
     ) -> None:
+        """``prospects`` tells what else there is for a part that this carrier does not take."""
         self.config = config
         self.name = config.name
         self._inbox = inbox
@@ -91,8 +95,9 @@ class Carrier:
         self.ramp = Ramp(config.ramp, config.ramp_limits)
         self._set_ceiling()
         watched = Watch(inbox, self.ramp, config.name) if config.ramp else inbox
-        translator = Translator(config, lanes)
+        translator = Translator(config, lanes, prospects)
         self._attempts = Attempts(config.tries_per_minute)
+        self._recalls = Recalls(lambda: self._places() - len(self._claimed), self._stir)
         self.binds: list[Bind] = []
         for settings, secrets in zip(config.bind, credentials, strict=True):
             for _ in range(settings.count):
@@ -106,6 +111,7 @@ class Carrier:
                     watched,
                     self.limits,
                     self._attempts,
+                    self._recalls,
                     connect=connect,
                     clock=clock,
                     random=random,
@@ -139,11 +145,41 @@ class Carrier:
         """
         if self._draining or self.suspended:
             return 0
-        places = self._places() - len(self._claimed)
+        places = self._places() - len(self._claimed) - len(self._recalls)
         if keep_free:
             places -= int(keep_free * sum(bind.window_size for bind in self.binds))
         allowed = self._coming(now, self.ahead_s * (1 if keep_free else 2))
         return max(0, places if allowed is None else min(places, allowed - len(self._claimed)))
+
+    @property
+    def up(self) -> bool:
+        """Whether it takes parts now, or will when a place is free."""
+        return not (self._draining or self.suspended) and any(bind.window_size for bind in self.binds)
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether any bind is up."""
+        return any(bind.state is BindState.BOUND for bind in self.binds)
+
+    @property
+    def draining(self) -> bool:
+        """Whether it takes nothing more."""
+        return self._draining
+
+    @property
+    def reason(self) -> str:
+        """Why its first bind that is not up is not; empty if all are."""
+        return next((bind.reason for bind in self.binds if bind.state is not BindState.BOUND), "")
+
+    @property
+    def silent_s(self) -> float:
+        """How long none of its binds has answered anything, while requests wait; 0 when none wait."""
+        return min((silent for bind in self.binds if (silent := bind.silent_s)), default=0.0)
+
+    @property
+    def link_ends(self) -> int:
+        """Links that ended other than by an unbind, since the start."""
+        return sum(bind.link_ends for bind in self.binds)
 
     @property
     def ahead_s(self) -> float:
@@ -210,6 +246,7 @@ class Carrier:
         """Give back credit of claims that lost."""
         for part in parts:
             self._claimed.pop(part.id, None)
+        self._recalls.stir()
 
     def _places(self) -> int:
         return sum(bind.free for bind in self.binds)
@@ -333,6 +370,28 @@ class Carrier:
         if opens_at > now:
             return opens_at
         return self.limits.next_opening(now) or now + LONGEST_NAP_S
+
+    # --- parts it took ---
+
+    @property
+    def gives_back(self) -> bool:
+        """Whether it knows cancel_sm, as its dialect says."""
+        return self.config.dialect.cancel_sm
+
+    async def ask_back(self, recalls: Sequence[Recall]) -> None:
+        """Ask for parts back that it took; each has been told what came of it on return.
+
+        That takes `PLACE_WITHIN_S` and the response timer at most.  An answer later than that is not heard any more.
+        """
+        if not self._draining:
+            await self._recalls.ask(recalls)
+            self._inbox.credit_changed()  # the places that were kept for them
+        for recall in recalls:
+            recall.tell(Reason.NO_BIND)
+
+    def _stir(self) -> None:
+        for bind in self.binds:
+            bind.stir()
 
     # --- its life ---
 

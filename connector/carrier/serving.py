@@ -9,10 +9,11 @@ import trio
 from connector.carrier.backoff import Ended, Ending, refusal
 from connector.carrier.inbox import Batch
 from connector.carrier.link import BROKEN, broken
+from connector.carrier.recall import Recall
 from connector.carrier.signs import Signs
+from connector.carrier.submissions import Submissions
 from connector.carrier.terms import Terms
-from connector.errors import EncodeError
-from connector.model import NotSent, Part, Reason
+from connector.model import Answer, Part, Reason
 from connector.smpp import tables
 from connector.smpp.events import (
     Answered,
@@ -44,8 +45,6 @@ log = logging.getLogger("carrierline.bind")
 READ_BYTES = 262_144
 """One read takes whole windows of answers and receipts."""
 LONGEST_NAP_S = 1.0
-PARTS_PER_WRITE = 50
-"""One write takes few enough for a narrow line, so that what we owe in answers never waits behind a whole window."""
 LONGEST_WRITE_S = 30.0
 """A carrier that does not take one write in so long does not read any more, whatever it still says itself."""
 MOST_OWED = 8
@@ -67,10 +66,10 @@ class Serving:
         self._terms = terms
         self._stream = stream
         self._session = terms.session()
-        self._queue: list[Part] = []
         self._to_write: list[bytes] = []
         self._unanswered = 0
         self.signs = Signs()
+        self._submissions = Submissions(terms, self._session, self.signs)
         self._wake = trio.Event()
         self._quiet = trio.Event()
         self._end: Ending | None = None
@@ -91,7 +90,7 @@ class Serving:
         """Places that parts may be submitted for now."""
         if self._end is not None or self._leaving is not None:
             return 0
-        return self._session.window.free - len(self._queue)
+        return self._session.window.free - len(self._submissions)
 
     @property
     def window_used(self) -> int:
@@ -106,7 +105,7 @@ class Serving:
     @property
     def queued(self) -> int:
         """Parts taken and not yet written."""
-        return len(self._queue)
+        return len(self._submissions)
 
     @property
     def unanswered(self) -> int:
@@ -115,7 +114,11 @@ class Serving:
 
     def submit(self, parts: Sequence[Part]) -> None:
         """Send these parts with the next write."""
-        self._queue += parts
+        self._submissions.add(parts)
+        self._wake.set()
+
+    def stir(self) -> None:
+        """Look what there is to write."""
         self._wake.set()
 
     def respond(self, responses: Sequence[Pdu]) -> None:
@@ -130,7 +133,7 @@ class Serving:
 
     async def settled(self) -> None:
         """Wait until nothing is under way any more."""
-        while self._queue or self._session.window.used or self._unanswered or self._to_write:
+        while self._submissions or self._session.window.used or self._unanswered or self._to_write:
             await self._progress()
 
     async def _progress(self) -> None:
@@ -156,18 +159,14 @@ class Serving:
         """End the session; return what was under way: what was not written may wait again, the rest is in doubt."""
         terms, now = self._terms, self._terms.clock()
         batch = Batch(self.respond)
-        for part in self._queue:
-            self._not_sent(part, Reason.LINK_LOST, batch, now)
+        self._submissions.give_back(Reason.LINK_LOST, batch)
         for item in self._session.abandon():
             if isinstance(item.token, Part):
                 batch.results.append(terms.translator.lost(item.token, Reason.LINK_LOST, now))
-        self._queue = []
+            elif isinstance(item.token, Recall):
+                item.token.tell(Reason.LINK_LOST)
         self._quiet.set()
         return batch
-
-    def _not_sent(self, part: Part, reason: Reason, batch: Batch, now: float) -> None:
-        batch.results.append(NotSent(part.id, part.attempt, now, self._terms.carrier, reason))
-        batch.returned[part.id] = part
 
     # --- its life ---
 
@@ -231,6 +230,7 @@ class Serving:
         if octets := self._session.data_to_send():
             self._to_write.insert(0, octets)
             self._wake.set()
+        self._terms.recalls.stir()
         self._quiet.set()
         if self._leaving is not None and not self._session.window.used:
             self.unbind()
@@ -259,15 +259,19 @@ class Serving:
     def _on_answered(self, event: Answered, batch: Batch, now: float) -> None:
         part = event.token
         if not isinstance(part, Part):
+            self._on_recalled(part, status_name(event.command_status))
             return
+        part.doubts -= event.late
         outcome = self._terms.translator.dialect.outcome_of(event.command_status, event)
-        batch.results.append(self._terms.translator.answer(part, event, outcome, now))
+        answer = self._terms.translator.answer(part, event, outcome, now)
+        batch.results.append(answer)
         self.signs.answered(now)
-        self._response_s = now - event.sent_at
+        self._response_s = answer.response_s
         self.response_time_s += (self._response_s - self.response_time_s) * (SMOOTHING if self.response_time_s else 1)
         limits = self._terms.limits
         if outcome is not Outcome.ACCEPTED:
-            self._on_setback(part, outcome, event, batch, now)
+            batch.returned[part.id] = part
+            self._on_setback(part, outcome, answer, event.sent_at)
         elif limits.is_watching(now):
             limits.accepted(part, self._terms.name, now)
         if event.response.tlvs:
@@ -275,16 +279,21 @@ class Serving:
             if isinstance(congestion, int):
                 limits.account.congestion(congestion, now, sent_at=event.sent_at)
 
-    def _on_setback(self, part: Part, outcome: Outcome, event: Answered, batch: Batch, now: float) -> None:
-        part.tries += outcome is Outcome.RETRY_LATER
-        batch.returned[part.id] = part
+    def _on_recalled(self, recall: object, said: str) -> None:
+        """Tell what came of a cancel_sm, and that its place is free; of the link it says nothing."""
+        if isinstance(recall, Recall):
+            recall.tell(said)
+            self._terms.inbox.credit_changed()
+
+    def _on_setback(self, part: Part, outcome: Outcome, answer: Answer, sent_at: float) -> None:
+        part.remember(answer)
         name = self._terms.name
         if outcome is Outcome.SLOW_DOWN:
-            place = self._terms.limits.refused(part, name, now, sent_at=event.sent_at)
+            place = self._terms.limits.refused(part, name, answer.at, sent_at=sent_at)
             if place is not None:
-                log.info("bind %s: %s: less for %s", name, status_name(event.command_status), place[0])
+                log.info("bind %s: %s: less for %s", name, answer.detail, place[0])
         elif outcome is Outcome.BIND_SICK:
-            self._leave(Ended.REFUSED, f"the carrier answered {status_name(event.command_status)} to a submit_sm")
+            self._leave(Ended.REFUSED, f"the carrier answered {answer.detail} to a submit_sm")
 
     def _leave(self, ended: Ended, reason: str) -> None:
         """Submit nothing more; what is in flight is still answered, and not in doubt, before the link ends."""
@@ -302,6 +311,8 @@ class Serving:
             lost = self.signs.lost(event.sent_at)
             if lost >= self._terms.config.max_lost_in_row:
                 self._leave_now(Ended.NETWORK, f"{lost} requests in a row were not answered")
+        else:
+            self._on_recalled(event.token, Reason.NO_ANSWER)
 
     def _on_requested(self, event: Requested, batch: Batch, now: float) -> None:
         pdu = event.pdu
@@ -370,56 +381,23 @@ class Serving:
         if self._end is not None:
             return b""  # whoever ended it has the last word
         owed, self._to_write = self._to_write, []
+        batch = Batch(self.respond)
         if self._leaving is not None:
-            self._give_back(Reason.BIND_SICK)
-        elif self._queue and self._session.state in tables.BOUND_STATES and not self._unbinding:
+            self._submissions.give_back(Reason.BIND_SICK, batch)
+        elif self._session.state in tables.BOUND_STATES and not self._unbinding:
             octets = b""
-            while self._queue and not octets:  # of a handful that is all too late nothing is written
-                octets = self._submit()
-            owed.append(octets)
+            while self._submissions and not octets:
+                octets = self._submissions.octets(batch)
+            owed += [octets, self._recalls()]
+        self._deliver(batch)
         return b"".join(owed)
 
-    def _give_back(self, reason: Reason) -> None:
-        parts, self._queue = self._queue, []
-        batch = Batch(self.respond)
-        for part in parts:
-            self._not_sent(part, reason, batch, self._terms.clock())
-        self._deliver(batch)
-
-    def _submit(self) -> bytes:
-        """Return the octets of the parts that wait here, after a last look at their deadlines."""
-        now, submit_sm = self._terms.clock(), self._terms.translator.submit_sm
-        parts, self._queue = self._queue[:PARTS_PER_WRITE], self._queue[PARTS_PER_WRITE:]
-        batch = Batch(self.respond)
-        requests: list[Pdu] = []
-        tokens: list[Part] = []
-        for part in parts:
-            if part.deadline <= now:
-                self._not_sent(part, Reason.DEADLINE, batch, now)
-                continue
-            try:
-                requests.append(submit_sm(part, now))
-                tokens.append(part)
-            except EncodeError as error:
-                batch.results.append(self._terms.translator.unencodable(part, error, now))
-        octets = self._encode(requests, tokens, batch, now)
-        self._deliver(batch)
-        return octets
-
-    def _encode(self, requests: list[Pdu], tokens: list[Part], batch: Batch, now: float) -> bytes:
-        self.signs.submitted_at = now
-        try:
-            return self._session.submit(requests, tokens, now)
-        except EncodeError:
-            return b"".join(self._encode_one(*pair, batch, now) for pair in zip(requests, tokens, strict=True))
-
-    def _encode_one(self, request: Pdu, part: Part, batch: Batch, now: float) -> bytes:
-        """Encode apart from its neighbours what came with one that does not fit."""
-        try:
-            return self._session.submit([request], [part], now)
-        except EncodeError as error:
-            batch.results.append(self._terms.translator.unencodable(part, error, now))
+    def _recalls(self) -> bytes:
+        """Return the cancel_sm that there are places for, which no part is to take."""
+        terms = self._terms
+        if not (len(terms.recalls) and terms.config.submits):
             return b""
+        return terms.recalls.octets(self._session, self.free, terms.translator, terms.clock())
 
     # --- time ---
 

@@ -7,6 +7,7 @@ import attrs
 
 from connector.carrier.inbox import Inbox
 from connector.carrier.limits import Limits
+from connector.carrier.recall import Recalls
 from connector.carrier.translate import Translator
 from connector.config import BindConfig
 from connector.smpp import tables
@@ -34,6 +35,8 @@ class Terms:
     bound: Callable[[], None]
     """To be called when the bind stands."""
     clock: Callable[[], float]
+    recalls: Recalls
+    """What the carrier is asked to give back, and waits for a place on one of its links."""
     password: str = attrs.field(default="", repr=False)
     peer: str = "the carrier"
     """Host and port of the link."""

@@ -10,18 +10,20 @@ import attrs
 from connector.carrier.arrivals import LONGEST_SHORT_CODE_DIGITS, Arrivals
 from connector.carrier.dialect import Dialect
 from connector.carrier.options import Extras, extras
+from connector.carrier.refusals import Refusals
+from connector.carrier.setbacks import Prospect, Prospects, decide, doubt_policy, no_prospects
 from connector.carrier.times import Validity, validity_of
 from connector.config import CarrierConfig, LaneConfig
 from connector.config.dialect import AddressesConfig
 from connector.errors import EncodeError
 from connector.lifecycle import Event
-from connector.model import Answer, Inbound, Lost, Part, Reason, Receipt
+from connector.model import Answer, Inbound, Lost, Part, Reason, Receipt, Setback
 from connector.smpp import alphabet as alphabets
 from connector.smpp.alphabet import Alphabet, Language
 from connector.smpp.events import Answered
 from connector.smpp.outcomes import Outcome, status_name
 from connector.smpp.parts import Coding, Concatenation, Profile, shift_udh, udh
-from connector.smpp.pdu import DataSm, DeliverSm, SubmitSm
+from connector.smpp.pdu import CancelSm, DataSm, DeliverSm, SubmitSm
 from connector.smpp.tlv import tlv
 from connector.smpp.udh import UDH_INDICATOR
 from connector.smpp.versions import Tlvs
@@ -61,9 +63,11 @@ class Translator:
 
     config: CarrierConfig
     lanes: Mapping[str, LaneConfig]
+    prospects: Prospects = no_prospects
     dialect: Dialect = attrs.field(init=False)
     _name: str = attrs.field(init=False)
     _arrivals: Arrivals = attrs.field(init=False)
+    _refusals: Refusals = attrs.field(init=False, factory=Refusals)
     _codings: dict[str, tuple[Alphabet, int]] = attrs.field(init=False)
     _shifted: tuple[tuple[Coding, int, int], ...] = attrs.field(init=False)
     """GSM without and with the carrier's shift tables, with the septets of a single part and of each of many; empty
@@ -137,6 +141,23 @@ class Translator:
             raise EncodeError("tlvs", f"this message needs one, and carrier {self._name} gets none")
         return pdu
 
+    def cancel_sm(self, carrier_message_id: str, sender: str, to: str) -> CancelSm:
+        """Return the cancel_sm for one message, with its addresses as `submit_sm` wrote them (SMPP 3.4, 4.9).
+
+        service_type stays empty: it chooses among messages where no id does.
+        """
+        source_ton, source_npi, source = self._source(sender)
+        dest_ton, dest_npi = self._destination
+        return CancelSm(
+            message_id=carrier_message_id,
+            source_addr_ton=source_ton,
+            source_addr_npi=source_npi,
+            source_addr=source,
+            dest_addr_ton=dest_ton,
+            dest_addr_npi=dest_npi,
+            destination_addr=to,
+        )
+
     def _coding(self, part: Part) -> Coding | None:
         """Return the coding with shift tables a part goes by, None where it goes without: the first that holds it."""
         if part.alphabet != Alphabet.GSM:
@@ -193,10 +214,11 @@ class Translator:
     # --- up ---
 
     def answer(self, part: Part, answered: Answered, outcome: Outcome, now: float) -> Answer:
-        """Return what an answer means for the part, by the lane's retry table."""
+        """Return what an answer means for the part, by the table of setbacks."""
         lane = self.lanes[part.lane]
         if outcome is Outcome.ACCEPTED:
             message_id = answered.message_id
+            self._refusals.accepted(part.country)
             return Answer(
                 part.id,
                 part.attempt,
@@ -207,20 +229,28 @@ class Translator:
                 self.dialect.key_of_response(message_id),
                 part.to,
                 now + lane.patience_s,
+                country=part.country,
+                response_s=now - answered.sent_at,
+                receipt=part.receipt and self._registered != 0,
             )
-        event, due_at, burned, reason = _setback(part, outcome, lane, now)
-        if event is Event.REFUSED and self.dialect.is_our_encoding(answered.command_status):
-            reason = Reason.OUR_ENCODING
+        ours = outcome is Outcome.REFUSED and self.dialect.is_our_encoding(answered.command_status)
+        believed = outcome is not Outcome.REFUSED or ours or self._refusals.refused(part.country)
+        prospect = Prospect() if ours else self.prospects(part, self._name)
+        decision = decide(part, outcome, lane, now, prospect if believed else prospect.distrusted())
+        first_at = part.first_at if part.first_at is not None else answered.sent_at
         return Answer(
             part.id,
             part.attempt,
-            event,
+            decision.event,
             now,
             self._name,
-            due_at=due_at,
-            burned=burned,
-            reason=reason,
+            due_at=decision.due_at,
+            burned=decision.burned,
+            reason=Reason.OUR_ENCODING if ours else decision.reason,
             detail=status_name(answered.command_status),
+            setback=Setback(first_at, decision.refused, decision.harmed),
+            country=part.country,
+            response_s=now - answered.sent_at,
         )
 
     def unencodable(self, part: Part, error: EncodeError, now: float) -> Answer:
@@ -230,8 +260,10 @@ class Translator:
         )
 
     def lost(self, part: Part, reason: Reason, now: float) -> Lost:
-        """Return the doubt about a part whose answer will not come."""
-        return Lost(part.id, part.attempt, now, self._name, reason, now + self.lanes[part.lane].patience_s)
+        """Note on the part, and return, the doubt about it: its answer will not come."""
+        part.doubts += 1
+        due_at = doubt_policy(self.lanes[part.lane]).due_at(now, part.deadline, part.doubts)
+        return Lost(part.id, part.attempt, now, self._name, reason, due_at, part.country)
 
     def deliver(self, pdu: DeliverSm | DataSm, now: float) -> Receipt | Inbound:
         """Return the receipt or the inbound message a deliver_sm (or data_sm) is; esm_class decides which."""
@@ -244,17 +276,3 @@ def _shifted_codings(languages: tuple[str, ...], way: Concatenation) -> tuple[tu
     numbers = tuple(Language[name.upper()] for name in languages)
     profile = Profile(alphabets=(Alphabet.GSM,), concatenation=way, languages=numbers)
     return profile.codings
-
-
-def _setback(part: Part, outcome: Outcome, lane: LaneConfig, now: float) -> tuple[Event, float | None, int, Reason]:
-    """Return (event, when to try again, attempts burned, reason) for an answer that is not an acceptance."""
-    if outcome is Outcome.SLOW_DOWN:
-        return Event.DEFERRED, None, 0, Reason.THROTTLED
-    if outcome is Outcome.BIND_SICK:
-        return Event.DEFERRED, now + lane.retry.backoff_s[0], 0, Reason.BIND_SICK
-    if outcome is Outcome.RETRY_LATER:
-        if part.tries + 1 >= lane.retry.attempts:
-            return Event.EXHAUSTED, None, 1, Reason.ATTEMPTS_USED_UP
-        pause = lane.retry.backoff_s[min(part.tries, len(lane.retry.backoff_s) - 1)]
-        return Event.DEFERRED, now + pause, 1, Reason.TEMPORARY
-    return Event.REFUSED, None, 1, Reason.REFUSED_BY_CARRIER

@@ -177,6 +177,12 @@ class DialectConfig:
     time_zone: str = attrs.field(default="UTC", validator=_time_zone)
     """The carrier's clock: absolute times are written in it, the dates of receipts are read in it."""
     addresses: AddressesConfig = AddressesConfig()
+    cancel_sm: bool = False
+    """Whether the carrier is asked to give back what it took, with cancel_sm (SMPP 3.4, 4.9), when a caller cancels.
+
+    Few do: many answer ESME_RINVCMDID or generic_nack, aggregators ESME_RCANCELFAIL as they have passed the message on
+    already, and some ESME_ROK without doing anything.  Ask the carrier before setting it.
+    """
 
     # --- TLVs and constants ---
 

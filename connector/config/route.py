@@ -5,6 +5,7 @@ from typing import Literal
 import attrs
 
 from connector.config import checks
+from connector.config.checks import Problems
 from connector.settings import at_least_one, shown
 
 MessageClass = Literal["flash", "device", "sim", "terminal", "none"]
@@ -40,3 +41,11 @@ class RouteConfig:
     prefer: Literal["order", "speed", "cost"] = "order"
     """Which of the healthy carriers goes first: in the order of ``carriers``, the one that has been answering and
     delivering fastest, or the cheapest for the number."""
+
+    def problems(self) -> Problems:
+        for key in ("lanes", "countries", "prefixes", "senders", "keys", "classes"):
+            if getattr(self, key) == ():
+                yield (key,), "an empty list fits nothing: leave the key out for all"
+        for index, name in enumerate(self.carriers):
+            if name in self.carriers[:index]:
+                yield ("carriers", index), f"{shown(name)} is named before"

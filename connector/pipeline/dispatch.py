@@ -8,12 +8,13 @@ from connector.carrier.carrier import Carrier
 from connector.config import LaneConfig
 from connector.lifecycle import Event
 from connector.model import Claim, Move, Moved, Part, Reason, Wanted
-from connector.pipeline.lanes import Lanes, Offer, Pick
+from connector.pipeline.lanes import Lanes
+from connector.pipeline.turn import Anyone, Chooser, Offer, Pick
 from connector.store.store import Store
 
 CLAIM_PARTS = 250
 """Parts of one claim: a window or a few, and a transaction that an urgent one never waits long behind."""
-EXPIRED_PER_COMMIT = 100
+MOVES_PER_COMMIT = 100
 _PATIENCE_S = 3600.0
 
 
@@ -33,7 +34,9 @@ class Dispatch:
         carriers_of: Mapping[str, Sequence[str]],
         clock: Callable[[], float],
         count: Callable[[Iterable[Moved]], None],
+        choice: Chooser | None = None,
     ) -> None:
+        self._choice = choice or Anyone(carriers_of)
         self._store = store
         self._lanes = lanes
         self._carriers = carriers
@@ -43,7 +46,7 @@ class Dispatch:
         self.change(settings)
         self._claiming: dict[bool, dict[str, list[Part]]] = {}
         """Parts being claimed, by carrier: under True the urgent ones, under False the others."""
-        self._expiring: set[int] = set()
+        self._leaving: set[int] = set()
         self._fusing = 0
         """Messages whose append and claim are on their way to disk in one commit."""
         self._wake = trio.Event()
@@ -56,6 +59,8 @@ class Dispatch:
 
     def change(self, settings: Mapping[str, LaneConfig]) -> None:
         """Dispatch for these lanes from the next turn on."""
+        self._settings = settings
+        self._lanes.ceilings.change(settings)
         self._urgent = tuple(name for name, lane in settings.items() if lane.urgent)
         self._bulk = tuple(name for name, lane in settings.items() if not lane.urgent)
         self._keep_free = max((lane.keep_free for lane in settings.values()), default=0.0)
@@ -100,6 +105,8 @@ class Dispatch:
     def _start(self, pick: Pick, nursery: trio.Nursery, now: float) -> None:
         if pick.expired:
             nursery.start_soon(self.expire, pick.expired)
+        if pick.postponed:
+            nursery.start_soon(self._postpone, pick.postponed)
         for urgent in (True, False):
             lanes = self._urgent if urgent else self._bulk
             chosen = {name: [part for part in parts if part.lane in lanes] for name, parts in pick.parts.items()}
@@ -150,17 +157,24 @@ class Dispatch:
 
         Only where nothing of their queue waits, so that nobody is overtaken, and for a message as a whole.
         """
-        first = parts[0]
-        if self._stopped or first.lane not in self._urgent or self._lanes.queue(first.queue).waiting:
+        first, queue = parts[0], self._lanes.queue(parts[0].queue)
+        if self._stopped or first.lane not in self._urgent or queue.waiting or self._choice.is_quiet(first, now):
             return []
-        for name in self._carriers_of.get(self._lanes.queue(first.queue).rule, ()):
-            carrier = self._carriers[name]
-            budget = carrier.budget(now)
-            if carrier.credit(now) >= len(parts) and (budget is None or all(map(budget.admits, parts))):
-                carrier.reserve(parts)
+        for name in self._choice.order(first, queue.rule):
+            if self._takes_all(name, parts, now) and self._choice.sure(name, first, queue.rule):
+                self._carriers[name].reserve(parts)
+                self._lanes.ceilings.take(first.lane, name, len(parts), now)
                 self._fusing += 1
                 return [_claim_of(part, name) for part in parts]
         return []
+
+    def _takes_all(self, name: str, parts: Sequence[Part], now: float) -> bool:
+        carrier = self._carriers[name]
+        ceiling = self._lanes.ceilings.room(parts[0].lane, name, now)
+        if carrier.credit(now) < len(parts) or (ceiling is not None and ceiling < len(parts)):
+            return False
+        budget = carrier.budget(now)
+        return budget is None or all(map(budget.admits, parts))
 
     def fused(self, parts: Sequence[Part], claims: Sequence[Claim], *, kept: bool) -> None:
         """Submit parts whose claims `fuse` gave, now that they are on disk; or give the places back if they are not."""
@@ -180,7 +194,7 @@ class Dispatch:
     def _in_hand(self) -> list[int]:
         """Return the parts that are in nobody's queue while a commit about them is under way."""
         claiming = [part.id for chosen in self._claiming.values() for parts in chosen.values() for part in parts]
-        return [*claiming, *self._expiring]
+        return [*claiming, *self._leaving]
 
     async def _refill(self, wanted: Sequence[Wanted]) -> None:
         heads = await self._store.heads(wanted, now=self._clock())
@@ -189,28 +203,59 @@ class Dispatch:
         self.wake()
 
     async def expire(self, parts: Sequence[Part]) -> None:
-        """End parts that were taken out past their deadline."""
-        self._expiring.update(part.id for part in parts)
+        """End parts that were taken out past their deadline; those in doubt are not sent again, and go on waiting for
+        the carrier's word."""
+        now = self._clock()
+        await self._take_out(
+            [
+                Move(part.id, Event.HELD, Reason.TOO_LATE_TO_RESEND, now + self._settings[part.lane].patience_s)
+                if part.doubts
+                else Move(part.id, Event.EXPIRED, Reason.DEADLINE)
+                for part in parts
+            ],
+            parts,
+        )
+
+    async def _postpone(self, parts: Sequence[tuple[Part, float]]) -> None:
+        """Let parts wait on disk for the end of their lane's quiet hours."""
+        moves = [Move(part.id, Event.POSTPONED, Reason.QUIET_HOURS, until) for part, until in parts]
+        await self._take_out(moves, [part for part, _ in parts])
+        self.wake()  # there may be others behind them for whom it is day
+
+    async def _take_out(self, moves: Sequence[Move], parts: Sequence[Part]) -> None:
+        """Move parts on disk that are out of memory, and off the count of their queue, already."""
+        self._leaving.update(part.id for part in parts)
         try:
-            moves = [Move(part.id, Event.EXPIRED, Reason.DEADLINE) for part in parts]
-            for start in range(0, len(moves), EXPIRED_PER_COMMIT):
-                self._count(await self._store.change(moves[start : start + EXPIRED_PER_COMMIT], now=self._clock()))
+            for start in range(0, len(moves), MOVES_PER_COMMIT):
+                some = moves[start : start + MOVES_PER_COMMIT]
+                moved = await self._store.change(some, now=self._clock())
+                self._count(moved)
+                self._count_again(parts[start : start + MOVES_PER_COMMIT], moved)
         finally:
-            self._expiring.difference_update(part.id for part in parts)
+            self._leaving.difference_update(part.id for part in parts)
+
+    def _count_again(self, parts: Iterable[Part], moved: Iterable[Moved]) -> None:
+        """Correct the count for parts that somebody else moved meanwhile, who took them off it a second time."""
+        done = {change.part for change in moved}
+        for part in parts:
+            if part.id not in done:
+                self._lanes.queue(part.queue).waiting += 1
 
     def _nap(self) -> float:
         """Return how long nothing will change by time alone."""
         now = self._clock()
         times = [carrier.next_credit_at(now) for carrier in self._carriers.values()]
+        times += [self._lanes.ceilings.next_opening(now), self._choice.next_change(now)]
         return max(0.001, min((at - now for at in times if at is not None), default=_PATIENCE_S))
 
 
 def _claim_of(part: Part, carrier: str) -> Claim:
-    return Claim(part.id, part.attempt + 1, carrier)
+    return Claim(part.id, part.attempt + 1, carrier, part.doubts)
 
 
 def _claimed(part: Part, carrier: str) -> None:
     """Note on a part what its claim wrote on disk."""
     part.attempt += 1
+    part.last = carrier
     if part.total > 1:
         part.pinned = carrier

@@ -11,8 +11,11 @@ from connector.carrier.bind import BindState as BindState
 from connector.carrier.bind import BindStatistics as BindStatistics
 from connector.carrier.carrier import CarrierStatistics as CarrierStatistics
 from connector.carrier.limits import ScopeStatistics as ScopeStatistics
+from connector.pipeline.cancel import Cancellation as Cancellation
+from connector.pipeline.cancel import Canceller
 from connector.pipeline.intake import Intake
 from connector.pipeline.limited import LimitedBy
+from connector.pipeline.preview import Present
 from connector.pipeline.queries import Queries
 from connector.pipeline.vitals import LoopStatistics
 from connector.store.batcher import BatcherStatistics
@@ -104,3 +107,6 @@ class Door:
     not_ready: Callable[[], Awaitable[str | None]]
     """Why nothing new can be kept now, or None."""
     operations: Operations
+    present: Present = attrs.field(factory=Present)
+    """What a preview may ask about this moment."""
+    canceller: Canceller = attrs.field(kw_only=True)

@@ -1,12 +1,14 @@
 """What time does to parts: scheduled ones come up, pauses end, deadlines pass, patience runs out."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import trio
 
+from connector.carrier.setbacks import doubt_policy
+from connector.config import LaneConfig
 from connector.lifecycle import Event, Status
-from connector.model import Due, Move, Moved, Reason
+from connector.model import Due, Move, Moved, Reason, is_whole
 from connector.pipeline.dispatch import Dispatch
 from connector.pipeline.lanes import Lanes
 from connector.store.store import Store
@@ -17,13 +19,20 @@ PARTS_PER_TURN = 100
 """Small enough to find room in a transaction beside claims and results."""
 SWEEP_EVERY_S = 60.0
 
-# what happens to a part whose time has come, by where it stands
-_EVENTS = {
-    Status.SCHEDULED: (Event.DUE, None),
-    Status.ACCEPTED: (Event.DUE, None),
-    Status.SENT: (Event.SILENCE, Reason.NO_FINAL_WORD),
-    Status.IN_DOUBT: (Event.SILENCE, Reason.NO_FINAL_WORD),
-}
+_WAITS = frozenset({Status.SCHEDULED, Status.ACCEPTED})
+_REROUTED = frozenset({Reason.OTHER_ROUTE, Reason.SECOND_OPINION})
+
+
+def wish(item: Due, lane: LaneConfig, now: float) -> Move:
+    """Return what is to happen to a part whose time has come, by where it stands."""
+    if item.status in _WAITS:
+        return Move(item.part, Event.DUE)
+    policy = doubt_policy(lane)
+    if item.status is Status.IN_DOUBT and policy.is_pending(item.due_at, item.deadline, item.doubts):
+        if now < item.deadline:
+            return Move(item.part, Event.DUE, item.reason)
+        return Move(item.part, Event.HELD, Reason.TOO_LATE_TO_RESEND, now + policy.patience_s)
+    return Move(item.part, Event.SILENCE, Reason.NO_FINAL_WORD)
 
 
 class Clockwork:
@@ -34,6 +43,7 @@ class Clockwork:
         store: Store,
         lanes: Lanes,
         dispatch: Dispatch,
+        settings: Mapping[str, LaneConfig],
         clock: Callable[[], float],
         count: Callable[[Iterable[Moved]], None],
         *,
@@ -42,6 +52,7 @@ class Clockwork:
         self._store = store
         self._lanes = lanes
         self._dispatch = dispatch
+        self._settings = settings
         self._clock = clock
         self._count = count
         self._remember_refs_s = remember_refs_s
@@ -69,14 +80,19 @@ class Clockwork:
         due = await self._store.due(PARTS_PER_TURN, now=now)
         if not due:
             return False
-        moves = [Move(item.part, *_EVENTS[item.status]) for item in due if item.status in _EVENTS]
-        moved = await self._store.change(moves, now=now)
+        wishes = [wish(item, self._lane_of(item), now) for item in due]
+        moved = await self._store.change(wishes, now=now)
         self._count(moved)
-        waiting = {change.part for change in moved if change.status is Status.ACCEPTED}
-        self._take_note([item for item in due if item.part in waiting])
+        came = {change.part for change in moved} & {move.part for move in wishes if move.event is Event.DUE}
+        self._take_note([item for item in due if item.part in came])
         return len(due) == PARTS_PER_TURN and bool(moved)
 
+    def _lane_of(self, item: Due) -> LaneConfig:
+        return self._settings[self._lanes.queue(item.queue).lane]
+
     def _take_note(self, waiting: list[Due]) -> None:
+        if freed := {item.part >> 8 for item in waiting if item.reason in _REROUTED and not is_whole(item.part)}:
+            self._lanes.free(freed)
         for queue, count in Counter(item.queue for item in waiting).items():
             self._lanes.queue(queue).grew_on_disk(count)
         if waiting:

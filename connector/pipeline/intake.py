@@ -29,6 +29,7 @@ from connector.model import (
 from connector.pipeline.dispatch import Dispatch
 from connector.pipeline.lanes import Lanes
 from connector.pipeline.normalise import Normaliser
+from connector.pipeline.preview import Present, Preview, preview
 from connector.store.store import Store
 
 SLICE = 50
@@ -107,6 +108,10 @@ class Intake:
         for verdict in verdicts:
             self.counts["replayed" if verdict.replayed else "accepted" if verdict.accepted else "refused"] += 1
         return verdicts
+
+    def preview(self, key: KeyConfig, request: SendRequest, present: Present) -> Preview:
+        """Return what would become of a row if it came now; nothing is kept, counted or used up."""
+        return preview(self._normaliser, present, request, key, self._clock())
 
     async def _accept_all(
         self, key: KeyConfig, requests: Sequence[SendRequest], guard: tuple[str, bytes] | None

@@ -4,247 +4,42 @@ A queue holds the next few hundred parts of what waits on disk, earliest deadlin
 is pure and synchronous: the whole decision of what leaves next is here.
 """
 
-from bisect import bisect_left, insort
+from bisect import insort
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
-
-import attrs
+from typing import Final
 
 from connector.config import LaneConfig
-from connector.model import Part, QueueState, Wanted
+from connector.model import Moved, Part, QueueState, Wanted
+from connector.pipeline.ceilings import Ceilings
+from connector.pipeline.queue import Entry, Queue
+from connector.pipeline.shares import apportion, forget
+from connector.pipeline.turn import Anyone, Chooser, Offer, Pick, Turn
 
-HEADS = 500
-"""Parts of one queue held in memory.  A million waiting messages cost no more memory than this."""
-MOST_HEADS = 4_000
-"""Where many are held back because their sender or country is limited: so many may stand before one that may go."""
-BEGUN_HELD = 1_000
-"""Messages of a queue: more than all claims that may be under way at once begin."""
-UNHEARD_HELD = 2_000
-"""Parts of a queue: more than are committed while one read goes on."""
-LEAST_WEIGHT = 0.01
+LEAST_WEIGHT: Final = 0.01
 """Of a lane without a reserve: it may not starve."""
-
-_Entry = tuple[float, int, Part]
-
-
-@attrs.define
-class _Refill:
-    """A read of more heads under way, and what happened meanwhile."""
-
-    taken: set[int]
-    """Parts that left memory: the snapshot may still show them."""
-    came: list[Part] = attrs.field(factory=list)
-    """Parts that began to wait, or wait again: the snapshot may not show them."""
-    void: bool = False
-    """Parts appeared on disk in no known place: the snapshot is of no use."""
-
-
-@attrs.define
-class Queue:
-    """The head of one queue: (lane, route rule, API key, limited sender or country)."""
-
-    id: int
-    lane: str
-    rule: str
-    api_key: str
-    waiting: int
-    """Parts that wait, on disk and here."""
-    heads: list[_Entry] = attrs.field(factory=list, repr=False)
-    complete: bool = True
-    """Whether `heads` is all that waits; if not, everything else on disk sorts behind its last entry."""
-    alike: bool = False
-    """Whether all that waits here is limited by the same: where one is held back, all are."""
-    reach: int = attrs.field(factory=lambda: HEADS)
-    """How many heads it holds."""
-    begun: dict[int, str] = attrs.field(factory=dict, repr=False)
-    """The messages of several parts that were last begun, and on which carrier: a read that began before the claim's
-    commit brings their other parts without it."""
-    unheard: dict[int, bool] = attrs.field(factory=dict, repr=False)
-    """Parts never tried that the last reads brought: of some, nobody has told us yet that they wait."""
-    _refill: _Refill | None = attrs.field(default=None, repr=False)
-
-    def add(self, part: Part) -> None:
-        """Take note of a part that waits, newly or again, and hold it if it belongs among the heads."""
-        self.waiting += 1
-        if part.attempt == 0 and self.unheard.pop(part.id, False):
-            return  # a read that began after its commit brought it before we heard of the commit
-        if self._refill is not None:
-            self._refill.came.append(part)
-        else:
-            self._hold(part)
-
-    def _hold(self, part: Part) -> None:
-        heads, place = self.heads, (part.deadline, part.id)
-        at = bisect_left(heads, place)
-        if at < len(heads):
-            if heads[at][:2] != place:
-                heads.insert(at, (*place, part))
-                self._trim(self.reach)
-        elif self.complete and at < self.reach:
-            heads.append((*place, part))
-        else:
-            self.complete = False
-
-    def _trim(self, limit: int) -> None:
-        if len(self.heads) > limit:
-            del self.heads[limit:]
-            self.complete = False
-
-    def grew_on_disk(self, count: int) -> None:
-        """Say that parts began to wait on disk that nobody brought here; they may sort before everything held."""
-        self.waiting += count
-        self.complete = False
-        self.heads.clear()
-        if self._refill is not None:
-            self._refill.void = True
-
-    def wanted(self, in_hand: Iterable[int]) -> Wanted | None:
-        """Return the wish for more heads, or None while there are enough.  ``in_hand``: parts being claimed now."""
-        if 4 * len(self.heads) <= self.reach:
-            self.reach = max(HEADS, self.reach // 2)
-        if self.complete or self._refill is not None or 2 * len(self.heads) >= self.reach:
-            return None
-        self._refill = _Refill(set(in_hand))
-        return Wanted(self.id, self.heads[-1][:2] if self.heads else None, HEADS)
-
-    def refill(self, parts: Sequence[Part]) -> None:
-        """Take in what `wanted` asked for."""
-        state, self._refill = self._refill, None
-        assert state is not None
-        if state.void:
-            return  # `complete` is False, so it will be asked for again, with what came meanwhile
-        whole = len(parts) < HEADS
-        last = (parts[-1].deadline, parts[-1].id) if parts else (0.0, 0)
-        held = {entry[1] for entry in self.heads}
-        new = {part.id: part for part in parts if part.id not in state.taken}
-        new.update((part.id, part) for part in state.came if whole or (part.deadline, part.id) < last)
-        for part in new.values():
-            if part.total > 1 and part.message_id in self.begun:
-                part.pinned = self.begun[part.message_id]
-        self.unheard.update((part.id, True) for part in parts if part.attempt == 0 and part.id not in state.taken)
-        for identity in list(self.unheard)[: max(0, len(self.unheard) - UNHEARD_HELD)]:
-            del self.unheard[identity]
-        self.heads += [(part.deadline, part.id, part) for part in new.values() if part.id not in held]
-        self.heads.sort(key=itemgetter(0, 1))
-        self.complete = whole
-        self._trim(self.reach + HEADS)
-
-    def begin(self, messages: Collection[int], carrier: str) -> None:
-        """Keep the other parts of these messages for the carrier that has their first ones."""
-        for message in messages:
-            self.begun.pop(message, None)
-            self.begun[message] = carrier
-        for message in list(self.begun)[: max(0, len(self.begun) - BEGUN_HELD)]:
-            del self.begun[message]
-        for _, _, part in self.heads:
-            if part.total > 1 and part.message_id in messages:
-                part.pinned = carrier
-
-    def expired(self, now: float) -> list[Part]:
-        """Take out the parts whose deadline has passed."""
-        count = 0
-        while count < len(self.heads) and self.heads[count][0] <= now:
-            count += 1
-        return self.take(count)
-
-    def take(self, count: int) -> list[Part]:
-        """Take out up to ``count`` parts, earliest deadline first."""
-        if not count:
-            return []
-        taken = [entry[2] for entry in self.heads[:count]]
-        del self.heads[:count]
-        self._left(taken)
-        return taken
-
-    def take_where(self, count: int, admits: Callable[[Part], bool]) -> list[Part]:
-        """Take out up to ``count`` parts that are admitted, earliest deadline first; the others keep their places.
-
-        Where those held back fill the memory, more of what waits behind them is held from then on.
-        """
-        taken: list[Part] = []
-        kept: list[_Entry] = []
-        for number, entry in enumerate(self.heads):
-            if len(taken) == count:
-                kept += self.heads[number:]
-                break
-            if admits(entry[2]):
-                taken.append(entry[2])
-            elif self.alike:
-                kept += self.heads[number:]
-                break
-            else:
-                kept.append(entry)
-        if len(taken) < count and not self.complete and not self.alike:
-            self.reach = min(MOST_HEADS, max(self.reach, 2 * len(kept) + 1))
-        self.heads = kept
-        self._left(taken)
-        return taken
-
-    def _left(self, taken: list[Part]) -> None:
-        self.waiting -= len(taken)
-        if self._refill is not None:
-            self._refill.taken.update(part.id for part in taken)
-
-
-def apportion(total: int, weights: Mapping[str, float], carry: dict[str, float]) -> dict[str, int]:
-    """Share ``total`` places by weight; ``carry`` keeps each one's fraction for the next time."""
-    whole = sum(weights.values())
-    exact = {name: total * weight / whole + carry.get(name, 0.0) for name, weight in weights.items()}
-    shares = {name: max(0, int(value)) for name, value in exact.items()}
-    spare = total - sum(shares.values())
-    for name in sorted(exact, key=lambda name: shares[name] - exact[name])[: max(0, spare)]:
-        shares[name] += 1
-    for name, value in exact.items():
-        carry[name] = value - shares[name]
-    return shares
-
-
-def _forget(carry: dict[str, float], waiting: Collection[str]) -> None:
-    """Drop the fractions of those for whom nothing waits: idleness earns nothing."""
-    for name in [name for name in carry if name not in waiting]:
-        del carry[name]
-
-
-@attrs.define
-class Offer:
-    """What one carrier takes in one turn."""
-
-    credit: int
-    """Parts, whoever sends them."""
-    kept: int = 0
-    """How many of these are only for lanes that keep places free."""
-    admits: Callable[[Part], bool] | None = None
-    """Whether its countries and senders let a part through, which it then counts; None where all may pass."""
-
-    def usable(self, lane: LaneConfig) -> int:
-        """Return how many of the credit this lane may use."""
-        return self.credit if lane.keep_free else self.credit - self.kept
-
-
-@attrs.define
-class Pick:
-    """What one turn of dispatch takes: parts by carrier, and parts found past their deadline."""
-
-    parts: dict[str, list[Part]] = attrs.field(factory=dict)
-    expired: list[Part] = attrs.field(factory=list)
-    stuck: set[int] = attrs.field(factory=set)
-    """Queues of which nothing in memory is let through now."""
-
-    def add(self, carrier: str, parts: list[Part]) -> None:
-        if parts:
-            self.parts.setdefault(carrier, []).extend(parts)
+ELSEWHERE: Final = ""
+"""No carrier: a part goes on waiting where the one it is tied to finds it."""
 
 
 class Lanes:
     """All queues, by lane, and the sharing between them."""
 
-    def __init__(self, lanes: Mapping[str, LaneConfig], carriers_of: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self,
+        lanes: Mapping[str, LaneConfig],
+        carriers_of: Mapping[str, Sequence[str]],
+        choice: Chooser | None = None,
+    ) -> None:
+        """Without a ``choice`` every part may take every carrier of its rule, in order."""
         self._lanes = lanes
         self._carriers_of = carriers_of
+        self._choice = choice or Anyone(carriers_of)
+        self.ceilings = Ceilings(lanes)
         self._queues: dict[int, Queue] = {}
         self._by_lane: dict[str, list[Queue]] = {name: [] for name in lanes}
-        self._pinned: dict[str, list[_Entry]] = {}
+        self._pinned: dict[str, list[Entry]] = {}
         self._lane_carry: dict[str, float] = {}
         self._queue_carry: dict[str, dict[str, float]] = {name: {} for name in lanes}
 
@@ -305,6 +100,23 @@ class Lanes:
         """Return parts that were picked and did not leave, each to the place it had."""
         self.add(parts)
 
+    def left(self, moved: Iterable[Moved]) -> None:
+        """Take note of parts that wait no more because somebody moved them on disk."""
+        for change in moved:
+            if change.left is None:
+                continue
+            self._queues[change.left].gone(change.part)
+            for carrier, entries in self._pinned.items():
+                self._pinned[carrier] = [entry for entry in entries if entry[1] != change.part]
+
+    def free(self, messages: Collection[int]) -> None:
+        """Forget which carrier messages of several parts were begun on: what waits of them is read from disk again."""
+        for carrier, entries in self._pinned.items():
+            self._pinned[carrier] = [entry for entry in entries if entry[2].message_id not in messages]
+        for queue in self._queues.values():
+            for message in messages:
+                queue.begun.pop(message, None)
+
     def wanted(self, in_hand: Iterable[int]) -> list[Wanted]:
         """Return the wishes of queues that run low.  ``in_hand``: parts being claimed now."""
         busy = [*in_hand, *(entry[1] for entries in self._pinned.values() for entry in entries)]
@@ -334,94 +146,166 @@ class Lanes:
         credit, one that is not among ``lanes`` too: its share stays for its own turn.  What a lane cannot use, the
         others may, but for what is kept for lanes that keep places free.
         """
-        pick = Pick()
-        self._pick_pinned(offers, lanes, pick, now)
+        turn = Turn(offers, now)
+        self._pick_pinned(turn, lanes)
         self._forget_idle()
-        usable = self._usable(self._lanes, offers, pick)
+        usable = self._usable(self._lanes, turn)
         budget = sum(offer.credit for offer in offers.values())
         shares = self._shares(budget, usable)
         budget -= sum(share for name, share in shares.items() if name not in lanes)
         while usable := {name: queues for name, queues in usable.items() if name in lanes}:
             for name, queues in usable.items():
-                budget -= self._pick_lane(name, queues, shares[name], offers, pick, now)
+                budget -= self._pick_lane(name, queues, shares[name], turn)
             if budget <= 0:
                 break
-            usable = self._usable(lanes, offers, pick)
+            usable = self._usable(lanes, turn)
             shares = self._shares(budget, usable)
-        self._pick_pinned(offers, lanes, pick, now)
-        return pick
+        self._pick_pinned(turn, lanes)
+        return turn.pick
 
     def _forget_idle(self) -> None:
-        _forget(self._lane_carry, [name for name in self._lane_carry if any(q.heads for q in self._by_lane[name])])
+        forget(self._lane_carry, [name for name in self._lane_carry if any(q.heads for q in self._by_lane[name])])
         for carry in self._queue_carry.values():
-            _forget(carry, [name for name in carry if self._queues[int(name)].heads])
+            forget(carry, [name for name in carry if self._queues[int(name)].heads])
 
-    def _usable(self, lanes: Iterable[str], offers: Mapping[str, Offer], pick: Pick) -> dict[str, list[Queue]]:
+    def _usable(self, lanes: Iterable[str], turn: Turn) -> dict[str, list[Queue]]:
         """Return, by lane, the queues with something to send and a carrier that would take it now."""
         usable: dict[str, list[Queue]] = {}
         for lane in lanes:
-            able = {name for name, offer in offers.items() if offer.usable(self._lanes[lane]) > 0}
+            if self._choice.is_shut(lane, turn.now):
+                continue
+            able = {name for name in turn.offers if self._room(lane, name, turn) > 0}
             for queue in self._by_lane[lane]:
-                if not queue.heads or queue.id in pick.stuck:
+                if not queue.heads or queue.id in turn.pick.stuck:
                     continue
                 if not able.isdisjoint(self._carriers_of.get(queue.rule, ())):
                     usable.setdefault(lane, []).append(queue)
         return usable
 
+    def _room(self, lane: str, carrier: str, turn: Turn) -> int:
+        """Return how many parts of this lane a carrier takes now, and the lane's ceilings let it have."""
+        offer = turn.offers.get(carrier)
+        room = 0 if offer is None else offer.usable(self._lanes[lane])
+        if room > 0 and self.ceilings.limits(lane):
+            ceiling = self.ceilings.room(lane, carrier, turn.now)
+            return room if ceiling is None else min(room, ceiling)
+        return room
+
+    def _give(self, lane: str, carrier: str, parts: list[Part], turn: Turn) -> None:
+        """Let these parts of a lane go to a carrier."""
+        turn.pick.add(carrier, parts)
+        turn.offers[carrier].credit -= len(parts)
+        if parts and self.ceilings.limits(lane):
+            self.ceilings.take(lane, carrier, len(parts), turn.now)
+
     def _shares(self, budget: int, usable: Iterable[str]) -> dict[str, int]:
         weights = {name: self._lanes[name].reserve or LEAST_WEIGHT for name in usable}
         return apportion(budget, weights, self._lane_carry) if weights else {}
 
-    def _pick_pinned(self, offers: Mapping[str, Offer], lanes: Collection[str], pick: Pick, now: float) -> None:
+    def _pick_pinned(self, turn: Turn, lanes: Collection[str]) -> None:
         for carrier, entries in self._pinned.items():
-            offer = offers.get(carrier)
+            offer = turn.offers.get(carrier)
             if offer is None or offer.credit <= 0 or not entries:
                 continue
-            taken = [entry for entry in entries if entry[2].lane in lanes][: offer.credit]
+            may = [entry for entry in entries if entry[2].lane in lanes and not self._is_held(entry, turn.now)]
+            taken = may[: offer.credit]
             if offer.admits is not None:
-                taken = [entry for entry in taken if entry[0] <= now or offer.admits(entry[2])]
+                taken = [entry for entry in taken if entry[0] <= turn.now or offer.admits(entry[2])]
             gone = {entry[1] for entry in taken}
             self._pinned[carrier] = [entry for entry in entries if entry[1] not in gone]
             for entry in taken:
                 self._queues[entry[2].queue].waiting -= 1
-            pick.expired += [entry[2] for entry in taken if entry[0] <= now]
-            parts = [entry[2] for entry in taken if entry[0] > now]
-            pick.add(carrier, parts)
-            offer.credit -= len(parts)
+            turn.pick.expired += [entry[2] for entry in taken if entry[0] <= turn.now]
+            leaving = [entry[2] for entry in taken if entry[0] > turn.now]
+            for lane in lanes:
+                self._give(lane, carrier, [part for part in leaving if part.lane == lane], turn)
 
-    def _pick_lane(
-        self, lane: str, queues: Sequence[Queue], share: int, offers: Mapping[str, Offer], pick: Pick, now: float
-    ) -> int:
+    def _is_held(self, entry: Entry, now: float) -> bool:
+        """Tell whether a part keeps its place because it is quiet where it goes; one past its deadline does not."""
+        return entry[0] > now and self._choice.is_quiet(entry[2], now)
+
+    def _pick_lane(self, lane: str, queues: Sequence[Queue], share: int, turn: Turn) -> int:
         """Take up to ``share`` parts from the queues of a lane, in equal shares for all API keys; return how many."""
-        settings = self._lanes[lane]
-        share = min(share, sum(max(0, offer.usable(settings)) for offer in offers.values()))
+        share = min(share, sum(max(0, self._room(lane, name, turn)) for name in turn.offers))
         if share <= 0:
             return 0
         by_name = {str(queue.id): queue for queue in queues}
         each = Counter(queue.api_key for queue in queues)
         weights = {name: 1 / each[queue.api_key] for name, queue in by_name.items()}
         shares = apportion(share, weights, self._queue_carry[lane])
-        return sum(self._pick_queue(by_name[name], count, offers, pick, now) for name, count in shares.items() if count)
+        return sum(self._pick_queue(by_name[name], count, turn) for name, count in shares.items() if count)
 
-    def _pick_queue(self, queue: Queue, count: int, offers: Mapping[str, Offer], pick: Pick, now: float) -> int:
-        lane = self._lanes[queue.lane]
+    def _pick_queue(self, queue: Queue, count: int, turn: Turn) -> int:
+        turn.pick.expired += queue.expired(turn.now)
+        if self._choice.is_plain(queue):
+            picked = self._pick_in_order(queue, count, turn)
+        else:
+            picked = self._pick_one_by_one(queue, count, turn)
+        if not picked:
+            turn.pick.stuck.add(queue.id)
+        return picked
+
+    def _pick_in_order(self, queue: Queue, count: int, turn: Turn) -> int:
         left = count
         for carrier in self._carriers_of.get(queue.rule, ()):
-            offer = offers.get(carrier)
-            usable = min(left, offer.usable(lane)) if offer is not None else 0
+            offer = turn.offers.get(carrier)
+            usable = min(left, self._room(queue.lane, carrier, turn))
             while offer is not None and usable > 0 and queue.heads:
-                pick.expired += queue.expired(now)
                 taken = queue.take(usable) if offer.admits is None else queue.take_where(usable, offer.admits)
                 if not taken:
                     break
                 mine = self._pin(queue, carrier, taken)
-                pick.add(carrier, mine)
-                offer.credit -= len(mine)
+                self._give(queue.lane, carrier, mine, turn)
                 usable -= len(mine)
                 left -= len(mine)
-        if left == count:
-            pick.stuck.add(queue.id)
         return count - left
+
+    def _pick_one_by_one(self, queue: Queue, count: int, turn: Turn) -> int:
+        """Take up to ``count`` parts, each for the best carrier that has room for it; return how many leave."""
+        names = self._carriers_of.get(queue.rule, ())
+        rooms = {name: room for name in names if (room := min(count, self._room(queue.lane, name, turn))) > 0}
+        chosen: dict[str, list[Part]] = {}
+        begun: dict[int, str] = {}
+        """Messages of several parts of which this turn takes the first."""
+
+        def admits(part: Part) -> bool:
+            until = self._choice.quiet_until(part, turn.now)
+            if until is not None:
+                turn.pick.postponed.append((part, until))
+                return True
+            if part.total > 1 and part.pinned is None:
+                part.pinned = begun.get(part.message_id)
+            carrier = self._carrier_for(part, queue.rule, rooms, turn)
+            if carrier is not None:
+                chosen.setdefault(carrier, []).append(part)
+                begun.setdefault(part.message_id, carrier)
+            return carrier is not None
+
+        queue.take_where(count, admits, alike=False)
+        picked = 0
+        for carrier, parts in chosen.items():
+            mine = self._pin(queue, carrier, parts)
+            if mine:
+                self._give(queue.lane, carrier, mine, turn)
+            picked += len(mine)
+        return picked
+
+    def _carrier_for(self, part: Part, rule: str, rooms: dict[str, int], turn: Turn) -> str | None:
+        """Return the best carrier that has room for a part, and take that room; `ELSEWHERE` for one that is tied to a
+        carrier without any."""
+        names = self._choice.order(part, rule)
+        if part.pinned is not None and self._may_take(part.pinned, part):
+            if rooms.get(part.pinned, 0) <= 0:
+                return ELSEWHERE
+            names = [part.pinned]
+        for name in names:
+            offer = turn.offers.get(name)
+            if offer is None or rooms.get(name, 0) <= 0:
+                continue
+            if self._choice.sure(name, part, rule) and (offer.admits is None or offer.admits(part)):
+                rooms[name] -= 1
+                return name
+        return None
 
     def _pin(self, queue: Queue, carrier: str, parts: list[Part]) -> list[Part]:
         """Keep messages of several parts on one carrier: what is pinned elsewhere waits there, siblings follow."""

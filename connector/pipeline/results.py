@@ -1,29 +1,42 @@
 """What comes back, to disk: everything all binds have read since the last commit, in one list, in read order."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import trio
 
 from connector.carrier.inbox import Batch
 from connector.lifecycle import Status
-from connector.model import Answer, Moved, Part
+from connector.model import Answer, Moved, Part, Result
 from connector.pipeline.lanes import Lanes
 from connector.store.store import Store
 
 RESULTS_PER_COMMIT = 500
 SMOOTHING = 0.05
+_WAIT = frozenset({Status.ACCEPTED, Status.IN_DOUBT})
+"""A part in doubt waits too, where it is sent in spite of that."""
+
+
+def _noted_by_nobody(results: Sequence[Result], moved: Sequence[Moved], now: float) -> None:
+    pass
 
 
 class Results:
     """The inbox of all carriers: gathers while a commit is under way, and answers the carriers after it."""
 
     def __init__(
-        self, store: Store, lanes: Lanes, wake_dispatch: Callable[[], None], clock: Callable[[], float]
+        self,
+        store: Store,
+        lanes: Lanes,
+        wake_dispatch: Callable[[], None],
+        clock: Callable[[], float],
+        note: Callable[[Sequence[Result], Sequence[Moved], float], None] = _noted_by_nobody,
     ) -> None:
+        """``note`` is told what every commit brought."""
         self._store = store
         self._lanes = lanes
         self._wake_dispatch = wake_dispatch
         self._clock = clock
+        self._note = note
         self._batches: list[Batch] = []
         self._wake = trio.Event()
         self._empty = trio.Event()
@@ -77,10 +90,12 @@ class Results:
     async def _commit(self, batches: list[Batch]) -> None:
         results = [result for batch in batches for result in batch.results]
         moved = await self._store.results(results, now=self._clock())
+        self._note(results, moved, self._clock())
         self._take_time(batches)
         for batch in batches:
             if batch.responses:
                 batch.respond(batch.responses)
+        self._lanes.left(moved)
         returned = {identity: part for batch in batches for identity, part in batch.returned.items()}
         if returned:
             self._put_back(batches, moved, returned)
@@ -107,7 +122,7 @@ class Results:
         again = [
             returned[change.part]
             for change in moved
-            if change.status is Status.ACCEPTED and change.part in returned and change.part not in pausing
+            if change.status in _WAIT and change.part in returned and change.part not in pausing
         ]
         self._lanes.put_back(again)
         if again:

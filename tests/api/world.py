@@ -10,7 +10,7 @@ import attrs
 import httpx2
 import trio
 
-from connector import app
+from connector import app, opening
 from connector.api import app as api
 from connector.config import ApiConfig, BindConfig, CarrierConfig, Config, KeyConfig, StoreConfig
 from connector.store.store import Store
@@ -86,7 +86,7 @@ def config(folder: Path, **more: Any) -> Config:
 async def world(settings: Config, clock: Clock | None = None) -> AsyncIterator[World]:
     """Run a connector on this configuration's store until the block ends."""
     clock = clock or Clock()
-    engine, store = app.open_store(settings)
+    engine, store = opening.open_store(settings)
     try:
         connector = app.Connector(settings, store, clock=clock, random=random.Random(1), connect=no_carrier)
         door = connector.door()

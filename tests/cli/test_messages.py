@@ -2,7 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from connector.client import Client
+from connector.errors import ApiError
 from connector.lifecycle import Event
 from connector.model import format_id
 from connector.store.sqlite import SqliteEngine
@@ -50,3 +55,40 @@ def test_json_has_the_reason_as_one_word(carrierline: Caller, tmp_path: Path) ->
         ("unknown_subscriber", False, None),
         ("absent_subscriber", True, None),
     ]
+
+
+def cancelled(monkeypatch: pytest.MonkeyPatch, **told: Any) -> None:
+    """Let a connector answer this to a cancel."""
+    answer = {"id": "abc", "status": "cancelled", "parts": 1, "cancelled": 1, "already_out": 0, "recalled": 0}
+
+    async def cancel(self: Client, message_id: str) -> dict[str, Any]:
+        assert message_id == "abc"
+        return {**answer, "carriers": [], **told}
+
+    monkeypatch.setattr(Client, "cancel", cancel)
+    monkeypatch.setenv("CARRIERLINE_KEY", "key")
+
+
+def test_a_cancel_says_how_much_was_taken_back(carrierline: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    cancelled(monkeypatch)
+    assert carrierline("messages", "cancel", "abc").out == "abc is cancelled: 1 of 1 part cancelled\n"
+    heard = [{"part": 1, "carrier": "north", "said": "ESME_ROK"}, {"part": 2, "carrier": "north", "said": "no_answer"}]
+    cancelled(monkeypatch, status="sent", parts=3, cancelled=2, already_out=1, recalled=1, carriers=heard)
+    assert carrierline("messages", "cancel", "abc").out.splitlines() == [
+        "abc is sent: 2 of 3 parts cancelled, 1 given back by the carrier, 1 had left",
+        "  part 1, carrier north: ESME_ROK",
+        "  part 2, carrier north: no_answer",
+    ]
+    assert json.loads(carrierline("messages", "cancel", "abc", "--json").out)["recalled"] == 1
+
+
+def test_a_cancel_that_comes_too_late_is_exit_status_1(carrierline: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def cancel(self: Client, message_id: str) -> dict[str, Any]:
+        raise ApiError(409, "nothing of it can be taken back: it is delivered")
+
+    monkeypatch.setattr(Client, "cancel", cancel)
+    monkeypatch.setenv("CARRIERLINE_KEY", "key")
+    ended = carrierline("messages", "cancel", "abc")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.count("\n") == 1
+    assert "it is delivered" in ended.err

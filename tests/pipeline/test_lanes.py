@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from connector.config import LANES
 from connector.model import Part, QueueName, QueueState, part_id
-from connector.pipeline.lanes import HEADS, MOST_HEADS, Lanes, Offer, Pick, apportion
+from connector.pipeline.lanes import Lanes
+from connector.pipeline.queue import HEADS, MOST_HEADS
+from connector.pipeline.shares import apportion
+from connector.pipeline.turn import Offer, Pick
 
 ALL = tuple(LANES)
 OTP, PROMOTIONAL = "otp", "promotional"

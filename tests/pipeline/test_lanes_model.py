@@ -10,8 +10,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from connector.config import LANES
 from connector.model import Part, QueueName, QueueState, Wanted, part_id
-from connector.pipeline import lanes as module
-from connector.pipeline.lanes import Lanes, Offer
+from connector.pipeline import queue as module
+from connector.pipeline.lanes import Lanes
+from connector.pipeline.turn import Offer
 
 QUEUE = 1
 CARRIERS = ("north", "south")

@@ -8,10 +8,12 @@ import attrs
 import pytest
 
 from connector.config import LANES, ApiConfig, BindConfig, CarrierConfig, Config, DialectConfig, KeyConfig, RouteConfig
+from connector.config.carrier import PriceConfig
 from connector.config.dialect import TlvConfig
+from connector.config.lane import RetryConfig
 from connector.model import Message, QueueName, Reason, SendRequest, Verdict
 from connector.pipeline.normalise import MAX_AHEAD_S, Normaliser
-from connector.pipeline.router import Router
+from connector.pipeline.router import Router, queue_names
 
 NOW = 1_800_000_000.0
 KEY = KeyConfig(
@@ -115,6 +117,81 @@ def test_a_key_may_be_held_to_its_senders() -> None:
     assert message(key, sender="60777").sender == "60777"
     assert refused(key, sender="OTHER") == (Reason.SENDER_INVALID, "from")
     assert refused(key) == (Reason.SENDER_INVALID, "from")
+
+
+def by(config: Config, **request: Any) -> Message | Verdict | QueueName:
+    queues = {name: number for number, name in enumerate(queue_names(config), 1)}
+    normaliser = Normaliser(config, Router(config.route), queues, lambda: 1, lambda _sender, _to: 77)
+    values = {"to": "07400 123456", "text": "hello", **request}
+    return normaliser.normalise(SendRequest(**values), config.api.key[0], NOW)
+
+
+def test_a_lane_may_be_held_to_its_senders() -> None:
+    config = attrs.evolve(CONFIG, lane={**LANES, "otp": attrs.evolve(LANES["otp"], senders=("BANK", "CODE"))})
+    found = by(config, lane="otp")
+    assert isinstance(found, Verdict)
+    assert (found.reason, found.field) == (Reason.SENDER_INVALID, "from")
+    assert found.text == "lane otp may send from BANK, CODE"
+    assert isinstance(by(config, lane="otp", sender="CODE"), Message)
+    assert isinstance(by(config, lane="transactional"), Message)
+
+
+@pytest.mark.parametrize(
+    ("prices", "refused"),
+    [((0.03, 0.05), True), ((0.03, 0.01), False), ((0.03, None), False), ((0.02, 0.03), False), ((None, None), False)],
+)
+def test_what_no_carrier_takes_within_the_lane_s_cap_is_refused(
+    prices: tuple[float | None, ...], refused: bool
+) -> None:
+    carriers = tuple(
+        CarrierConfig(
+            name=name,
+            bind=(BindConfig(host="smsc", system_id="acme"),),
+            price=() if price is None else (PriceConfig(prefix="44", price=price),),
+        )
+        for name, price in zip(("north", "south"), prices, strict=True)
+    )
+    capped = attrs.evolve(LANES["otp"], retry=RetryConfig(max_cost=0.02))
+    route = RouteConfig(name="home", carriers=("north", "south"))
+    config = attrs.evolve(CONFIG, carrier=carriers, route=(route,), lane={**LANES, "otp": capped})
+    found = by(config, lane="otp")
+    assert isinstance(found, Verdict) is refused
+    assert isinstance(by(config, lane="transactional"), Message)
+    if isinstance(found, Verdict):
+        assert (found.reason, found.field) == (Reason.COST_CAP, "to")
+        assert "at least 0.03" in str(found.text)
+        assert "at most 0.02" in str(found.text)
+
+
+def test_the_rule_follows_from_number_sender_key_and_class() -> None:
+    rules = (
+        RouteConfig(name="flash", carriers=("north",), classes=("flash",)),
+        RouteConfig(name="mobile", carriers=("north",), prefixes=("447400",), senders=("ACME",)),
+        RouteConfig(name="other", carriers=("north",), keys=("shop",)),
+    )
+    key = attrs.evolve(KEY, options=("data_coding",))
+    config = attrs.evolve(CONFIG, route=rules, api=ApiConfig(key=(key,)))
+    numbers = {name: number for number, name in enumerate(queue_names(config), 1)}
+
+    def rule(**request: Any) -> str:
+        found = by(config, **request)
+        assert isinstance(found, Message), found
+        return next(name.rule for name, number in numbers.items() if number == found.queue)
+
+    assert rule() == "mobile"
+    assert rule(sender="OTHER") == "other"
+    assert rule(to="07911 123456") == "other"
+    assert rule(options={"data_coding": 0x10}) == "flash"
+
+
+def test_a_refused_row_uses_up_no_id_and_no_reference() -> None:
+    def never(*_what: object) -> int:
+        raise AssertionError("used up")
+
+    normaliser = Normaliser(CONFIG, Router(CONFIG.route), QUEUES, never, never)
+    for wrong in ({"metadata": {"a": "x" * 1_024}}, {"options": {"priority_flag": 300}}, {"client_ref": ""}):
+        asked = SendRequest(to="07400 123456", text="x" * 200, **wrong)
+        assert isinstance(normaliser.normalise(asked, KEY, NOW), Verdict)
 
 
 def test_a_key_without_a_country_takes_international_numbers_only() -> None:

@@ -17,6 +17,7 @@ from connector.config import (
     CarrierConfig,
     Config,
     Credentials,
+    HealthConfig,
     KeyConfig,
     LaneConfig,
     RouteConfig,
@@ -50,6 +51,7 @@ def config(
     route: Sequence[RouteConfig] = (),
     lane: Mapping[str, LaneConfig] | None = None,
     keys: Sequence[str] = ("shop",),
+    health: HealthConfig | None = None,
 ) -> Config:
     return Config(
         api=ApiConfig(key=tuple(KeyConfig(name=name, secret_env="X", country="GB") for name in keys)),
@@ -57,6 +59,7 @@ def config(
         store=StoreConfig(min_free_mb=0),
         route=tuple(route),
         lane={**LANES, **(lane or {})},
+        health=health or HealthConfig(),
     )
 
 
@@ -181,10 +184,14 @@ class World:
     async def verdicts(
         self, count: int, *, text: str = "hello", first: int = 0, key: str = "shop", **options: Any
     ) -> list[Verdict]:
+        numbers = [f"+4479111{number:05}" for number in range(first, first + count)]
+        return await self.verdicts_to(numbers, text=text, key=key, **options)
+
+    async def verdicts_to(
+        self, numbers: Sequence[str], *, text: str = "hello", key: str = "shop", **options: Any
+    ) -> list[Verdict]:
         options = {"lane": "promotional", **options}
-        requests = [
-            SendRequest(to=f"+4479111{number:05}", text=text, **options) for number in range(first, first + count)
-        ]
+        requests = [SendRequest(to=number, text=text, **options) for number in numbers]
         name = next(found for found in self.config.api.key if found.name == key)
         return await self.connector.send(requests, key=name)
 
@@ -192,6 +199,10 @@ class World:
         found = await self.connector.queries.message(message_id)
         assert found is not None
         return found
+
+    async def views(self) -> list[MessageView]:
+        """Return every message, newest first."""
+        return await self.connector.queries.messages(MessageQuery(limit=1_000_000))
 
     async def statuses(self, ids: Sequence[int]) -> Counter[Status]:
         return Counter([(await self.message(message_id)).status for message_id in ids])

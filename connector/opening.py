@@ -1,0 +1,44 @@
+"""Opening a connector: its store, and the whole of it in another program's own process."""
+
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+
+from connector.app import Connector
+from connector.clock import steady_wall_clock as steady_wall_clock
+from connector.config import Config
+from connector.settings import check
+from connector.store.batcher import ThreadWriter
+from connector.store.sqlite import SqliteEngine
+from connector.store.store import Store
+
+
+def open_store(config: Config) -> tuple[SqliteEngine, Store]:
+    """Open the configured store.  Raises StoreInUse, StoreTooNew or StoreBroken."""
+    engine = SqliteEngine(config.store.path)
+    return engine, Store(engine, ThreadWriter(engine, time.monotonic))
+
+
+@asynccontextmanager
+async def open_connector(config: Config) -> AsyncIterator[Connector]:
+    """Run a connector in this process, without its HTTP door, for as long as the block lasts; drain it at the end.
+
+    Raises ConfigError for a configuration built in Python that is none.
+    """
+    check(config)
+    engine, store = open_store(config)
+    try:
+        connector = Connector(config, store, clock=steady_wall_clock(), random=random.Random(), wall=time.time)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(connector.run)
+            try:
+                yield connector
+            finally:
+                with trio.CancelScope(shield=True):
+                    await connector.drain()
+                nursery.cancel_scope.cancel()
+    finally:
+        engine.close()

@@ -1,0 +1,106 @@
+"""One turn of dispatch: what carriers offer, who may take what, and what is picked."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import attrs
+
+from connector.config import LaneConfig
+from connector.model import Part
+from connector.pipeline.queue import Queue
+
+
+@attrs.define
+class Offer:
+    """What one carrier takes in one turn."""
+
+    credit: int
+    """Parts, whoever sends them."""
+    kept: int = 0
+    """How many of these are only for lanes that keep places free."""
+    admits: Callable[[Part], bool] | None = None
+    """Whether its countries and senders let a part through, which it then counts; None where all may pass."""
+
+    def usable(self, lane: LaneConfig) -> int:
+        """Return how many of the credit this lane may use."""
+        return self.credit if lane.keep_free else self.credit - self.kept
+
+
+@attrs.define
+class Pick:
+    """What one turn of dispatch takes: parts by carrier, and parts that are not to leave now."""
+
+    parts: dict[str, list[Part]] = attrs.field(factory=dict)
+    expired: list[Part] = attrs.field(factory=list)
+    """Found past their deadline."""
+    postponed: list[tuple[Part, float]] = attrs.field(factory=list)
+    """Found in their lane's quiet hours, each with the end of these."""
+    stuck: set[int] = attrs.field(factory=set)
+    """Queues of which nothing in memory is let through now."""
+
+    def add(self, carrier: str, parts: list[Part]) -> None:
+        if parts:
+            self.parts.setdefault(carrier, []).extend(parts)
+
+
+@attrs.define
+class Turn:
+    """A turn under way."""
+
+    offers: Mapping[str, Offer]
+    now: float
+    pick: Pick = attrs.field(factory=Pick)
+
+
+class Chooser(Protocol):
+    """Says which carriers a part may take now; see `connector.pipeline.choice`."""
+
+    def is_shut(self, lane: str, now: float) -> bool:
+        """Tell whether nothing of this lane may leave now, whoever it is for."""
+
+    def next_change(self, now: float) -> float | None:
+        """Return when by time alone more may leave than now; None where it depends on something else."""
+
+    def is_plain(self, queue: Queue) -> bool:
+        """Tell whether each part of a queue may take any carrier of its rule now, in the order of the configuration."""
+
+    def is_quiet(self, part: Part, now: float) -> bool:
+        """Tell whether a part would leave in quiet hours."""
+
+    def quiet_until(self, part: Part, now: float) -> float | None:
+        """Return until when a part that would leave in quiet hours is to be put off; None where it may leave, or
+        cannot be put off."""
+
+    def order(self, part: Part, rule: str) -> Sequence[str]:
+        """Return the carriers that a part may take now, the best first."""
+
+    def sure(self, carrier: str, part: Part, rule: str) -> bool:
+        """Tell, last of all, whether this carrier takes the part, and count it there."""
+
+
+class Anyone:
+    """Lets every part take every carrier of its rule, in order."""
+
+    def __init__(self, carriers_of: Mapping[str, Sequence[str]]) -> None:
+        self._carriers_of = carriers_of
+
+    def is_shut(self, lane: str, now: float) -> bool:
+        return False
+
+    def next_change(self, now: float) -> float | None:
+        return None
+
+    def is_plain(self, queue: Queue) -> bool:
+        return True
+
+    def is_quiet(self, part: Part, now: float) -> bool:
+        return False
+
+    def quiet_until(self, part: Part, now: float) -> float | None:
+        return None
+
+    def order(self, part: Part, rule: str) -> Sequence[str]:
+        return self._carriers_of.get(rule, ())
+
+    def sure(self, carrier: str, part: Part, rule: str) -> bool:
+        return True
