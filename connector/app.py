@@ -109,7 +109,9 @@ class Connector:
             self._routing.queue_ids,
         )
         self.queries = Queries(store)
-        self.canceller = Canceller(store, self._lanes, self.carriers, clock, self._results.count)
+        self.canceller = Canceller(
+            store, self._lanes, self.carriers, self._routing.every_lane, clock, self._results.count
+        )
         self._vitals = self._watching(cpu_s, look_every_s)
         self._clockwork = self._build_clockwork()
 

@@ -88,6 +88,7 @@ class Reason(StrEnum):
     RESTARTED = "restarted"
     NO_FINAL_WORD = "no_final_word"
     CANCELLED_BY_CALLER = "cancelled_by_caller"
+    RECALLED_BY_CARRIER = "recalled_by_carrier"
     # an attempt that did not come about
     THROTTLED = "throttled"
     TEMPORARY = "temporary"
@@ -519,8 +520,8 @@ class Moved:
     part: int
     status: Status
     left: int | None = None
-    """The queue it waited in until now, where neither a claim nor the one who asked for the move took it from there.
-    A part that waits again after a late answer has left too: whoever has it brings it back."""
+    """The queue it waited in until now, where it was no claim that took it from there.  A part that waits again after a
+    late answer has left too: whoever has it brings it back."""
 
 
 @attrs.frozen

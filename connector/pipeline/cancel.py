@@ -10,14 +10,13 @@ import trio
 
 from connector.carrier.carrier import Carrier
 from connector.carrier.recall import Recall
+from connector.config import LaneConfig
 from connector.lifecycle import FINAL, Event, Status
 from connector.model import MessageView, Move, Moved, Reason, TimelineEntry, part_id
 from connector.pipeline.lanes import Lanes
 from connector.pipeline.queries import Queries
 from connector.store.store import Store
 
-RECALLED_BY_CARRIER: Final = "recalled_by_carrier"
-"""Reason of a part that its carrier gave back."""
 TAKEN_BACK: Final = "ESME_ROK"
 """The only answer to cancel_sm by which a part is cancelled."""
 MOST_ASKING: Final = 8
@@ -89,6 +88,7 @@ class Canceller:
         store: Store,
         lanes: Lanes,
         carriers: Mapping[str, Carrier],
+        settings: Mapping[str, LaneConfig],
         clock: Callable[[], float],
         count: Callable[[Iterable[Moved]], None],
     ) -> None:
@@ -97,6 +97,7 @@ class Canceller:
         self._queries = Queries(store)
         self._lanes = lanes
         self._carriers = carriers
+        self._settings = settings
         self._clock = clock
         self._count = count
         self._busy: dict[int, trio.Event] = {}
@@ -122,6 +123,15 @@ class Canceller:
             del self._busy[message_id]
             over.set()
 
+    def _holds(self, view: MessageView) -> list[Move]:
+        """Return the moves by which what is in doubt is not sent again, where its lane would."""
+        lane, now = self._settings[view.lane], self._clock()
+        if lane.on_doubt == "hold":
+            return []
+        until = max(now + lane.patience_s, view.deadline)
+        doubtful = [part for part, status in _parts(view) if status is Status.IN_DOUBT]
+        return [Move(part, Event.HELD, Reason.CANCELLED_BY_CALLER, until) for part in doubtful]
+
     async def _cancel(self, message_id: int, api_key: str | None) -> Cancellation | None:
         view = await self._queries.message(message_id, api_key=api_key)
         if view is None:
@@ -133,7 +143,7 @@ class Canceller:
         ]
         if not moves:
             return Cancellation(view)
-        await self._move(moves)  # of those that have left, nothing moves
+        await self._move([*moves, *self._holds(view)])  # of those that have left, nothing moves
         view = await self._present(message_id)
         heard = await self._recall(view)
         return Cancellation(await self._present(message_id) if heard else view, heard)
@@ -197,7 +207,7 @@ class Canceller:
         await carrier.ask_back(recalls)
         given = [recall for recall in recalls if recall.said == TAKEN_BACK]
         if given:
-            await self._move([Move(recall.part, Event.RECALLED, RECALLED_BY_CARRIER) for recall in given])
+            await self._move([Move(recall.part, Event.RECALLED, Reason.RECALLED_BY_CARRIER) for recall in given])
 
 
 def _parts(view: MessageView) -> list[tuple[int, Status]]:

@@ -53,7 +53,6 @@ from connector.store.rules import (
     after_wish,
     due_after,
     fitting,
-    is_told,
     is_turned_away,
     kin_of,
     names_the_unknown,
@@ -352,8 +351,7 @@ class MemoryEngine:
             row = self._row(row.id)
         note = line(self._now, wish.event, None, row.attempt, wish.reason)
         finished = self._now if new in FINAL else None
-        moved = self._move(row, new, note, due_at=due_after(wish), finished_at=finished, reason=wish.reason)
-        return moved if is_told(wish) else attrs.evolve(moved, left=None)
+        return self._move(row, new, note, due_at=due_after(wish), finished_at=finished, reason=wish.reason)
 
     def _onward(self, row: PartRow) -> Event | None:
         """Decide what becomes of a part whose carrier does not take it, and do to its message what that needs."""

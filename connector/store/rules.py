@@ -22,8 +22,6 @@ _FROM_OUTSIDE = {
     Status.IN_DOUBT: frozenset({Event.DUE, Event.HELD, Event.SILENCE}),
 }
 _PUT_OFF = frozenset({Event.POSTPONED, Event.HELD})
-_TAKEN_BY_THE_CALLER = frozenset({Event.EXPIRED, Event.HELD})
-"""What the caller found in memory, and took out of its queue before it asked."""
 
 _MAY_WAIT = frozenset({Status.ACCEPTED, Status.IN_DOUBT})
 UNSETTLED = frozenset({Status.SCHEDULED, Status.ACCEPTED, Status.IN_DOUBT})
@@ -60,11 +58,6 @@ def after_wish(status: Status, due_at: float | None, wish: Move) -> Status | Non
 def due_after(wish: Move) -> float | None:
     """Return when a part is to be looked at again after this change."""
     return wish.due_at if wish.event in _PUT_OFF else None
-
-
-def is_told(wish: Move) -> bool:
-    """Tell whether the caller has to hear that what it changed has left its queue: it may not know."""
-    return wish.event not in _TAKEN_BY_THE_CALLER
 
 
 def after_answer(status: Status, event: Event, *, doubts: int, was_lost: bool) -> tuple[Status | None, int]:

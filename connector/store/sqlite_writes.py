@@ -28,7 +28,6 @@ from connector.store.rules import (
     REROUTE_LOOK_S,
     after_wish,
     due_after,
-    is_told,
     is_turned_away,
     onward,
     policy_of,
@@ -244,7 +243,7 @@ class Writes:
             ),
         )
         self._tally.moved([wish.part], old, new)
-        return Moved(wish.part, new, queue if waits(old, due_at) and is_told(wish) else None)
+        return Moved(wish.part, new, queue if waits(old, due_at) else None)
 
     def _onward(self, part: int, refused: Sequence[str]) -> Event | None:
         """Decide what becomes of a part whose carrier does not take it, and do to its message what that needs."""

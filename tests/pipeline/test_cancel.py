@@ -14,7 +14,7 @@ from connector.carrier.recall import Recall
 from connector.config import LANES, DialectConfig, RetryConfig
 from connector.lifecycle import Event, Status
 from connector.model import Reason, TimelineEntry
-from connector.pipeline.cancel import MOST_ASKING, RECALLED_BY_CARRIER, Cancellation, Heard, copies
+from connector.pipeline.cancel import MOST_ASKING, Cancellation, Heard, copies
 from simulator import Scenario
 from simulator.scenario import Delay, Limits, Rate, ReceiptRules, Response
 from tests.pipeline.world import World, carrier_config, config, now, world
@@ -174,6 +174,31 @@ async def test_what_is_in_doubt_stays_and_is_told(autojump_clock: MockClock) -> 
         assert (done.done, done.view.status, numbers(done)) == (False, Status.IN_DOUBT, (1, 0, 1, 0))
 
 
+@pytest.mark.parametrize("waits", [False, True])
+async def test_what_is_in_doubt_is_not_sent_again_once_its_caller_wants_it_back(
+    waits: bool, autojump_clock: MockClock
+) -> None:
+    """Before its second try is due, and while it waits for a carrier to take it."""
+    lane = attrs.evolve(LANES["promotional"], on_doubt="resend", resend_after_s=30.0, patience_s=7_200.0)
+    async with world(config(lane={"promotional": lane})) as it:
+        smsc = it.play(Scenario(response=Response(delay=Delay(never=True)), receipt=LATER))
+        await it.start()
+        await it.bound()
+        [message] = await it.send()
+        await it.counted(Status.IN_DOUBT, 1)
+        if waits:
+            it.cut()
+            await it.until(lambda: waiting(it) == 1)
+        done = await cancel(it, message)
+        assert (done.done, done.view.status) == (False, Status.IN_DOUBT)
+        assert waiting(it) == 0
+        it.down.clear()
+        smsc.change(Scenario())
+        await trio.sleep(3_600)
+        assert len(it.arrivals()) == 1
+        await it.counted(Status.UNKNOWN, 1, within_s=100_000)
+
+
 async def test_a_carrier_that_does_not_know_cancel_sm_is_not_asked(autojump_clock: MockClock) -> None:
     async with world() as it:
         it.play(Scenario(receipt=LATER))
@@ -198,7 +223,7 @@ async def test_a_carrier_that_gives_it_back_makes_it_cancelled(autojump_clock: M
         done = await cancel(it, message)
         assert (done.done, done.view.status, numbers(done)) == (True, Status.CANCELLED, (1, 1, 0, 1))
         assert done.heard == (Heard(message << 8, "north", "ESME_ROK"),)
-        assert done.view.reason == RECALLED_BY_CARRIER
+        assert done.view.reason == Reason.RECALLED_BY_CARRIER
         again = await cancel(it, message)
         assert (again.done, again.view, again.heard) == (True, done.view, ())
         await it.counted(Status.DELIVERED, 1)

@@ -268,6 +268,7 @@ def test_a_receipt_takes_a_part_out_of_its_queue(world: World) -> None:
         (Event.CANCELLED, Status.CANCELLED),
         (Event.REFUSED, Status.REJECTED),
         (Event.POSTPONED, Status.SCHEDULED),
+        (Event.EXPIRED, Status.EXPIRED),
     ],
 )
 def test_whoever_takes_a_part_out_of_its_queue_is_told_which(world: World, event: Event, status: Status) -> None:
@@ -275,11 +276,9 @@ def test_whoever_takes_a_part_out_of_its_queue_is_told_which(world: World, event
     assert world.change(event, part(5), due_at=1_500.0) == [Moved(part(5), status, left=QUEUE)]
 
 
-def test_what_the_caller_took_out_of_memory_itself_is_not_told_again(world: World) -> None:
-    world.waiting(message(5))
+def test_a_part_that_is_held_leaves_its_queue_too(world: World) -> None:
     world.to_be_resent(message(6))
-    assert world.change(Event.EXPIRED, part(5)) == [Moved(part(5), Status.EXPIRED)]
-    assert world.change(Event.HELD, part(6), due_at=1_500.0) == [Moved(part(6), Status.IN_DOUBT)]
+    assert world.change(Event.HELD, part(6), due_at=1_500.0) == [Moved(part(6), Status.IN_DOUBT, left=QUEUE)]
 
 
 @pytest.mark.parametrize("event", [Event.CANCELLED, Event.REFUSED, Event.POSTPONED])
@@ -304,7 +303,7 @@ def test_a_doubt_is_held_until_the_end_of_patience(world: World, waits: bool) ->
     if waits:
         world.change(Event.DUE, part(5))
     moved = world.change(Event.HELD, part(5), reason="too_late_to_resend", due_at=3_000.0)
-    assert moved == [Moved(part(5), Status.IN_DOUBT)]
+    assert moved == [Moved(part(5), Status.IN_DOUBT, left=QUEUE if waits else None)]
     assert world.waiting_parts() == []
     due = world.due(3_000.0)[part(5)]
     assert (due.status, due.doubts, due.reason) == (Status.IN_DOUBT, 1, "too_late_to_resend")
