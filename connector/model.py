@@ -522,6 +522,8 @@ class Moved:
     left: int | None = None
     """The queue it waited in until now, where it was no claim that took it from there.  A part that waits again after a
     late answer has left too: whoever has it brings it back."""
+    queue: int | None = attrs.field(default=None, eq=False)
+    """The queue it is in; None where it was on the wire until now, and so is where it was when it left."""
 
 
 @attrs.frozen

@@ -3,18 +3,21 @@
 Health decides between carriers only: where nobody healthier is up, nothing is held back.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Final, Protocol
 
 from connector.carrier.setbacks import Prospect
 from connector.config import LaneConfig, RouteConfig
 from connector.model import Part
 from connector.pipeline.health import Health
+from connector.pipeline.health_rules import SHARES
 from connector.pipeline.prices import Prices
 from connector.pipeline.queue import Queue
 from connector.pipeline.router import preferred
 from connector.policy.hours import Hours
 
+MOST_PROBES: Final = 10
+"""Parts claimed at once for a carrier that is being probed: `Health.probe` counts those that go."""
 SPARED_S: Final = 30.0
 """A carrier that is to be probed waits so long for parts that are not urgent before it is probed with urgent ones."""
 _GOLDEN: Final = 0x9E3779B97F4A7C15
@@ -84,6 +87,26 @@ class Choice:
     def is_quiet(self, part: Part, now: float) -> bool:
         """Tell whether a part would leave in quiet hours."""
         return self._hours.opens_at(part.lane, part.country, now) is not None
+
+    def credit(self, carrier: str, credit: int) -> int:
+        """Return what of a carrier's credit may be of use: of one that gets nothing no more than it is probed with.
+
+        But where a rule names it and nobody better is up, it is needed as it is.
+        """
+        share = self._health.share(carrier, None)
+        if share > 0 or any(self._is_needed(carrier, share, names) for names in self._carriers_of.values()):
+            return credit
+        probed = self._health.probing_since(carrier, None) is not None
+        return min(credit, MOST_PROBES) if probed else 0
+
+    def _is_needed(self, carrier: str, share: float, names: Sequence[str]) -> bool:
+        others = (name for name in names if name != carrier and self._is_up(name))
+        return carrier in names and not any(self._health.share(name, None) > share for name in others)
+
+    def kind(self, part: Part) -> Hashable:
+        """Return what `order` looks at in a part, but for prices: parts of one kind may take the same carriers."""
+        place = lot(part.message_id)
+        return part.country, part.refused, part.last if part.tries else None, sum(place < share for share in SHARES)
 
     def is_plain(self, queue: Queue) -> bool:
         """Tell whether each part of a queue may take any carrier of its rule, in the order of the configuration."""

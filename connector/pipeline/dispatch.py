@@ -88,7 +88,7 @@ class Dispatch:
 
     def _turn(self, nursery: trio.Nursery) -> None:
         now = self._clock()
-        wanted = self._lanes.wanted(self._in_hand())
+        wanted = self._lanes.wanted(self.in_hand())
         if wanted:
             nursery.start_soon(self._refill, wanted)
         open_lanes = (() if True in self._claiming else self._urgent) + (() if False in self._claiming else self._bulk)
@@ -97,12 +97,14 @@ class Dispatch:
             self._start(self._lanes.pick(offers, open_lanes, now), nursery, now)
 
     def _offer(self, carrier: Carrier, now: float) -> Offer:
-        credit = min(carrier.credit(now), CLAIM_PARTS)
-        kept = credit - min(carrier.credit(now, keep_free=self._keep_free), CLAIM_PARTS)
+        credit = self._choice.credit(carrier.name, min(carrier.credit(now), CLAIM_PARTS))
+        kept = max(0, credit - carrier.credit(now, keep_free=self._keep_free))
         budget = carrier.budget(now)
         return Offer(credit, kept, None if budget is None else budget.admits)
 
     def _start(self, pick: Pick, nursery: trio.Nursery, now: float) -> None:
+        self._leaving.update(part.id for part in pick.expired)
+        self._leaving.update(part.id for part, _ in pick.postponed)
         if pick.expired:
             nursery.start_soon(self.expire, pick.expired)
         if pick.postponed:
@@ -191,7 +193,7 @@ class Dispatch:
 
     # --- the rest ---
 
-    def _in_hand(self) -> list[int]:
+    def in_hand(self) -> list[int]:
         """Return the parts that are in nobody's queue while a commit about them is under way."""
         claiming = [part.id for chosen in self._claiming.values() for parts in chosen.values() for part in parts]
         return [*claiming, *self._leaving]

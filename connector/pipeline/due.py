@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
+import attrs
 import trio
 
 from connector.carrier.setbacks import doubt_policy
 from connector.config import LaneConfig
-from connector.lifecycle import Event, Status
+from connector.lifecycle import FINAL, Event, Status
 from connector.model import Due, Move, Moved, Reason, is_whole
 from connector.pipeline.dispatch import Dispatch
 from connector.pipeline.lanes import Lanes
@@ -83,8 +84,10 @@ class Clockwork:
         wishes = [wish(item, self._lane_of(item), now) for item in due]
         moved = await self._store.change(wishes, now=now)
         self._count(moved)
-        came = {change.part for change in moved} & {move.part for move in wishes if move.event is Event.DUE}
-        self._take_note([item for item in due if item.part in came])
+        came = {move.part for move in wishes if move.event is Event.DUE}
+        queues = {it.part: it.queue for it in moved if it.part in came and it.status not in FINAL}
+        # a reload may have put them into other queues since they were looked at
+        self._take_note([attrs.evolve(it, queue=queues[it.part] or it.queue) for it in due if it.part in queues])
         return len(due) == PARTS_PER_TURN and bool(moved)
 
     def _lane_of(self, item: Due) -> LaneConfig:

@@ -11,16 +11,15 @@ from operator import itemgetter
 from typing import Final
 
 from connector.config import LaneConfig
-from connector.model import Moved, Part, QueueState, Wanted
+from connector.model import Moved, Part, QueueState, Refiled, Wanted
 from connector.pipeline.ceilings import Ceilings
 from connector.pipeline.queue import Entry, Queue
+from connector.pipeline.scan import Scan
 from connector.pipeline.shares import apportion, forget
 from connector.pipeline.turn import Anyone, Chooser, Offer, Pick, Turn
 
 LEAST_WEIGHT: Final = 0.01
 """Of a lane without a reserve: it may not starve."""
-ELSEWHERE: Final = ""
-"""No carrier: a part goes on waiting where the one it is tied to finds it."""
 
 
 class Lanes:
@@ -108,6 +107,32 @@ class Lanes:
             self._queues[change.left].gone(change.part)
             for carrier, entries in self._pinned.items():
                 self._pinned[carrier] = [entry for entry in entries if entry[1] != change.part]
+
+    def shut(self, queues: Collection[int]) -> None:
+        """Let nothing of these queues be picked until `reopen`; what is in hand is the caller's business."""
+        for carrier, entries in self._pinned.items():
+            self._pinned[carrier] = [entry for entry in entries if entry[2].queue not in queues]
+        for queue in queues:
+            self._queues[queue].shut()
+
+    def reopen(self, queues: Iterable[int]) -> None:
+        """Let what waits in these queues be picked again; it is read from disk."""
+        for queue in queues:
+            self._queues[queue].reopen()
+
+    def refiled(self, refiled: Iterable[Refiled]) -> None:
+        """Take note of parts that came from shut queues into others."""
+        came: Counter[int] = Counter()
+        for change in refiled:
+            old, new = self._queues[change.old], self._queues[change.new]
+            if change.waited:
+                old.waiting -= 1
+                came[change.new] += 1
+            message = change.part >> 8
+            if message in old.begun and message not in new.begun:
+                new.begin([message], old.begun[message])
+        for queue, count in came.items():
+            self._queues[queue].grew_on_disk(count)
 
     def free(self, messages: Collection[int]) -> None:
         """Forget which carrier messages of several parts were begun on: what waits of them is read from disk again."""
@@ -263,49 +288,17 @@ class Lanes:
     def _pick_one_by_one(self, queue: Queue, count: int, turn: Turn) -> int:
         """Take up to ``count`` parts, each for the best carrier that has room for it; return how many leave."""
         names = self._carriers_of.get(queue.rule, ())
-        rooms = {name: room for name in names if (room := min(count, self._room(queue.lane, name, turn))) > 0}
-        chosen: dict[str, list[Part]] = {}
-        begun: dict[int, str] = {}
-        """Messages of several parts of which this turn takes the first."""
-
-        def admits(part: Part) -> bool:
-            until = self._choice.quiet_until(part, turn.now)
-            if until is not None:
-                turn.pick.postponed.append((part, until))
-                return True
-            if part.total > 1 and part.pinned is None:
-                part.pinned = begun.get(part.message_id)
-            carrier = self._carrier_for(part, queue.rule, rooms, turn)
-            if carrier is not None:
-                chosen.setdefault(carrier, []).append(part)
-                begun.setdefault(part.message_id, carrier)
-            return carrier is not None
-
-        queue.take_where(count, admits, alike=False)
+        rooms = {name: room for name in names if (room := self._room(queue.lane, name, turn)) > 0}
+        whole = self.ceilings.room(queue.lane, None, turn.now)
+        scan = Scan(self._choice, queue.rule, names, rooms, turn.offers, turn.now)
+        queue.take_where(count if whole is None else min(count, whole), scan.admits, alike=False)
+        turn.pick.postponed += scan.postponed
         picked = 0
-        for carrier, parts in chosen.items():
-            mine = self._pin(queue, carrier, parts)
-            if mine:
+        for carrier, parts in scan.chosen.items():
+            if mine := self._pin(queue, carrier, parts):
                 self._give(queue.lane, carrier, mine, turn)
-            picked += len(mine)
+                picked += len(mine)
         return picked
-
-    def _carrier_for(self, part: Part, rule: str, rooms: dict[str, int], turn: Turn) -> str | None:
-        """Return the best carrier that has room for a part, and take that room; `ELSEWHERE` for one that is tied to a
-        carrier without any."""
-        names = self._choice.order(part, rule)
-        if part.pinned is not None and self._may_take(part.pinned, part):
-            if rooms.get(part.pinned, 0) <= 0:
-                return ELSEWHERE
-            names = [part.pinned]
-        for name in names:
-            offer = turn.offers.get(name)
-            if offer is None or rooms.get(name, 0) <= 0:
-                continue
-            if self._choice.sure(name, part, rule) and (offer.admits is None or offer.admits(part)):
-                rooms[name] -= 1
-                return name
-        return None
 
     def _pin(self, queue: Queue, carrier: str, parts: list[Part]) -> list[Part]:
         """Keep messages of several parts on one carrier: what is pinned elsewhere waits there, siblings follow."""

@@ -56,6 +56,8 @@ class Queue:
     """Parts never tried that the last reads brought: of some, nobody has told us yet that they wait."""
     choosy: dict[int, bool] = attrs.field(factory=dict, repr=False)
     """Parts in memory that are not for just any carrier: one could not take them, or they go in spite of a doubt."""
+    is_shut: bool = False
+    """Whether nothing is held or read, because what waits is being moved on disk."""
     _refill: _Refill | None = attrs.field(default=None, repr=False)
 
     def add(self, part: Part) -> None:
@@ -65,7 +67,7 @@ class Queue:
             return  # a read that began after its commit brought it before we heard of the commit
         if self._refill is not None:
             self._refill.came.append(part)
-        else:
+        elif not self.is_shut:
             self._hold(part)
 
     def _hold(self, part: Part) -> None:
@@ -99,6 +101,16 @@ class Queue:
         if self._refill is not None:
             self._refill.void = True
 
+    def shut(self) -> None:
+        """Hold nothing and read nothing until `reopen`: so nothing can leave that is being moved on disk."""
+        self.is_shut = True
+        self.grew_on_disk(0)
+
+    def reopen(self) -> None:
+        """Hold again what waits, as it stands on disk now."""
+        self.is_shut = False
+        self.complete = False
+
     def gone(self, part: int) -> None:
         """Say that a part that waited here waits no more: somebody moved it on disk."""
         self.waiting -= 1
@@ -113,7 +125,7 @@ class Queue:
         """Return the wish for more heads, or None while there are enough.  ``in_hand``: parts being claimed now."""
         if 4 * len(self.heads) <= self.reach:
             self.reach = max(HEADS, self.reach // 2)
-        if self.complete or self._refill is not None or 2 * len(self.heads) >= self.reach:
+        if self.complete or self.is_shut or self._refill is not None or 2 * len(self.heads) >= self.reach:
             return None
         self._refill = _Refill(set(in_hand))
         return Wanted(self.id, self.heads[-1][:2] if self.heads else None, HEADS)

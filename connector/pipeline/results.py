@@ -119,11 +119,13 @@ class Results:
             for result in batch.results
             if isinstance(result, Answer) and result.due_at is not None
         }
-        again = [
-            returned[change.part]
-            for change in moved
-            if change.status in _WAIT and change.part in returned and change.part not in pausing
-        ]
+        again = []
+        for change in moved:
+            if change.status in _WAIT and change.part in returned and change.part not in pausing:
+                part = returned[change.part]
+                if change.queue is not None:
+                    part.queue = change.queue  # while it was in doubt it may have come into another one
+                again.append(part)
         self._lanes.put_back(again)
         if again:
             self._wake_dispatch()

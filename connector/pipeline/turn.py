@@ -1,6 +1,6 @@
 """One turn of dispatch: what carriers offer, who may take what, and what is picked."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -71,6 +71,12 @@ class Chooser(Protocol):
         """Return until when a part that would leave in quiet hours is to be put off; None where it may leave, or
         cannot be put off."""
 
+    def credit(self, carrier: str, credit: int) -> int:
+        """Return what of a carrier's credit may be of use now."""
+
+    def kind(self, part: Part) -> Hashable:
+        """Return what `order` looks at in a part: those of one kind that find no room need not be asked again."""
+
     def order(self, part: Part, rule: str) -> Sequence[str]:
         """Return the carriers that a part may take now, the best first."""
 
@@ -97,6 +103,12 @@ class Anyone:
         return False
 
     def quiet_until(self, part: Part, now: float) -> float | None:
+        return None
+
+    def credit(self, carrier: str, credit: int) -> int:
+        return credit
+
+    def kind(self, part: Part) -> Hashable:
         return None
 
     def order(self, part: Part, rule: str) -> Sequence[str]:

@@ -146,7 +146,7 @@ class MemoryEngine:
         moved = attrs.evolve(row, status=new, history=row.history + note, **changes)
         self._rows.parts.set(row.id, moved)
         self._tally.moved([row.id], row.status, new)
-        return Moved(row.id, new, row.queue if row.waits else None)
+        return Moved(row.id, new, row.queue if row.waits else None, row.queue)
 
     def _note(self, row: PartRow, note: str) -> None:
         self._rows.parts.set(row.id, attrs.evolve(row, history=row.history + note))

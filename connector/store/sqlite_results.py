@@ -151,7 +151,7 @@ class Results:
         lost = attempt if isinstance(result, Lost) else 0
         self._db.execute(_SETTLE_ANY, (*values, note, doubts, lost, result.part))
         self._tally.moved([result.part], old, new)
-        return Moved(result.part, new, queue if waits(old, due_at) else None)
+        return Moved(result.part, new, queue if waits(old, due_at) else None, queue)
 
     def _set_back(self, settled: Iterable[Settled]) -> None:
         """Remember what attempts that came to nothing have taught of their parts."""

@@ -243,7 +243,7 @@ class Writes:
             ),
         )
         self._tally.moved([wish.part], old, new)
-        return Moved(wish.part, new, queue if waits(old, due_at) else None)
+        return Moved(wish.part, new, queue if waits(old, due_at) else None, queue)
 
     def _onward(self, part: int, refused: Sequence[str]) -> Event | None:
         """Decide what becomes of a part whose carrier does not take it, and do to its message what that needs."""
