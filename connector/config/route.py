@@ -40,7 +40,8 @@ class RouteConfig:
     """Message classes it is for; without it all."""
     prefer: Literal["order", "speed", "cost"] = "order"
     """Which of the healthy carriers goes first: in the order of ``carriers``, the one that has been answering and
-    delivering fastest, or the cheapest for the number."""
+    delivering fastest (one message in fifty goes to another one, to know how fast that is), or the cheapest for the
+    number."""
 
     def problems(self) -> Problems:
         for key in ("lanes", "countries", "prefixes", "senders", "keys", "classes"):

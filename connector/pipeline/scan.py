@@ -14,7 +14,6 @@ class Scan:
     """Gives each part to the best carrier that has room for it.
 
     ``names``: the carriers of the rule; ``rooms``: how many parts each of them takes now: what is given is taken out.
-
     """
 
     def __init__(
