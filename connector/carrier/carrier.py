@@ -3,14 +3,15 @@
 import random
 from collections.abc import Callable, Mapping, Sequence
 
-import attrs
 import trio
 
 from connector.carrier.attempts import Attempts
-from connector.carrier.bind import Bind, BindState, BindStatistics
+from connector.carrier.bind import Bind, BindState
+from connector.carrier.claimed import Claimed
 from connector.carrier.inbox import Batch, Inbox
-from connector.carrier.limits import HELD_UP_S, Budget, Limits, ScopeStatistics
+from connector.carrier.limits import HELD_UP_S, Budget, Limits
 from connector.carrier.link import Connect
+from connector.carrier.numbers import CarrierStatistics as CarrierStatistics
 from connector.carrier.outgoing import Outgoing
 from connector.carrier.ramp import Ramp, Watch
 from connector.carrier.recall import Recall, Recalls
@@ -27,36 +28,6 @@ AHEAD_S = 0.05
 LONGEST_AHEAD_S = 1.0
 SMOOTHING = 0.3
 SHORTEST_NAP_S, LONGEST_NAP_S = 0.002, 0.05
-
-
-@attrs.frozen
-class CarrierStatistics:
-    """How a carrier fares."""
-
-    name: str
-    bound: int
-    """Binds that are up."""
-    credit: int
-    """Parts that may be claimed for it now."""
-    claimed: int
-    """Parts that have credit and have not left: on their way to disk, or waiting for their moment."""
-    wait_s: float
-    """From the claim's commit to the wire, smoothed."""
-    throttled: int
-    """How often it said that it is too much."""
-    limits: tuple[ScopeStatistics, ...]
-    """The account's limit first, then those of binds, countries and senders."""
-    suspended: bool
-    ramp_stage: int
-    """Stages of its ramp that are over."""
-    ramp_halted: str
-    """Why its ramp rises no more; empty while it does, or where there is none."""
-    binds: tuple[BindStatistics, ...]
-
-    @property
-    def eased(self) -> bool:
-        """Whether the carrier's complaints hold any of its limits down."""
-        return any(limit.eased for limit in self.limits)
 
 
 class Carrier:
@@ -84,9 +55,9 @@ class Carrier:
         self._inbox = inbox
         self._clock = clock
         self.limits = Limits(config)
-        self._outgoing = Outgoing([name for name, lane in lanes.items() if lane.urgent])
-        self._claimed: dict[int, Part] = {}
-        """Parts that have credit and have not left: on their way to disk, or waiting for their moment."""
+        urgent_lanes = [name for name, lane in lanes.items() if lane.urgent]
+        self._outgoing = Outgoing(urgent_lanes)
+        self._claimed = Claimed(urgent_lanes)
         self._claim_s = 0.0
         self._wake = trio.Event()
         self._draining = False
@@ -141,15 +112,27 @@ class Carrier:
         """Return how many parts may be claimed for this carrier now, by who must leave a share of all windows free.
 
         The share is of places, rounded down.  Who leaves none may also claim twice as far ahead of the pace, so that
-        what others have claimed never stands in its way.
+        what others have claimed never stands in its way.  The others claim when half of what they may is gone: a few
+        claims of many parts cost less, and delay an urgent one less, than many of a few.
         """
         if self._draining or self.suspended:
             return 0
-        places = self._places() - len(self._claimed) - len(self._recalls)
+        places = self._places() - len(self._claimed)
+        allowed = self._coming(now, 2 * self.ahead_s)
+        if allowed is not None:
+            places = min(places, allowed - len(self._claimed))
         if keep_free:
-            places -= int(keep_free * sum(bind.window_size for bind in self.binds))
-        allowed = self._coming(now, self.ahead_s * (1 if keep_free else 2))
-        return max(0, places if allowed is None else min(places, allowed - len(self._claimed)))
+            places = min(places, self._others_may(now, keep_free))
+        return max(0, places)
+
+    def _others_may(self, now: float, keep_free: float) -> int:
+        """Return how many parts of lanes that keep nothing free may be claimed."""
+        kept = int(keep_free * sum(bind.window_size for bind in self.binds))
+        places = self._places() - len(self._claimed) - kept
+        allowed = self._coming(now, self.ahead_s)
+        if allowed is None:
+            return places
+        return 0 if 2 * self._claimed.others > allowed else min(places, allowed - self._claimed.others)
 
     @property
     def up(self) -> bool:
@@ -227,7 +210,7 @@ class Carrier:
 
     def budget(self, now: float) -> Budget | None:
         """Return what its countries and senders may claim in this turn; None where none of them is limited."""
-        return self.limits.budget(self._claimed.values(), now, self.ahead_s)
+        return self.limits.budget(self._claimed.parts, now, self.ahead_s)
 
     def next_credit_at(self, now: float) -> float | None:
         """Return when time alone will bring credit; None if it depends on answers, or some is there."""
@@ -240,12 +223,11 @@ class Carrier:
 
     def reserve(self, parts: Sequence[Part]) -> None:
         """Take credit for parts about to be claimed."""
-        self._claimed.update((part.id, part) for part in parts)
+        self._claimed.add(parts)
 
     def release(self, parts: Sequence[Part]) -> None:
         """Give back credit of claims that lost."""
-        for part in parts:
-            self._claimed.pop(part.id, None)
+        self._claimed.release(parts)
         self._recalls.stir()
 
     def _places(self) -> int:
@@ -262,8 +244,8 @@ class Carrier:
         whole = sum(coming or 0 for coming in binds)
         return whole if account is None else min(account, whole)
 
-    def _opens_at(self, now: float) -> float:
-        account = self.limits.account.opens_at(now)
+    def _opens_at(self, now: float, *, urgent: bool = False) -> float:
+        account = self.limits.account.opens_at(now, urgent=urgent)
         if not self.limits.any_bind(now):
             return account
         binds = [self.limits.bind(bind.name).opens_at(now) for bind in self.binds if bind.window_size]
@@ -306,12 +288,14 @@ class Carrier:
                 self._inbox.credit_changed()
 
     def _leaving(self, now: float) -> list[Part]:
-        room = sum(self._rooms(now).values())
+        places = sum(self._rooms(now).values())
         allowed = self.limits.account.room(now)
-        room = room if allowed is None else min(room, allowed)
+        room = places if allowed is None else min(places, allowed)
+        first = self.limits.account.room(now, urgent=True)
+        urgent = places if first is None else min(places, first)
         if not self.limits.nested:
-            return self._outgoing.take(room, now)
-        leaving = self._outgoing.take_where(room, Budget(self.limits, (), now, 0.0).admits, now)
+            return self._outgoing.take(room, now, urgent=urgent)
+        leaving = self._outgoing.take_where(room, Budget(self.limits, (), now, 0.0).admits, now, urgent=urgent)
         self.limits.take(leaving, now)
         held_up = self._outgoing.take_where(
             len(self._outgoing), lambda part: self.limits.opens_at(part, now) > now + HELD_UP_S, now
@@ -366,7 +350,7 @@ class Carrier:
         return limits.account.room(now) is not None or limits.nested or limits.any_bind(now)
 
     def _next_leaving(self, now: float) -> float:
-        opens_at = self._opens_at(now)
+        opens_at = self._opens_at(now, urgent=self._outgoing.has_urgent)
         if opens_at > now:
             return opens_at
         return self.limits.next_opening(now) or now + LONGEST_NAP_S

@@ -119,7 +119,7 @@ class Limits:
     def __init__(self, config: CarrierConfig) -> None:
         self._margin = config.rate_margin
         self._account_rate_per_s = config.rate_per_s
-        self.account = Throttle(config.rate_per_s, self._margin)
+        self.account = Throttle(config.rate_per_s, self._margin, keeps=True)
         self._binds: dict[str, Throttle] = {}
         self._binds_configured = any(bind.rate_per_s is not None for bind in config.bind)
         self._configured = _configured(config)

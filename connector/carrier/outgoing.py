@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Sequence
 from connector.model import Part
 
 SMOOTHING = 0.05
+MOST_OVERTAKING = 5
+"""Urgent parts in a row."""
 
 
 class Outgoing:
@@ -15,6 +17,8 @@ class Outgoing:
         self._urgent_lanes = urgent_lanes
         self._urgent: deque[tuple[float, Part]] = deque()
         self._others: deque[tuple[float, Part]] = deque()
+        self._overtaking = 0
+        """Urgent ones in a row that left while others waited."""
         self.wait_s = 0.0
         """From the claim's commit to the wire, smoothed."""
 
@@ -26,24 +30,44 @@ class Outgoing:
         for part in parts:
             (self._urgent if part.lane in self._urgent_lanes else self._others).append((now, part))
 
-    def take(self, count: int, now: float) -> list[Part]:
-        """Take out up to ``count`` whose turn it is."""
-        taken: list[Part] = []
-        for queue in (self._urgent, self._others):
-            while queue and len(taken) < count:
-                since, part = queue.popleft()
-                taken.append(part)
-        if taken:
-            self.wait_s += (now - since - self.wait_s) * SMOOTHING
-        return taken
+    @property
+    def has_urgent(self) -> bool:
+        """Whether any of them is urgent."""
+        return bool(self._urgent)
 
-    def take_where(self, count: int, admits: Callable[[Part], bool], now: float) -> list[Part]:
-        """Take out up to ``count`` that are admitted; the others keep their places."""
+    def take(self, count: int, now: float, *, urgent: int | None = None) -> list[Part]:
+        """Take out up to ``count`` whose turn it is; of urgent ones up to ``urgent``, where that is another number.
+
+        When `MOST_OVERTAKING` urgent ones in a row have overtaken others, one of these has its turn: a crowd of urgent
+        parts slows the others down and does not stop them.
+        """
+        most = count if urgent is None else urgent
+        taken: list[tuple[float, Part]] = []
+        while self._urgent and len(taken) < most:
+            if self._others and self._overtaking >= MOST_OVERTAKING:
+                if len(taken) >= count:
+                    break
+                taken.append(self._others.popleft())
+                self._overtaking = 0
+                continue
+            taken.append(self._urgent.popleft())
+            self._overtaking = self._overtaking + 1 if self._others else 0
+        while self._others and len(taken) < count:
+            taken.append(self._others.popleft())
+            self._overtaking = 0
+        if taken:
+            self.wait_s += (now - taken[-1][0] - self.wait_s) * SMOOTHING
+        return [part for _, part in taken]
+
+    def take_where(
+        self, count: int, admits: Callable[[Part], bool], now: float, *, urgent: int | None = None
+    ) -> list[Part]:
+        """Take out up to ``count`` that are admitted, as `take` does; the others keep their places."""
         taken: list[Part] = []
-        for queue in (self._urgent, self._others):
+        for queue, most in ((self._urgent, count if urgent is None else urgent), (self._others, count)):
             for _ in range(len(queue)):
                 since, part = queue.popleft()
-                if len(taken) < count and admits(part):
+                if len(taken) < most and admits(part):
                     taken.append(part)
                     self.wait_s += (now - since - self.wait_s) * SMOOTHING
                 else:

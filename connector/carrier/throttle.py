@@ -44,13 +44,20 @@ class Throttle:
     """
 
     def __init__(
-        self, rate_per_s: float | None = None, margin: float = 0.98, *, within_per_s: float | None = None
+        self,
+        rate_per_s: float | None = None,
+        margin: float = 0.98,
+        *,
+        within_per_s: float | None = None,
+        keeps: bool = False,
     ) -> None:
+        """``keeps``: whether some of it is only for urgent parts."""
         self._margin = margin
+        self._keeps = keeps
         self._ceiling = rate_per_s
         self._within = within_per_s
         """The limit that this one nests in: without a ceiling of its own, recovery leads there and ends there."""
-        self._pace = Pace(rate_per_s, margin) if rate_per_s else None
+        self._pace = self._paced(rate_per_s) if rate_per_s else None
         self._meter: tuple[float, int, float] = (-math.inf, 0, 0.0)
         """Since when, how many have left, and the rate of the second before."""
         self._base_per_s = 0.0
@@ -65,12 +72,15 @@ class Throttle:
 
     # --- what may leave ---
 
-    def room(self, now: float) -> int | None:
+    def _paced(self, rate_per_s: float) -> Pace:
+        return Pace(rate_per_s, self._margin, keeps=self._keeps)
+
+    def room(self, now: float, *, urgent: bool = False) -> int | None:
         """Return how many parts may leave now; None means any number."""
         if now < self._paused_until:
             return 0
         pace = self._present(now)
-        return None if pace is None else pace.room(now)
+        return None if pace is None else pace.room(now, urgent=urgent)
 
     def coming(self, now: float, ahead_s: float) -> int | None:
         """Return how many may leave now and within so many seconds; None means any number."""
@@ -79,10 +89,10 @@ class Throttle:
         pace = self._present(now)
         return None if pace is None else pace.coming(now, ahead_s)
 
-    def opens_at(self, now: float) -> float:
+    def opens_at(self, now: float, *, urgent: bool = False) -> float:
         """Return when at least one part may leave."""
         pace = self._present(now)
-        return max(now, self._paused_until, now if pace is None else pace.opens_at(now))
+        return max(now, self._paused_until, now if pace is None else pace.opens_at(now, urgent=urgent))
 
     def take(self, count: int, now: float) -> None:
         """Count parts that leave now."""
@@ -115,7 +125,7 @@ class Throttle:
         elif self._pace is not None and rate_per_s is not None:
             self._pace.change(rate_per_s)
         elif not self._base_per_s:
-            self._pace = Pace(rate_per_s, self._margin) if rate_per_s else None
+            self._pace = self._paced(rate_per_s) if rate_per_s else None
 
     def succeed(self, other: "Throttle") -> None:
         """Go on with what the carrier has shown an earlier life of the same limit."""
@@ -192,7 +202,7 @@ class Throttle:
                 self._pace = None
                 return None
         if self._pace is None:
-            self._pace = Pace(rate, self._margin)
+            self._pace = self._paced(rate)
         elif abs(rate - self._pace.rate_per_s) > 0.01 * rate or rate == whole:
             self._pace.change(rate)
         return self._pace

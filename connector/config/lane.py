@@ -94,7 +94,7 @@ class LaneConfig:
     """Traffic of one urgency."""
 
     reserve: float = attrs.field(default=0.1, validator=within(0, 1))
-    """Share of each returning credit while several lanes wait; others borrow what is idle."""
+    """Share of each returning credit while several lanes wait, by weight; others borrow what is idle."""
     keep_free: float = attrs.field(default=0.0, validator=within(0, 1))
     """Share of the window, rounded down, that is never lent to other lanes."""
     max_rate_per_s: float | None = attrs.field(default=None, validator=above(0))
@@ -129,7 +129,7 @@ class LaneConfig:
 
 LANES: Final = {
     "otp": LaneConfig(
-        reserve=0.5,
+        reserve=0.6,
         keep_free=0.05,
         deadline_s=120.0,
         retry=RetryConfig(backoff_s=(1.0, 3.0, 10.0), second_opinion=True),

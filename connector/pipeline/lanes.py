@@ -175,16 +175,17 @@ class Lanes:
         self._pick_pinned(turn, lanes)
         self._forget_idle()
         usable = self._usable(self._lanes, turn)
-        budget = sum(offer.credit for offer in offers.values())
-        shares = self._shares(budget, usable)
-        budget -= sum(share for name, share in shares.items() if name not in lanes)
+        shares = self._shares(turn.lent, usable)
+        waiting = sum(share for name, share in shares.items() if name not in lanes)
         while usable := {name: queues for name, queues in usable.items() if name in lanes}:
+            picked = 0
             for name, queues in usable.items():
-                budget -= self._pick_lane(name, queues, shares[name], turn)
-            if budget <= 0:
+                own = turn.kept if self._lanes[name].keep_free else 0
+                picked += self._pick_lane(name, queues, shares[name] + own, turn)
+            if not picked:
                 break
             usable = self._usable(lanes, turn)
-            shares = self._shares(budget, usable)
+            shares = self._shares(max(0, turn.lent - waiting), usable)
         self._pick_pinned(turn, lanes)
         return turn.pick
 
@@ -219,7 +220,7 @@ class Lanes:
     def _give(self, lane: str, carrier: str, parts: list[Part], turn: Turn) -> None:
         """Let these parts of a lane go to a carrier."""
         turn.pick.add(carrier, parts)
-        turn.offers[carrier].credit -= len(parts)
+        turn.offers[carrier].take(len(parts), self._lanes[lane])
         if parts and self.ceilings.limits(lane):
             self.ceilings.take(lane, carrier, len(parts), turn.now)
 

@@ -25,6 +25,12 @@ class Offer:
         """Return how many of the credit this lane may use."""
         return self.credit if lane.keep_free else self.credit - self.kept
 
+    def take(self, count: int, lane: LaneConfig) -> None:
+        """Use so many of them for this lane; of what is kept for it first."""
+        self.credit -= count
+        if lane.keep_free:
+            self.kept -= min(self.kept, count)
+
 
 @attrs.define
 class Pick:
@@ -50,6 +56,16 @@ class Turn:
     offers: Mapping[str, Offer]
     now: float
     pick: Pick = attrs.field(factory=Pick)
+
+    @property
+    def lent(self) -> int:
+        """Places that all lanes share."""
+        return sum(max(0, offer.credit - offer.kept) for offer in self.offers.values())
+
+    @property
+    def kept(self) -> int:
+        """Places that only lanes take that keep some free."""
+        return sum(offer.kept for offer in self.offers.values())
 
 
 class Chooser(Protocol):

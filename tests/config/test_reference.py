@@ -24,4 +24,4 @@ def test_a_key_stands_with_type_default_and_words() -> None:
 
 
 def test_lanes_stand_with_the_defaults_of_those_that_are_there() -> None:
-    assert any("otp `0.5`" in line and line.startswith("| `reserve`") for line in reference().splitlines())
+    assert any("otp `0.6`" in line and line.startswith("| `reserve`") for line in reference().splitlines())

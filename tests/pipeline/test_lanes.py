@@ -90,7 +90,7 @@ def test_while_both_wait_each_gets_its_share_of_every_credit() -> None:
     taken: Counter[str] = Counter()
     for _ in range(140):
         taken += it.lanes_of(it.pick(north=1))
-    assert taken == {OTP: 100, PROMOTIONAL: 40}  # reserves 0.5 and 0.2
+    assert taken == {OTP: 105, PROMOTIONAL: 35}  # reserves 0.6 and 0.2
 
 
 def test_what_is_idle_is_lent() -> None:
@@ -113,7 +113,7 @@ def test_a_lane_whose_claim_is_under_way_keeps_its_share() -> None:
     it = Waiting(*TWO_LANES)
     it.add(1, 100)
     it.add(2, 100)
-    assert it.lanes_of(it.pick([PROMOTIONAL], north=70)) == {PROMOTIONAL: 20}
+    assert it.lanes_of(it.pick([PROMOTIONAL], north=80)) == {PROMOTIONAL: 20}
 
 
 def test_a_credit_is_never_left_while_somebody_can_use_it() -> None:
