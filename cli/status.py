@@ -13,28 +13,34 @@ from connector.client import Client
 REDRAW_S = 1.0
 
 _CARRIERS = ("carrier", "state", "bound", "rate/s", "contract", "credit", "waiting", "throttled", "limited by")
+_HEALTH = ("carrier", "country", "health", "share", "answers", "bad", "resp", "receipts", "delivered", "in", "silent")
 _BINDS = ("bind", "state", "host", "window", "resp", "p99", "oldest", "tries", "next try", "reason")
 
 
 @click.command("status")
 @options.connection
 @options.as_json
+@click.option(
+    "--notices", type=click.IntRange(0, 500), default=20, show_default=True, help="Show so many of the latest notices."
+)
 @click.option("--watch", is_flag=True, help="Draw it anew every second, until Ctrl-C; with --json, one line a second.")
-def command(url: str, key_env: str, key_file: Path | None, json_: bool, watch: bool) -> None:
+def command(url: str, key_env: str, key_file: Path | None, json_: bool, notices: int, watch: bool) -> None:
     """Show every carrier and bind of a running connector.  An operator's API key is needed.
 
     For each carrier: its state, binds that are up, parts a second it may get now and by contract, credit, parts that
-    wait, how often it said that it is too much, and what limited it in the last ten seconds.  For each bind: places of
-    the window in use, response time (smoothed, and p99), age of the oldest request in flight, tries to bind, and why
-    it is not bound.
+    wait, how often it said that it is too much, and what limited it in the last ten seconds; then its health, and that
+    of every country that fares otherwise: share of its traffic, answers and those that were no acceptance, median
+    response time, final receipts, what was delivered, in how long, and receipts that never came.  For each bind: places
+    of the window in use, response time (smoothed, and p99), age of the oldest request in flight, tries to bind, and why
+    it is not bound.  At the end the latest notices: what changed in carriers' health, and what went wrong.
     """
-    trio.run(_show, url, options.read_key(key_env, key_file), json_, watch)
+    trio.run(_show, url, options.read_key(key_env, key_file), json_, notices, watch)
 
 
-async def _show(url: str, key: str, json_: bool, watch: bool) -> None:
+async def _show(url: str, key: str, json_: bool, notices: int, watch: bool) -> None:
     async with Client(url, key=key) as client:
         while True:
-            status = await client.status()
+            status = await client.status(notices=notices)
             if json_:
                 output.as_json(status)
             else:
@@ -56,15 +62,30 @@ def _draw(status: Mapping[str, Any], *, clear: bool) -> None:
         for limit in carrier["limits"]:
             output.line(f"  {_limit(limit)}")
     output.line()
+    output.table(_HEALTH, [row for carrier in status["carriers"] for row in _health_rows(carrier)])
+    for text in [text for carrier in status["carriers"] for text in _health_texts(carrier)]:
+        output.line(text)
+    output.line()
     output.table(_BINDS, [_bind(bind) for carrier in status["carriers"] for bind in carrier["binds"]])
+    if status["notices"]:
+        output.line()
+    for notice in status["notices"]:
+        output.line(f"{notice['at']} {notice['kind']}: {notice['text']}")
 
 
 def _headline(status: Mapping[str, Any]) -> str:
-    waiting = ", ".join(f"{lane['lane']} {lane['waiting']}" for lane in status["lanes"])
+    waiting = ", ".join(_lane(lane) for lane in status["lanes"])
     loop, store = status["loop"], status["store"]
     late = f"loop late {_time(loop['lag_s'])}, at most {_time(loop['lag_max_s'])}"
     state = "DRAINING, " if status["draining"] else ""
     return f"{state}up {_age(status['up_s'])}; waiting: {waiting}; {late}; commit {_time(store['last_commit_s'])}"
+
+
+def _lane(lane: Mapping[str, Any]) -> str:
+    held = " (quiet hours)" if lane["quiet"] else ""
+    if lane["ceiling_reached"] and not held:
+        held = f" (its {lane['max_rate_per_s']:g}/s are used)"
+    return f"{lane['lane']} {lane['waiting']}{held}"
 
 
 def _carrier(carrier: Mapping[str, Any]) -> tuple[object, ...]:
@@ -80,6 +101,36 @@ def _carrier(carrier: Mapping[str, Any]) -> tuple[object, ...]:
         carrier["throttled"],
         f"{held['cause']} {held['share'] * 100:.0f} %",
     )
+
+
+def _health_rows(carrier: Mapping[str, Any]) -> list[tuple[object, ...]]:
+    health = carrier["health"]
+    return [
+        _health(carrier["name"], "all", health),
+        *(_health("", each["country"], each) for each in health["countries"]),
+    ]
+
+
+def _health(carrier: str, country: str, health: Mapping[str, Any]) -> tuple[object, ...]:
+    return (
+        carrier,
+        country,
+        health["state"],
+        _percent(health["share"]),
+        health["samples"],
+        _percent(health["bad_share"] if health["samples"] else None),
+        _time(health["response_p50_s"] or 0.0),
+        health["receipts"],
+        _percent(health["delivered_share"]),
+        _time(health["delivered_p50_s"] or 0.0),
+        _percent(health["silent_share"]),
+    )
+
+
+def _health_texts(carrier: Mapping[str, Any]) -> list[str]:
+    """Return why a carrier and its countries stand as they do, where that is not well."""
+    health = carrier["health"]
+    return [each["text"] for each in (health, *health["countries"]) if each["share"] < 1]
 
 
 def _ramp(carrier: Mapping[str, Any]) -> str:
@@ -110,6 +161,10 @@ def _bind(bind: Mapping[str, Any]) -> tuple[object, ...]:
 
 def _rate(rate: float | None) -> str:
     return "any" if rate is None else f"{rate:.4g}"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share * 100:.3g} %"
 
 
 def _time(seconds: float) -> str:

@@ -18,7 +18,7 @@ from connector.carriers import Carriers
 from connector.clock import ClockWatch
 from connector.config import Config, Credentials, KeyConfig
 from connector.disk import Disk
-from connector.drain import Came, DrainReport
+from connector.drain import Came, DrainReport, outlasting
 from connector.errors import ConfigError, StoreError
 from connector.facts import Facts
 from connector.lifecycle import FINAL, Status
@@ -26,14 +26,16 @@ from connector.model import MessageView, QueueState, SendRequest, Verdict
 from connector.pipeline.cancel import Canceller
 from connector.pipeline.dispatch import Dispatch
 from connector.pipeline.doctor import Doctor
-from connector.pipeline.door import Door, Outlook, QueueStatistics, Reloaded, Statistics, Steered
+from connector.pipeline.door import Door, Outlook, Reloaded, Statistics, Steered, steered
 from connector.pipeline.due import Clockwork
+from connector.pipeline.filing import Filing
 from connector.pipeline.ids import Ids
 from connector.pipeline.intake import Intake, References
 from connector.pipeline.normalise import Normaliser
 from connector.pipeline.notices import Kind, Notices
 from connector.pipeline.queries import Queries
 from connector.pipeline.recover import recover
+from connector.pipeline.refile import Refiler
 from connector.pipeline.results import Results
 from connector.pipeline.router import queue_names
 from connector.pipeline.vitals import PERIOD_S, Vitals
@@ -97,17 +99,9 @@ class Connector:
         self._add_carriers(secrets)
         self._facts = Facts(store, self.carriers)
         self._dispatch = self._build_dispatch()
+        self._refiler = self._build_refiler()
         self._references = References(random)
-        self.intake = Intake(
-            config,
-            self._normaliser(),
-            store,
-            self._lanes,
-            self._dispatch,
-            clock,
-            self.disk_low,
-            self._routing.queue_ids,
-        )
+        self.intake = self._build_intake()
         self.queries = Queries(store)
         self.canceller = Canceller(
             store, self._lanes, self.carriers, self._routing.every_lane, clock, self._results.count
@@ -150,6 +144,15 @@ class Connector:
             remember_refs_s=self.config.store.idempotency_s,
         )
 
+    def _build_intake(self) -> Intake:
+        store, lanes, dispatch, queue_ids = self._store, self._lanes, self._dispatch, self._routing.queue_ids
+        normaliser = self._normaliser()
+        return Intake(self.config, normaliser, store, lanes, dispatch, self._clock, self.disk_low, queue_ids)
+
+    def _build_refiler(self) -> Refiler:
+        queue_ids, filing = self._routing.queue_ids, Filing(self.config)
+        return Refiler(self._store, self._lanes, self._dispatch, queue_ids, filing, self._clock)
+
     def _add_carriers(self, secrets: Secrets | None) -> None:
         for carrier in self.config.carrier:
             credentials: Sequence[Credentials]
@@ -167,6 +170,7 @@ class Connector:
             self._routing.lane,
             self._routing.carriers_of,
             self._dispatch,
+            self._routing.choice.is_shut,
             last_commit_s=lambda: self._store.statistics().last_commit_s,
             clock=self._clock,
             cpu_s=cpu_s,
@@ -188,14 +192,17 @@ class Connector:
 
     def statistics(self) -> Statistics:
         """Return the numbers of this moment."""
-        waiting_for = self._vitals.waiting()
+        now, waiting_for = self._clock(), self._vitals.waiting()
         return Statistics(
             carriers=tuple(carrier.statistics() for carrier in self.carriers.values()),
             outlooks={
                 name: Outlook(carrier.config.rate_per_s, waiting_for[name], self._vitals.limited_by(name))
                 for name, carrier in self.carriers.items()
             },
-            queues=tuple(QueueStatistics(lane, count) for lane, count in self._routing.waiting().items()),
+            queues=self._routing.lane_statistics(now),
+            health=self._routing.health.statistics(now),
+            notices=self.notices.latest(),
+            notice_counts={kind: self.notices.counts[kind] for kind in Kind},
             store=self._store.statistics(),
             loop=self._vitals.statistics(),
             processing_s=self._results.processing_s,
@@ -203,7 +210,7 @@ class Connector:
             parts={str(status): count for status, count in self._results.counts.items()},
             recovered=self._recovered,
             draining=self.intake.draining,
-            at=self._clock(),
+            at=now,
             started_at=self._started_at,
         )
 
@@ -251,12 +258,12 @@ class Connector:
         it returns: a restart changes nothing.  Raises StoreError if it is obeyed but could not be kept.
         """
         held = self.carriers.get(carrier)
-        return Steered.UNKNOWN if held is None else _steered(already=await self._facts.suspend(held, by))
+        return Steered.UNKNOWN if held is None else steered(already=await self._facts.suspend(held, by))
 
     async def resume(self, carrier: str, *, by: str = "") -> Steered:
         """Send through this carrier again, and let a halted ramp rise; as `suspend` otherwise."""
         held = self.carriers.get(carrier)
-        return Steered.UNKNOWN if held is None else _steered(already=await self._facts.resume(held, by))
+        return Steered.UNKNOWN if held is None else steered(already=await self._facts.resume(held, by))
 
     async def reload(self) -> Reloaded:
         """Read the configuration's file and every secret again, and change only what differs.
@@ -310,6 +317,7 @@ class Connector:
         self._routing.change(config, states)
         self._switch_carriers(config, secrets, difference)
         self._dispatch.change(config.lane)
+        self._refiler.change(Filing(config))
         self.intake.change(config, self._normaliser())
         if self._api is not None:
             self._api.change(config.api, secrets.keys)
@@ -342,7 +350,7 @@ class Connector:
         and what the ends of the links say about the parts under way, still reaches the disk.
         """
         async with trio.open_nursery() as outer:
-            store = await outer.start(_outlasting, self._store.run)
+            store = await outer.start(outlasting, self._store.run)
             try:
                 await self._open()
                 tasks = (
@@ -353,8 +361,9 @@ class Connector:
                     self._doctor,
                     self._facts,
                     self._clock_watch,
+                    self._refiler,
                 )
-                stations = await outer.start(_outlasting, *(task.run for task in tasks))
+                stations = await outer.start(outlasting, *(task.run for task in tasks))
                 try:
                     await self._run_carriers(task_status)
                 finally:
@@ -410,6 +419,7 @@ class Connector:
         for name, tap in self._fleet.taps.items():
             tap.came = came[name]
         self.intake.draining = True
+        self._refiler.stop()
         self._dispatch.stop()
         await self._within(self._dispatch.settled, "claims")
         await self._fleet.drain()
@@ -431,16 +441,3 @@ class Connector:
             await settled()
         if scope.cancelled_caught:
             log.error("the store did not take the last %s in %g s: they will be in doubt", what, LAST_COMMITS_S)
-
-
-def _steered(*, already: bool) -> Steered:
-    return Steered.ALREADY if already else Steered.DONE
-
-
-async def _outlasting(*tasks: Callable[..., Awaitable[None]], task_status: "trio.TaskStatus[trio.CancelScope]") -> None:
-    """Run these until their own scope is cancelled; a cancellation from outside does not reach them."""
-    with trio.CancelScope(shield=True) as scope:
-        async with trio.open_nursery() as nursery:
-            for task in tasks:
-                await nursery.start(task)
-            task_status.started(scope)

@@ -136,9 +136,13 @@ class Client:
 
     # --- for operators ---
 
-    async def status(self) -> dict[str, Any]:
-        """Return how every carrier and bind fares now, and what holds it back."""
-        return await self._ask("GET", "/v1/status")
+    async def status(self, *, notices: int | None = None) -> dict[str, Any]:
+        """Return how every carrier and bind fares now, what holds it back, how healthy it is, and the latest notices.
+
+        ``notices``: how many of these, 0 to 500; 20 unless given.
+        """
+        params = {} if notices is None else {"notices": notices}
+        return await self._ask("GET", "/v1/status", params=params)
 
     async def suspend(self, carrier: str) -> dict[str, Any]:
         """Send nothing more through this carrier, until `resume`; its binds stay up.

@@ -1,8 +1,9 @@
-"""What a drain has left behind, for the one who restarts: answered, in doubt, waiting."""
+"""The end: rooms that close one after the other, and what a drain has left behind for the one who restarts."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import attrs
+import trio
 
 from connector.carrier.inbox import Batch, Inbox
 from connector.model import Answer, Lost, NotSent
@@ -78,3 +79,12 @@ class DrainReport:
 
 def _in(listed: list[str]) -> str:
     return f" ({', '.join(listed)})" if listed else ""
+
+
+async def outlasting(*tasks: Callable[..., Awaitable[None]], task_status: "trio.TaskStatus[trio.CancelScope]") -> None:
+    """Run these until their own scope is cancelled; a cancellation from outside does not reach them."""
+    with trio.CancelScope(shield=True) as scope:
+        async with trio.open_nursery() as nursery:
+            for task in tasks:
+                await nursery.start(task)
+            task_status.started(scope)

@@ -72,6 +72,8 @@ def _of_pipeline(statistics: Statistics, statuses: Mapping[str, int]) -> Iterato
     reached = {status: n for status, n in {**statuses, **statistics.parts}.items() if status not in _NOT_COUNTED}
     parts = [((status,), float(n)) for status, n in sorted(reached.items())]
     yield _counter("parts", "Parts by where carriers and time brought them, since the start.", parts, ("status",))
+    notices = [((str(kind),), float(n)) for kind, n in statistics.notice_counts.items()]
+    yield _counter("notices", "Notices to operators since the start, by what they are about.", notices, ("kind",))
     store = statistics.store
     yield _counter("store_commits", "Transactions committed.", [((), store.commits)])
     yield _gauge("store_last_commit_seconds", "Duration of the newest transaction.", [((), store.last_commit_s)])
@@ -134,8 +136,24 @@ def _of_carriers(statistics: Statistics) -> Iterator[Metric]:
     yield _gauge("limited_by", text, held, ("carrier", "cause"))
     throttled = [((carrier.name,), float(carrier.throttled)) for carrier in carriers]
     yield _counter("throttled", "Times the carrier asked us to slow down.", throttled, ("carrier",))
+    yield from _of_health(statistics)
     yield from _of_limits(carriers)
     yield from _of_binds(carriers)
+
+
+def _of_health(statistics: Statistics) -> Iterator[Metric]:
+    """Tell of a country only where it gets less than all: most of the world has nothing to say."""
+    known = {(each.carrier, each.country): each.share for each in statistics.health}
+    whole = [((carrier.name,), known.get((carrier.name, None), 1.0)) for carrier in statistics.carriers]
+    yield _gauge(
+        "carrier_health_share", "Share of its traffic that the carrier gets for its health.", whole, ("carrier",)
+    )
+    names = {carrier.name for carrier in statistics.carriers}
+    parts = [
+        ((name, at), share) for (name, at), share in known.items() if at is not None and share != 1 and name in names
+    ]
+    text = "The same of a country that does not stand as the carrier does."
+    yield _gauge("carrier_country_share", text, parts, ("carrier", "country"))
 
 
 def _of_limits(carriers: Sequence[CarrierStatistics]) -> Iterator[Metric]:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from connector.config import CarrierConfig, Config, Credentials, KeyConfig, load_config
+from connector.config import CarrierConfig, Config, Credentials, KeyConfig, RouteConfig, load_config
 from connector.config.differences import differences, differing, differing_keys
 from connector.errors import ConfigError
 
@@ -111,12 +111,19 @@ def compare(before: Config, after: Config, *, rotated: Iterable[str] = ()) -> Di
     old, new = ([str(route.name) for route in config.route] for config in (before, after))
     if old != new and sorted(old) == sorted(new):
         changes.append(Change("routes", "come in another order"))
+    if _criteria(before) != _criteria(after):
+        changes.append(Change("routes", "what waits is looked at again, in the background, and goes by the new ones"))
     changes += _of_named("lane", before.lane.items(), after.lane.items(), lambda item: item[0], lambda item: item[1])
     for name in ("max_body_kb", "max_concurrent", "allow_plaintext"):
         if getattr(before.api, name) != getattr(after.api, name):
             changes.append(Change("api", f"another {name}"))
     changes += [Change(what, "another secret") for what in rotated]
     return Difference(acts, tuple(changes))
+
+
+def _criteria(config: Config) -> list[RouteConfig]:
+    """Return the routes without what is decided only when a part leaves."""
+    return [attrs.evolve(route, carriers=("any",), prefer="order") for route in config.route]
 
 
 def _acts(before: Mapping[str, CarrierConfig], after: Mapping[str, CarrierConfig]) -> dict[str, Act]:

@@ -8,6 +8,7 @@ from connector.carrier.setbacks import Prospect
 from connector.config import Config, LaneConfig
 from connector.model import Part, QueueName, QueueState
 from connector.pipeline.choice import Choice
+from connector.pipeline.door import QueueStatistics
 from connector.pipeline.health import Health, State
 from connector.pipeline.lanes import Lanes
 from connector.pipeline.preview import CarrierOutlook, Present
@@ -61,6 +62,17 @@ class Routing:
         for queue in self.lanes.queues():
             waiting[queue.lane] = waiting.get(queue.lane, 0) + queue.waiting
         return waiting
+
+    def lane_statistics(self, now: float) -> tuple[QueueStatistics, ...]:
+        """Return what waits in each lane, and what holds all of it back."""
+        ceilings, every = self.lanes.ceilings, self.lane
+
+        def of(lane: str, waiting: int) -> QueueStatistics:
+            rate = every[lane].max_rate_per_s if lane in every else None
+            reached = rate is not None and ceilings.room(lane, None, now) == 0
+            return QueueStatistics(lane, waiting, rate, reached, lane in every and self.choice.is_shut(lane, now))
+
+        return tuple(of(lane, count) for lane, count in self.waiting().items())
 
     def present(self, limited_by: Callable[[str], str]) -> Present:
         """Return what a preview asks about this moment; ``limited_by`` says in words what holds a carrier back."""

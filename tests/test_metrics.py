@@ -10,8 +10,10 @@ from connector.api.status import show_status
 from connector.lifecycle import Status
 from connector.metrics import render
 from connector.model import Ledger
-from connector.pipeline.door import QueueStatistics, ScopeStatistics, Statistics, Steered
+from connector.pipeline.door import HealthStatistics, QueueStatistics, ScopeStatistics, Statistics, Steered
+from connector.pipeline.health_rules import State
 from connector.pipeline.limited import Cause
+from connector.pipeline.notices import Kind
 from tests.api.conftest import door as door
 from tests.api.world import NUMBER, World
 
@@ -53,8 +55,11 @@ NAMES = {
     "carrierline_limited_by",
     "carrierline_limits",
     "carrierline_limits_eased",
+    "carrierline_notices_total",
+    "carrierline_carrier_health_share",
+    "carrierline_carrier_country_share",
 }
-LABELS = {"status", "lane", "verdict", "carrier", "bind", "cause", "scope"}
+LABELS = {"status", "lane", "verdict", "carrier", "bind", "cause", "scope", "kind", "country"}
 LEDGER = Ledger(accepted=5, messages={"sent": 2, "delivered": 3}, parts_accepted=5, parts={"sent": 5}, parked=4)
 
 Sample = tuple[str, dict[str, str], float]
@@ -71,8 +76,27 @@ def value(text: bytes, name: str, **labels: str) -> float:
     return found
 
 
+def health(country: str | None, share: float, carrier: str = "north") -> HealthStatistics:
+    return HealthStatistics(
+        carrier=carrier,
+        country=country,
+        state=State.REDUCED,
+        share=share,
+        samples=10,
+        bad_share=0.0,
+        response_p50_s=None,
+        receipts=0,
+        delivered_share=None,
+        delivered_p50_s=None,
+        silent_share=None,
+        since=None,
+        reason=None,
+        text="",
+    )
+
+
 async def test_names_and_labels_are_a_fixed_set(door: World) -> None:
-    statistics = attrs.evolve(door.connector.statistics(), parts={"sent": 1})
+    statistics = attrs.evolve(door.connector.statistics(), parts={"sent": 1}, health=(health("FR", 0.5),))
     shown = list(samples(render(statistics, LEDGER)))
     assert {name for name, _, _ in shown} == NAMES
     assert {label for _, labels, _ in shown for label in labels} == LABELS
@@ -124,6 +148,27 @@ async def test_every_carrier_and_cause_has_its_line_from_the_start(door: World) 
     assert value(text, "carrierline_carrier_rate_per_second", carrier="north") == math.inf
     assert value(text, "carrierline_limits", carrier="north", scope="account") == 1
     assert value(text, "carrierline_limits_eased", carrier="north", scope="sender") == 0
+
+
+async def test_health_has_a_line_for_each_carrier_and_for_countries_that_get_less(door: World) -> None:
+    shown = [
+        (labels, share)
+        for name, labels, share in samples(render(door.connector.statistics(), LEDGER))
+        if name in ("carrierline_carrier_health_share", "carrierline_carrier_country_share")
+    ]
+    assert shown == [({"carrier": "north"}, 1.0)], "before anything was sent"
+    judged = (health(None, 0.5), health("FR", 0.25), health("DE", 1.0), health("GB", 0.1, "removed"))
+    text = render(attrs.evolve(door.connector.statistics(), health=judged), LEDGER)
+    assert value(text, "carrierline_carrier_health_share", carrier="north") == 0.5
+    countries = [labels for name, labels, _ in samples(text) if name == "carrierline_carrier_country_share"]
+    assert countries == [{"carrier": "north", "country": "FR"}]
+
+
+async def test_notices_are_counted_by_kind_from_zero(door: World) -> None:
+    door.connector.notices.give(Kind.SET_ASIDE, "message 1 ended", 0.0, carrier="north")
+    text = render(door.connector.statistics(), LEDGER)
+    counted = {labels["kind"]: n for name, labels, n in samples(text) if name == "carrierline_notices_total"}
+    assert counted == {**dict.fromkeys(map(str, Kind), 0.0), "set_aside": 1.0}
 
 
 async def test_a_suspended_carrier_shows_it(door: World) -> None:

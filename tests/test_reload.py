@@ -21,6 +21,7 @@ from tests.pipeline.world import carrier_config, config
 
 NORTH = carrier_config("north")
 BIND = NORTH.bind[0]
+AGAIN = "what waits is looked at again, in the background, and goes by the new ones"
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,7 @@ def test_keys_routes_and_lanes_are_told_by_name() -> None:
         'API key "new": added',
         'route "a": removed',
         'route "b": added',
+        f"routes: {AGAIN}",
         'lane "otp": changed (deadline 2m -> 1m)',
         'lane "news": added',
     ]
@@ -96,7 +98,21 @@ def test_keys_routes_and_lanes_are_told_by_name() -> None:
 def test_another_order_of_routes_is_a_difference() -> None:
     one, two = RouteConfig(name="a", carriers=("north",)), RouteConfig(name="b", carriers=("north",))
     found = compare(config(NORTH, route=(one, two)), config(NORTH, route=(two, one)))
-    assert [str(change) for change in found.changes] == ["routes: come in another order"]
+    assert [str(change) for change in found.changes] == [
+        "routes: come in another order",
+        f"routes: {AGAIN}",
+    ]
+
+
+def test_what_waits_is_not_said_to_move_where_only_its_carriers_change() -> None:
+    before = config(NORTH, carrier_config("south"), route=(RouteConfig(name="a", carriers=("north",)),))
+    after = config(NORTH, carrier_config("south"), route=(RouteConfig(name="a", carriers=("south",), prefer="cost"),))
+    (change,) = compare(before, after).changes
+    assert change.what == 'route "a"'
+    fewer = config(
+        NORTH, carrier_config("south"), route=(RouteConfig(name="a", carriers=("north",), prefixes=("44",)),)
+    )
+    assert [str(change) for change in compare(before, fewer).changes][1:] == [f"routes: {AGAIN}"]
 
 
 def test_what_changed_of_a_carrier_is_told_with_old_and_new() -> None:

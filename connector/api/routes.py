@@ -25,13 +25,14 @@ from connector.api.schemas import (
     split_rows,
     why_not_cancelled,
 )
-from connector.api.status import carrier_state, show_status
+from connector.api.status import NOTICES, carrier_state, show_status
 from connector.config import KeyConfig
 from connector.errors import ConfigError, IntakeRefused, KeyReused
 from connector.lifecycle import Status
 from connector.metrics import render
 from connector.model import Reason, SendRequest, Verdict, format_id, parse_id
 from connector.pipeline.door import Door, Steered
+from connector.pipeline.notices import KEPT
 from connector.pipeline.preview import Preview, refused
 from connector.settings import nearest, shown
 
@@ -214,9 +215,9 @@ class Routes:
         return answer(show_verification(await self._door.queries.verify()))
 
     async def status(self, request: Request) -> Response:
-        """Show every carrier and bind as it fares now, and what holds it back."""
+        """Show every carrier and bind as it fares now, what holds it back, its health, and the latest notices."""
         self._operator(request)
-        return answer(show_status(self._door.statistics()))
+        return answer(show_status(self._door.statistics(), notices=_notices(request)))
 
     async def suspend(self, request: Request) -> Response:
         """Send nothing more through a carrier, until it is resumed."""
@@ -281,6 +282,14 @@ async def _decoded(rows: Sequence[msgspec.Raw]) -> list[SendRequest | Verdict]:
         decoded += [decode_row(row) for row in rows[start : start + ROWS_DECODED_AT_ONCE]]
         await trio.lowlevel.checkpoint()
     return decoded
+
+
+def _notices(request: Request) -> int:
+    """Return how many notices are asked for."""
+    given = request.query_params.get("notices", str(NOTICES))
+    if not (given.isascii() and given.isdecimal() and len(given) < 4 and int(given) <= KEPT):
+        raise Problem(400, f"notices is a number from 0 to {KEPT}", reason=Reason.BAD_REQUEST, field="notices")
+    return int(given)
 
 
 def _message_id(request: Request) -> int:

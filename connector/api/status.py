@@ -1,6 +1,7 @@
 """The whole connector at one moment, as JSON shows it to an operator."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import attrs
 
@@ -9,25 +10,54 @@ from connector.pipeline.door import (
     BindState,
     BindStatistics,
     CarrierStatistics,
+    HealthStatistics,
+    Notice,
     Outlook,
     ScopeStatistics,
     Statistics,
 )
 from connector.pipeline.limited import Cause, LimitedBy
 
+NOTICES: Final = 20
+"""As many of the latest are shown unless another number is asked for."""
+_UNKNOWN: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("response_p50_s", "delivered_share", "delivered_p50_s", "silent_share", "since", "reason")),
+    "state": "well",
+    "share": 1.0,
+    "samples": 0,
+    "bad_share": 0.0,
+    "receipts": 0,
+    "text": "",
+}
+"""Health of a carrier that was never used."""
 
-def show_status(statistics: Statistics) -> dict[str, Any]:
-    """Return carriers and binds, lanes, store and event loop.  Times in it that end in ``_s`` are seconds."""
+
+def show_status(statistics: Statistics, *, notices: int = NOTICES) -> dict[str, Any]:
+    """Return carriers and binds, lanes, store and event loop, and the latest notices.
+
+    Times in it that end in ``_s`` are seconds, shares are of 1.
+    """
+    health: dict[str, list[HealthStatistics]] = {}
+    for each in statistics.health:
+        health.setdefault(each.carrier, []).append(each)
+    latest = statistics.notices[-notices:] if notices else ()
     return {
         "at": show_moment(statistics.at),
         "up_s": round(statistics.at - statistics.started_at, 3),
         "draining": statistics.draining,
-        "carriers": [_carrier(each, statistics.outlooks[each.name], statistics.at) for each in statistics.carriers],
+        "carriers": [
+            {
+                **_carrier(each, statistics.outlooks[each.name], statistics.at),
+                "health": _health_of(health.get(each.name, ())),
+            }
+            for each in statistics.carriers
+        ],
         "lanes": [attrs.asdict(queue) for queue in statistics.queues],
         "parts": dict(statistics.parts),
         "recovered": statistics.recovered,
         "processing_s": round(statistics.processing_s, 6),
         "store": attrs.asdict(statistics.store),
+        "notices": [_notice(each) for each in latest],
         "loop": {name: round(value, 6) for name, value in attrs.asdict(statistics.loop).items()},
     }
 
@@ -67,6 +97,49 @@ def carrier_state(carrier: CarrierStatistics, outlook: Outlook) -> str:
     if carrier.eased:
         return "eased"
     return "bound" if carrier.bound == len(carrier.binds) else "partly bound"
+
+
+def _health_of(found: Sequence[HealthStatistics]) -> dict[str, Any]:
+    """Return how a carrier stands, with those of its countries that stand otherwise."""
+    whole = next((each for each in found if each.country is None), None)
+    countries = [{"country": each.country, **_health(each)} for each in found if each.country is not None]
+    return {**(_UNKNOWN if whole is None else _health(whole)), "countries": countries}
+
+
+def _health(health: HealthStatistics) -> dict[str, Any]:
+    shown = {
+        "state": health.state,
+        "share": health.share,
+        "samples": health.samples,
+        "bad_share": health.bad_share,
+        "response_p50_s": health.response_p50_s,
+        "receipts": health.receipts,
+        "delivered_share": health.delivered_share,
+        "delivered_p50_s": health.delivered_p50_s,
+        "silent_share": health.silent_share,
+        "since": None if health.since is None else show_moment(health.since),
+        "reason": health.reason,
+        "text": health.text,
+    }
+    return {name: _rounded(value) for name, value in shown.items()}
+
+
+def _rounded(value: object) -> object:
+    return round(value, 6) if type(value) is float else value
+
+
+def _notice(notice: Notice) -> dict[str, Any]:
+    return {
+        "seq": notice.seq,
+        "at": show_moment(notice.at),
+        "kind": notice.kind,
+        "carrier": notice.carrier,
+        "country": notice.country,
+        "state": notice.state,
+        "reason": notice.reason,
+        "text": notice.text,
+        "numbers": {name: _rounded(value) for name, value in notice.numbers.items()},
+    }
 
 
 def _limited_by(held: LimitedBy) -> dict[str, Any]:

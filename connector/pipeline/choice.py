@@ -107,7 +107,12 @@ class Choice:
         return carrier in names and not any(self._health.share(name, None) > share for name in others)
 
     def kind(self, part: Part) -> Hashable:
-        """Return what `order` looks at in a part, but for prices: parts of one kind may take the same carriers."""
+        """Return what `order` looks at in a part, but for prices: parts of one kind may take the same carriers.
+
+        None where a cost cap makes each a kind of its own.
+        """
+        if self._lanes[part.lane].retry.max_cost is not None:
+            return None  # what each may cost is its own
         place = lot(part.message_id)
         return (
             part.country,

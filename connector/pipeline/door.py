@@ -1,6 +1,6 @@
 """What an outer door holds of the pipeline: intake, questions, numbers, and the verbs of an operator."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -13,8 +13,11 @@ from connector.carrier.carrier import CarrierStatistics as CarrierStatistics
 from connector.carrier.limits import ScopeStatistics as ScopeStatistics
 from connector.pipeline.cancel import Cancellation as Cancellation
 from connector.pipeline.cancel import Canceller
+from connector.pipeline.health import HealthStatistics as HealthStatistics
 from connector.pipeline.intake import Intake
 from connector.pipeline.limited import LimitedBy
+from connector.pipeline.notices import Kind as NoticeKind
+from connector.pipeline.notices import Notice as Notice
 from connector.pipeline.preview import Present
 from connector.pipeline.queries import Queries
 from connector.pipeline.vitals import LoopStatistics
@@ -28,6 +31,12 @@ class QueueStatistics:
     lane: str
     waiting: int
     """Parts."""
+    max_rate_per_s: float | None = None
+    """Its ceiling over all carriers; None if it has none."""
+    ceiling_reached: bool = False
+    """Whether that ceiling lets nothing through at this moment."""
+    quiet: bool = False
+    """Whether it is a quiet hour of it, whoever a message is for."""
 
 
 @attrs.frozen
@@ -53,6 +62,12 @@ class Statistics:
     loop: LoopStatistics
     processing_s: float
     """From the read of an answer to its commit, smoothed."""
+    health: tuple[HealthStatistics, ...]
+    """Of each carrier that was ever used, and after it of each of its countries that does not stand as it does."""
+    notices: Sequence[Notice]
+    """The latest, oldest first."""
+    notice_counts: Mapping[NoticeKind, int]
+    """Notices since the start, every kind."""
     rows: Mapping[str, int]
     """Rows accepted, replayed and refused since the start."""
     parts: Mapping[str, int]
@@ -82,6 +97,11 @@ class Steered(StrEnum):
     """It was so before."""
     UNKNOWN = "unknown"
     """There is no carrier of this name."""
+
+
+def steered(*, already: bool) -> Steered:
+    """Return what came of a word to a carrier that is there."""
+    return Steered.ALREADY if already else Steered.DONE
 
 
 class Operations(Protocol):

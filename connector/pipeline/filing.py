@@ -1,4 +1,4 @@
-"""Which queue a kept message belongs in by one configuration, and which queues another one leaves as they are.  Pure."""
+"""Which queue a kept message belongs in by one configuration, and what leaves queues as they are.  Pure."""
 
 import hashlib
 import json
@@ -23,7 +23,9 @@ class Filing:
         self._scopes = {str(it.name): Scopes(carriers[name] for name in it.carriers) for it in config.route}
         self._rules = {str(it.name): _rule(it) for it in config.route}
         self._limited = {
-            str(it.name): sorted({str((limit.sender, limit.country)) for c in it.carriers for limit in carriers[c].limit})
+            str(it.name): sorted(
+                {str((limit.sender, limit.country)) for c in it.carriers for limit in carriers[c].limit}
+            )
             for it in config.route
         }
 

@@ -33,6 +33,10 @@ class Cause(StrEnum):
     """Every place of the windows is taken, and the carrier answers as fast as ever."""
     RESPONSE_TIME = "response_time"
     """Every place of the windows is taken, because the carrier answers slower than it can."""
+    LANE_CEILING = "lane_ceiling"
+    """It has room, and all that waits for it is of lanes that may send no more for now: ``max_rate_per_s``."""
+    QUIET_HOURS = "quiet_hours"
+    """All that waits for it is of lanes in their quiet hours."""
     THROTTLED = "throttled"
     """The carrier said that it is too much, and has not been quiet for long enough."""
     UNBOUND = "unbound"
@@ -51,6 +55,10 @@ class Facts:
 
     waiting: int = 0
     """Parts in queues whose rule names it."""
+    quiet: int = 0
+    """Of these, parts of lanes in their quiet hours."""
+    capped: int = 0
+    """Of these, parts of other lanes whose ceiling is reached."""
     claimed: int = 0
     """Parts that have credit and have not left."""
     committing: int = 0
@@ -105,6 +113,8 @@ def limited_by(facts: Facts) -> Cause:
         return Cause.UNBOUND
     if not facts.waiting and not facts.claimed:
         return Cause.NOTHING_WAITING
+    if 0 < facts.waiting <= facts.quiet and not facts.claimed:
+        return Cause.QUIET_HOURS
     if facts.busy >= BUSY_SHARE or facts.loop_lag_s >= LAGGING_S:
         return Cause.CPU
     if facts.free <= facts.kept:
@@ -128,6 +138,8 @@ def _inside_the_window(facts: Facts) -> Cause:
         return Cause.THROTTLED if facts.eased else Cause.RATE
     if facts.committing:
         return Cause.STORE
+    if facts.capped and facts.waiting <= facts.capped + facts.quiet:
+        return Cause.LANE_CEILING
     if facts.eased_scope:
         return Cause.THROTTLED
     if facts.nested or facts.claimed:
@@ -259,6 +271,14 @@ def _say_response(facts: Facts, share: float, advised: int | None) -> str:
     return f"{slow}: {_windows(facts)} full {_percent(share)} of the time"
 
 
+def _say_ceiling(facts: Facts, share: float, advised: int | None) -> str:
+    return f"the ceilings of the lanes that wait for it are reached {_percent(share)} of the time: max_rate_per_s"
+
+
+def _say_quiet(facts: Facts, share: float, advised: int | None) -> str:
+    return "all that waits for it is of lanes in their quiet hours: it leaves when they end"
+
+
 def _say_throttled(facts: Facts, share: float, advised: int | None) -> str:
     what, rate, contract = "it", facts.rate_per_s, facts.contract_per_s
     if facts.eased_scope and not facts.eased:
@@ -297,6 +317,8 @@ _WORDS = {
     Cause.RATE: _say_rate,
     Cause.WINDOW: _say_window,
     Cause.RESPONSE_TIME: _say_response,
+    Cause.LANE_CEILING: _say_ceiling,
+    Cause.QUIET_HOURS: _say_quiet,
     Cause.THROTTLED: _say_throttled,
     Cause.UNBOUND: _say_unbound,
     Cause.DRAINING: _say_draining,

@@ -4,7 +4,7 @@ The latest are kept in memory for the status page; all of them are in the log.
 """
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
@@ -62,6 +62,8 @@ class Notices:
         self._kept: deque[Notice] = deque(maxlen=KEPT)
         self.count = 0
         """Notices since the start."""
+        self.counts: Counter[Kind] = Counter()
+        """The same by kind."""
 
     def give(
         self,
@@ -77,6 +79,7 @@ class Notices:
     ) -> None:
         """Give notice."""
         self.count += 1
+        self.counts[kind] += 1
         self._kept.append(
             Notice(
                 seq=self.count,
@@ -94,4 +97,4 @@ class Notices:
 
     def latest(self, limit: int = KEPT) -> Sequence[Notice]:
         """Return the latest, oldest first."""
-        return list(self._kept)[-limit:]
+        return list(self._kept)[-limit:] if limit else []

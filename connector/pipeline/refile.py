@@ -32,6 +32,7 @@ LOOK_AGAIN_S: Final = 1.0
 """Between two passes: what was being claimed in the first one has left, or waits again."""
 LATE_LOOK_S: Final = 60.0
 """After the last pass: what was on the wire then is answered, or in doubt."""
+TELL_EVERY_S: Final = 10.0
 FULL_DISK_PAUSE_S: Final = 5.0
 FACT: Final = "routes"
 """Under this name the store keeps by which routes everything in it is filed; empty while that is not so."""
@@ -59,17 +60,20 @@ class Refiler:
         self._stopped = False
         self._queues: frozenset[int] = frozenset()
         """Those to be looked at: in them may be what does not belong there."""
-        self._unfiled: set[int] = set()
+        self._unfiled = 0
         """Parts of the present pass that no rule takes."""
+        self._unfiled_told = 0
+        self._occasion = "start"
+        self._recorded = ""
         self.active = False
-        """Whether a pass is under way."""
+        """Whether something may still wait where it does not belong, and is being looked for."""
 
     def change(self, filing: Filing) -> None:
         """File by another configuration from now on; look at what it may move."""
-        before, self._filing = self._filing, filing
-        kept = {queue: name for name, queue in self._queue_ids.items()}
-        self._queues |= {queue for queue, name in kept.items() if _differ(before, filing, name)}
-        if self._queues:
+        before, self._filing, self._occasion = self._filing, filing, "reload"
+        self._queues |= {queue for name, queue in self._queue_ids.items() if _differ(before, filing, name)}
+        self._unfiled_told = 0
+        if self._queues or before.digest() != filing.digest():
             self._changed.set()
 
     def stop(self) -> None:
@@ -92,8 +96,9 @@ class Refiler:
 
     async def _look_back(self) -> None:
         """Look at everything if it is not known to be filed by the present routes."""
-        facts = await self._store.facts()
-        if facts.get(FACT) != self._filing.digest():
+        self._recorded = (await self._store.facts()).get(FACT, "")
+        await trio.lowlevel.checkpoint()  # a read that ends as the store closes is no reason to write
+        if self._recorded != self._filing.digest():
             self._queues = frozenset(self._queue_ids.values())
             self._changed.set()
 
@@ -104,49 +109,61 @@ class Refiler:
 
     async def _refile(self) -> None:
         """Look at all queues until nothing in them has to be moved."""
+        if self._stopped:
+            return
         self._changed, filing, self.active = trio.Event(), self._filing, True
-        try:
-            await self._record("")
-            moved: Counter[str] = Counter()
-            while await self._pass(filing, moved):
-                await trio.sleep(LOOK_AGAIN_S)
-            self._tell(moved)
-            if not self._is_interrupted():
-                await self._record(filing.digest())
-        finally:
-            self.active = False
+        if self._recorded != filing.digest():
+            await self._record("")  # from now on until the end, what a kill leaves is filed by nothing that is known
+        moved: Counter[str] = Counter()
+        while True:
+            if not await self._pass(filing, moved):
+                break
+            await trio.sleep(LOOK_AGAIN_S)
+        self._tell(moved)
+        if not self._is_interrupted():
+            await self._record(filing.digest())
+        self.active = self._is_interrupted()
 
     async def _pass(self, filing: Filing, moved: Counter[str]) -> bool:
         """Look at every part once; count what moved by its old rule, and return whether to look again."""
-        after, found = 0, False
-        self._unfiled.clear()
+        after, found, told = 0, False, self._clock()
+        self._unfiled = 0
         while not self._is_interrupted():
             parts = await self._store.unsettled(after, PARTS_PER_READ, queues=sorted(self._queues))
-            if not parts:
-                return found
-            after = parts[-1].part
-            moves = await self._moves(parts, filing)
-            found = found or bool(moves)
-            for start in range(0, len(moves), PARTS_PER_COMMIT):
+            await trio.lowlevel.checkpoint()  # as after the first one
+            if self._clock() - told >= TELL_EVERY_S:
+                told = self._clock()
+                log.info("%s: %s parts came to other routes so far", self._occasion, f"{moved.total():,}")
+            misfiled = await self._misfiled(parts, filing)
+            found = found or bool(misfiled)
+            for start in range(0, len(misfiled), PARTS_PER_COMMIT):
                 if self._is_interrupted():
                     return False
-                moved += await self._step(moves[start : start + PARTS_PER_COMMIT])
+                moved += await self._step(misfiled[start : start + PARTS_PER_COMMIT])
                 await trio.sleep(PAUSE_S)
+            if len(parts) < PARTS_PER_READ:
+                return found  # what is accepted meanwhile is filed already: to follow it would never end
+            after = parts[-1].part
+            await trio.sleep(PAUSE_S)
         return False
 
-    async def _moves(self, parts: Sequence[Unsettled], filing: Filing) -> list[Refile]:
-        """Return where these parts belong, of those that are elsewhere; their queues are open then."""
-        wishes: list[tuple[Unsettled, QueueName]] = []
+    async def _misfiled(self, parts: Sequence[Unsettled], filing: Filing) -> list[tuple[Unsettled, QueueName]]:
+        """Return those of these parts that belong elsewhere, with the queues they belong in, which are open then."""
+        found: list[tuple[Unsettled, QueueName]] = []
+        missing: set[QueueName] = set()
         for number, part in enumerate(parts):
             if number % PARTS_AT_ONCE == PARTS_AT_ONCE - 1:
                 await trio.lowlevel.checkpoint()
             name = filing.name(part)
+            queue = None if name is None else self._queue_ids.get(name)
             if name is None:
-                self._unfiled.add(part.part)
-            elif self._queue_ids.get(name) != part.queue:
-                wishes.append((part, name))
-        await self._open({name for _, name in wishes if name not in self._queue_ids})
-        return [Refile(part.part, part.queue, self._queue_ids[name]) for part, name in wishes]
+                self._unfiled += 1
+            elif queue != part.queue:
+                found.append((part, name))
+                if queue is None:
+                    missing.add(name)
+        await self._open(missing)
+        return found
 
     async def _open(self, names: Iterable[QueueName]) -> None:
         missing = sorted(names, key=str)
@@ -155,10 +172,11 @@ class Refiler:
             self._lanes.open(QueueState(queue, name, 0) for name, queue in opened.items())
             self._queue_ids.update(opened)
 
-    async def _step(self, moves: Sequence[Refile]) -> Counter[str]:
+    async def _step(self, misfiled: Sequence[tuple[Unsettled, QueueName]]) -> Counter[str]:
         """Move these parts in one transaction; return how many came away, by their old rule."""
         in_hand = set(self._dispatch.in_hand())
-        moves = [move for move in moves if move.part not in in_hand]
+        ids = self._queue_ids
+        moves = [Refile(it.part, it.queue, ids[name]) for it, name in misfiled if it.part not in in_hand]
         old = {move.old for move in moves}
         self._lanes.shut(old)
         try:
@@ -173,22 +191,23 @@ class Refiler:
         return Counter(self._lanes.queue(each.old).rule for each in refiled)
 
     async def _record(self, digest: str) -> None:
-        while True:
+        while self._recorded != digest:
             try:
                 await self._store.record({FACT: digest})
-                return
+                self._recorded = digest
             except StoreFull:
                 await trio.sleep(FULL_DISK_PAUSE_S)
 
     def _tell(self, moved: Counter[str]) -> None:
-        """Leave in the log what was done; what nobody takes is told once, when it is known."""
+        """Leave in the log what was done; what nobody takes is told when it is known."""
         for rule, count in moved.items():
-            log.info("routes: %s parts that waited under route %s go by the present routes", f"{count:,}", rule)
+            log.info("%s: %s parts waiting under route %s go by the new routes", self._occasion, f"{count:,}", rule)
         if self._is_interrupted():
-            log.info("routes: filing what waits is not over")
-        elif self._unfiled:
-            text = "routes: %s parts are taken by no route any more: they stay where they wait"
-            log.warning(text, f"{len(self._unfiled):,}")
+            log.info("%s: what waits is not all looked at: later", self._occasion)
+        elif self._unfiled > self._unfiled_told:
+            self._unfiled_told = self._unfiled
+            text = "%s: %s parts are taken by no route any more: they stay where they wait"
+            log.warning(text, self._occasion, f"{self._unfiled:,}")
 
 
 def _differ(before: Filing, after: Filing, name: QueueName) -> bool:

@@ -45,6 +45,7 @@ class Vitals:
         settings: Mapping[str, LaneConfig],
         carriers_of: Mapping[str, Sequence[str]],
         dispatch: Dispatch,
+        is_shut: Callable[[str, float], bool],
         *,
         last_commit_s: Callable[[], float],
         clock: Callable[[], float],
@@ -56,6 +57,7 @@ class Vitals:
         self._settings = settings
         self._carriers_of = carriers_of
         self._dispatch = dispatch
+        self._is_shut = is_shut
         self._last_commit_s = last_commit_s
         self._clock = clock
         self._cpu_s = cpu_s
@@ -86,6 +88,23 @@ class Vitals:
                 waiting[name] += count
         return waiting
 
+    def _held(self, now: float) -> tuple[Counter[str], Counter[str]]:
+        """Return how much of what waits for a carrier is of quiet lanes, and of others with a reached ceiling."""
+        quiet: Counter[str] = Counter()
+        capped: Counter[str] = Counter()
+        ceilings = self._lanes.ceilings
+        for queue in self._lanes.queues():
+            lane = queue.lane
+            shut = self._is_shut(lane, now)
+            if not queue.waiting or not (shut or ceilings.limits(lane)):
+                continue
+            for name in self._carriers_of.get(queue.rule, ()):
+                if shut:
+                    quiet[name] += queue.waiting
+                elif ceilings.room(lane, name, now) == 0:
+                    capped[name] += queue.waiting
+        return quiet, capped
+
     def limited_by(self, name: str) -> LimitedBy:
         """Return what held this carrier back in the last ten seconds."""
         return self._histories.get(name, History()).summary()
@@ -103,9 +122,11 @@ class Vitals:
         for name in [name for name in self._histories if name not in self._carriers]:
             del self._histories[name]
             self._known.pop(name, None)
-        waiting = self.waiting()
+        waiting, (quiet, capped) = self.waiting(), self._held(self._clock())
         for name, carrier in self._carriers.items():
             facts = self._facts(carrier, waiting[name], lag_s, busy)
+            if quiet[name] or capped[name]:
+                facts = attrs.evolve(facts, quiet=quiet[name], capped=capped[name])
             self._histories.setdefault(name, History()).note(facts)
 
     def _facts(self, carrier: Carrier, waiting: int, lag_s: float, busy: float) -> Facts:

@@ -8,6 +8,7 @@ import pytest
 from connector.errors import ConfigError
 from connector.model import SendRequest
 from connector.pipeline.door import Reloaded
+from connector.pipeline.notices import Kind
 from tests.api.world import NUMBER, SECRETS, World
 
 DOORS = [
@@ -60,6 +61,49 @@ async def test_status_shows_carriers_binds_lanes_and_what_limits(door: World) ->
     assert {lane["lane"]: lane["waiting"] for lane in status["lanes"]}["transactional"] == 1
     assert status["loop"].keys() == {"lag_s", "lag_max_s", "busy"}
     assert status["draining"] is False
+
+
+async def test_status_shows_how_healthy_each_carrier_is_and_each_country_that_differs(door: World) -> None:
+    health = door.connector._routing.health
+    at = door.connector._clock()
+    (carrier,) = (await door.get("/v1/status")).json()["carriers"]
+    assert (carrier["health"]["state"], carrier["health"]["share"], carrier["health"]["countries"]) == ("well", 1.0, [])
+    for number in range(400):
+        french = number % 2 == 0
+        health.answered("north", "FR" if french else "GB", not french or number % 4 == 0, 0.2, at)
+    for second in range(3):
+        health.look(at + second)
+    (carrier,) = (await door.get("/v1/status")).json()["carriers"]
+    (french,) = carrier["health"]["countries"]
+    assert french["country"] == "FR"
+    assert 0 < french["share"] < 1
+    assert french["text"].startswith("carrier north, country FR: ")
+    assert french.keys() - {"country"} == carrier["health"].keys() - {"countries"}
+    assert carrier["health"]["share"] == 1.0
+    assert carrier["health"]["response_p50_s"] == pytest.approx(0.2, rel=0.1)
+
+
+async def test_status_shows_the_latest_notices_as_many_as_are_asked_for(door: World) -> None:
+    for number in range(30):
+        door.connector.notices.give(Kind.HEALTH, f"it is {number}", 0.0, carrier="north", numbers={"samples": 1 / 3})
+    notices = (await door.get("/v1/status")).json()["notices"]
+    assert [notice["text"] for notice in notices] == [f"it is {number}" for number in range(10, 30)]
+    assert notices[-1] == {
+        "seq": 30,
+        "at": "1970-01-01T00:00:00.000Z",
+        "kind": "health",
+        "carrier": "north",
+        "country": None,
+        "state": None,
+        "reason": None,
+        "text": "it is 29",
+        "numbers": {"samples": 0.333333},
+    }
+    for count in (0, 1, 30):
+        assert len((await door.get(f"/v1/status?notices={count}")).json()["notices"]) == count
+    for bad in ("x", "-1", "501", "9" * 30, "%C2%B2"):
+        answer = await door.get(f"/v1/status?notices={bad}")
+        assert (answer.status_code, answer.json()["field"]) == (400, "notices")
 
 
 async def test_no_secret_is_in_the_status(door: World) -> None:

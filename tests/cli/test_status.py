@@ -23,6 +23,19 @@ BIND = {
     "next_try_in_s": None,
     "reason": None,
 }
+HEALTH = {
+    "state": "well",
+    "share": 1.0,
+    "samples": 4_000,
+    "bad_share": 0.0,
+    "response_p50_s": 0.1,
+    "receipts": 900,
+    "delivered_share": 0.98,
+    "delivered_p50_s": 2.4,
+    "silent_share": 0.01,
+    "text": "",
+}
+LANE = {"max_rate_per_s": None, "ceiling_reached": False, "quiet": False}
 STATUS: dict[str, Any] = {
     "up_s": 187_500.0,
     "draining": False,
@@ -39,13 +52,34 @@ STATUS: dict[str, Any] = {
             "ramp_halted": "12 of 100 were refused, more than 10%",
             "limited_by": {"cause": "window", "share": 0.93, "text": "the window of 10 is full 93 % of the time"},
             "limits": [{"scope": "sender", "value": "Sh\x1bop", "rate_per_s": 2.5, "eased": True, "throttled": 7}],
+            "health": {
+                **HEALTH,
+                "countries": [
+                    {
+                        **HEALTH,
+                        "country": "FR",
+                        "state": "reduced",
+                        "share": 0.25,
+                        "samples": 200,
+                        "bad_share": 0.315,
+                        "delivered_share": None,
+                        "delivered_p50_s": None,
+                        "text": "carrier north, country FR: gets 25 % of its traffic",
+                    }
+                ],
+            },
             "binds": [
                 BIND,
                 {**BIND, "name": "north/2", "state": "down", "next_try_in_s": 42.3, "reason": "refused by it"},
             ],
         }
     ],
-    "lanes": [{"lane": "otp", "waiting": 0}, {"lane": "promotional", "waiting": 12_000}],
+    "lanes": [
+        {**LANE, "lane": "otp", "waiting": 0},
+        {**LANE, "lane": "transactional", "waiting": 7, "max_rate_per_s": 50.0, "ceiling_reached": True},
+        {**LANE, "lane": "promotional", "waiting": 12_000, "quiet": True},
+    ],
+    "notices": [{"at": "2026-11-22T22:00:00Z", "kind": "health", "text": "carrier north: gets 50 % of its traffic"}],
     "store": {"last_commit_s": 0.004},
     "loop": {"lag_s": 0.0, "lag_max_s": 1.25, "busy": 0.1},
 }
@@ -53,8 +87,8 @@ STATUS: dict[str, Any] = {
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def answer(self: Client) -> dict[str, Any]:
-        return STATUS
+    async def answer(self: Client, *, notices: int) -> dict[str, Any]:
+        return {**STATUS, "notices": STATUS["notices"][:notices]}
 
     monkeypatch.setattr(Client, "status", answer)
     monkeypatch.setenv("CARRIERLINE_KEY", "key")
@@ -65,7 +99,8 @@ def test_carriers_and_binds_stand_in_columns_with_the_words_between(carrierline:
     ended = carrierline("status")
     assert (ended.status, ended.err) == (0, "")
     assert ended.out.splitlines() == [
-        "up 2 d 4 h; waiting: otp 0, promotional 12000; loop late -, at most 1.25 s; commit 4 ms",
+        "up 2 d 4 h; waiting: otp 0, transactional 7 (its 50/s are used), promotional 12000 (quiet hours); "
+        "loop late -, at most 1.25 s; commit 4 ms",
         "",
         "carrier  state         bound  rate/s  contract  credit  waiting  throttled  limited by",
         "north    partly bound  1/2    100     any       0       12000    3          window 93 %",
@@ -73,15 +108,23 @@ def test_carriers_and_binds_stand_in_columns_with_the_words_between(carrierline:
         "north: the window of 10 is full 93 % of the time; ramp halted: 12 of 100 were refused, more than 10%",
         "  sender Sh\ufffdop: 2.5/s, throttled 7, eased: the carrier complained",
         "",
+        "carrier  country  health   share  answers  bad     resp    receipts  delivered  in     silent",
+        "north    all      well     100 %  4000     0 %     100 ms  900       98 %       2.4 s  1 %",
+        "         FR       reduced  25 %   200      31.5 %  100 ms  900       -          -      1 %",
+        "carrier north, country FR: gets 25 % of its traffic",
+        "",
         "bind     state  host                     window  resp    p99     oldest  tries  next try  reason",
         "north/1  bound  smpp.north.example:3550  10/10   100 ms  450 ms  310 ms  1      -",
         "north/2  down   smpp.north.example:3550  10/10   100 ms  450 ms  310 ms  1      in 42 s   refused by it",
+        "",
+        "2026-11-22T22:00:00Z health: carrier north: gets 50 % of its traffic",
     ]
 
 
 @pytest.mark.usefixtures("told")
 def test_json_is_what_the_door_said(carrierline: Caller) -> None:
     assert json.loads(carrierline("status", "--json").out) == STATUS
+    assert json.loads(carrierline("status", "--json", "--notices", "0").out) == {**STATUS, "notices": []}
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,15 @@ FULL = attrs.evolve(FREE, free=0, contract_per_s=100.0, response_p99_s=0.45, bes
         (Cause.RATE, attrs.evolve(FREE, nested=True)),
         (Cause.RATE, attrs.evolve(FREE, waiting=0, claimed=3, room=1)),
         (Cause.CPU, FREE),
+        (Cause.QUIET_HOURS, attrs.evolve(FREE, waiting=5, quiet=5)),
+        (Cause.QUIET_HOURS, attrs.evolve(FREE, waiting=5, quiet=5, busy=0.95)),
+        (Cause.WINDOW, attrs.evolve(FULL, waiting=5, quiet=4)),
+        (Cause.RATE, attrs.evolve(FREE, waiting=5, quiet=5, claimed=1)),
+        (Cause.LANE_CEILING, attrs.evolve(FREE, waiting=5, capped=5)),
+        (Cause.LANE_CEILING, attrs.evolve(FREE, waiting=5, capped=3, quiet=2, claimed=1, nested=True)),
+        (Cause.CPU, attrs.evolve(FREE, waiting=5, capped=4)),
+        (Cause.WINDOW, attrs.evolve(FULL, waiting=5, capped=5)),
+        (Cause.RATE, attrs.evolve(FREE, waiting=5, capped=5, room=0)),
     ],
 )
 def test_the_facts_of_a_moment_have_one_cause(cause: Cause, facts: Facts) -> None:
@@ -90,6 +99,13 @@ def test_what_waits_now_counts_more_than_that_nothing_waited() -> None:
 )
 def test_a_sender_without_a_name_has_words(scope: str, value: str, words: str) -> None:
     assert scope_words(scope, value) == words
+
+
+def test_what_lanes_may_not_send_is_told_as_theirs() -> None:
+    found = summary(attrs.evolve(FREE, waiting=5, capped=5)).summary()
+    assert found.text == "the ceilings of the lanes that wait for it are reached 100 % of the time: max_rate_per_s"
+    found = summary(attrs.evolve(FREE, waiting=5, quiet=5)).summary()
+    assert found.text == "all that waits for it is of lanes in their quiet hours: it leaves when they end"
 
 
 def test_an_operators_word_counts_before_anything_else() -> None:
