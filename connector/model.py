@@ -524,6 +524,9 @@ class Moved:
     late answer has left too: whoever has it brings it back."""
     queue: int | None = attrs.field(default=None, eq=False)
     """The queue it is in; None where it was on the wire until now, and so is where it was when it left."""
+    freed: tuple[str, ...] | None = attrs.field(default=None, eq=False)
+    """Of a part of several that waits again: no carrier has anything of its message, so all of it may go anywhere but
+    through these, which have refused it; None where it stays where it is."""
 
 
 @attrs.frozen

@@ -73,8 +73,7 @@ class Lanes:
             self._pinned[carrier] = [entry for entry in entries if entry[1] not in gone]
             for part in freed:
                 part.pinned = None
-                self._queues[part.queue].waiting -= 1
-                self._queues[part.queue].add(part)
+                self._queues[part.queue].bring(part)
         for queue in self._queues.values():
             mine = self._carriers_of.get(queue.rule, ())
             queue.begun = {message: carrier for message, carrier in queue.begun.items() if carrier in mine}
@@ -142,6 +141,18 @@ class Lanes:
             for message in messages:
                 queue.begun.pop(message, None)
 
+    def untie(self, freed: Part, refused: tuple[str, ...]) -> None:
+        """Let the other parts of a message go anywhere but through these carriers: nobody has anything of it."""
+        message = freed.message_id
+        self._queues[freed.queue].untie(message, refused)
+        for carrier, entries in self._pinned.items():
+            mine = [entry[2] for entry in entries if entry[2].message_id == message]
+            if mine:
+                self._pinned[carrier] = [entry for entry in entries if entry[2].message_id != message]
+            for part in mine:
+                part.pinned, part.refused = None, refused
+                self._queues[part.queue].bring(part)
+
     def wanted(self, in_hand: Iterable[int]) -> list[Wanted]:
         """Return the wishes of queues that run low.  ``in_hand``: parts being claimed now."""
         busy = [*in_hand, *(entry[1] for entries in self._pinned.values() for entry in entries)]
@@ -190,9 +201,9 @@ class Lanes:
         return turn.pick
 
     def _forget_idle(self) -> None:
-        forget(self._lane_carry, [name for name in self._lane_carry if any(q.heads for q in self._by_lane[name])])
+        forget(self._lane_carry, {name for name in self._lane_carry if any(q.heads for q in self._by_lane[name])})
         for carry in self._queue_carry.values():
-            forget(carry, [name for name in carry if self._queues[int(name)].heads])
+            forget(carry, {name for name in carry if self._queues[int(name)].heads})
 
     def _usable(self, lanes: Iterable[str], turn: Turn) -> dict[str, list[Queue]]:
         """Return, by lane, the queues with something to send and a carrier that would take it now."""
@@ -229,22 +240,26 @@ class Lanes:
         return apportion(budget, weights, self._lane_carry) if weights else {}
 
     def _pick_pinned(self, turn: Turn, lanes: Collection[str]) -> None:
-        for carrier, entries in self._pinned.items():
-            offer = turn.offers.get(carrier)
-            if offer is None or offer.credit <= 0 or not entries:
-                continue
-            may = [entry for entry in entries if entry[2].lane in lanes and not self._is_held(entry, turn.now)]
-            taken = may[: offer.credit]
-            if offer.admits is not None:
-                taken = [entry for entry in taken if entry[0] <= turn.now or offer.admits(entry[2])]
-            gone = {entry[1] for entry in taken}
-            self._pinned[carrier] = [entry for entry in entries if entry[1] not in gone]
-            for entry in taken:
-                self._queues[entry[2].queue].waiting -= 1
-            turn.pick.expired += [entry[2] for entry in taken if entry[0] <= turn.now]
-            leaving = [entry[2] for entry in taken if entry[0] > turn.now]
+        for carrier in [name for name, entries in self._pinned.items() if entries and name in turn.offers]:
             for lane in lanes:
-                self._give(lane, carrier, [part for part in leaving if part.lane == lane], turn)
+                self._pick_tied(carrier, lane, turn)
+
+    def _pick_tied(self, carrier: str, lane: str, turn: Turn) -> None:
+        """Take the parts of a lane that wait for the carrier they are tied to, as far as it has room for the lane."""
+        offer, now = turn.offers[carrier], turn.now
+        room = self._room(lane, carrier, turn)
+        waiting = [entry for entry in self._pinned[carrier] if entry[2].lane == lane]
+        taken = [entry for entry in waiting if not self._is_held(entry, now)][:room] if room > 0 else []
+        if offer.admits is not None:
+            taken = [entry for entry in taken if entry[0] <= now or offer.admits(entry[2])]
+        if not taken:
+            return
+        gone = {entry[1] for entry in taken}
+        self._pinned[carrier] = [entry for entry in self._pinned[carrier] if entry[1] not in gone]
+        for entry in taken:
+            self._queues[entry[2].queue].waiting -= 1
+        turn.pick.expired += [entry[2] for entry in taken if entry[0] <= now]
+        self._give(lane, carrier, [entry[2] for entry in taken if entry[0] > now], turn)
 
     def _is_held(self, entry: Entry, now: float) -> bool:
         """Tell whether a part keeps its place because it is quiet where it goes; one past its deadline does not."""

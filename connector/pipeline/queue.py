@@ -65,6 +65,10 @@ class Queue:
         self.waiting += 1
         if part.attempt == 0 and self.unheard.pop(part.id, False):
             return  # a read that began after its commit brought it before we heard of the commit
+        self.bring(part)
+
+    def bring(self, part: Part) -> None:
+        """Hold a part that is counted already, if it belongs among the heads."""
         if self._refill is not None:
             self._refill.came.append(part)
         elif not self.is_shut:
@@ -111,6 +115,16 @@ class Queue:
         self.is_shut = False
         self.complete = False
 
+    def untie(self, message: int, refused: tuple[str, ...]) -> None:
+        """Let the parts of a message that are here go anywhere but through these carriers."""
+        self.begun.pop(message, None)
+        for _, _, part in self.heads:
+            if part.message_id == message:
+                part.pinned, part.refused = None, refused
+                self._mark(part)
+        if self._refill is not None:
+            self._refill.void = True  # it may bring its parts as they were
+
     def gone(self, part: int) -> None:
         """Say that a part that waited here waits no more: somebody moved it on disk."""
         self.waiting -= 1
@@ -125,10 +139,15 @@ class Queue:
         """Return the wish for more heads, or None while there are enough.  ``in_hand``: parts being claimed now."""
         if 4 * len(self.heads) <= self.reach:
             self.reach = max(HEADS, self.reach // 2)
-        if self.complete or self.is_shut or self._refill is not None or 2 * len(self.heads) >= self.reach:
+        if self.complete or self.is_shut or self._refill is not None or len(self.heads) >= self._enough:
             return None
         self._refill = _Refill(set(in_hand))
         return Wanted(self.id, self.heads[-1][:2] if self.heads else None, HEADS)
+
+    @property
+    def _enough(self) -> int:
+        """How many heads are so many that no more are read: half, but where many are held back all there may be."""
+        return self.reach // 2 if self.reach == HEADS else self.reach
 
     def refill(self, parts: Sequence[Part]) -> None:
         """Take in what `wanted` asked for."""

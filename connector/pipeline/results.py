@@ -125,6 +125,9 @@ class Results:
                 part = returned[change.part]
                 if change.queue is not None:
                     part.queue = change.queue  # while it was in doubt it may have come into another one
+                if change.freed is not None:
+                    part.pinned, part.refused = None, change.freed
+                    self._lanes.untie(part, change.freed)
                 again.append(part)
         self._lanes.put_back(again)
         if again:

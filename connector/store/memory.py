@@ -45,7 +45,7 @@ from connector.model import (
 )
 from connector.store import memory_reads as reads
 from connector.store.history import Settled, event_of, line, receipt_line, settled_line
-from connector.store.memory_rows import PartRow, RefRow, Rows, append_row
+from connector.store.memory_rows import PartRow, RefRow, Rows, Snapshot, append_row
 from connector.store.rules import (
     REROUTE_LOOK_S,
     UNSETTLED,
@@ -58,18 +58,10 @@ from connector.store.rules import (
     names_the_unknown,
     onward,
     policy_of,
+    union_of,
     with_refused,
 )
 from connector.store.tally import Tally
-
-
-@attrs.frozen
-class Snapshot:
-    """What a disk would hold after a power cut: everything committed, nothing else."""
-
-    node: str
-    fence: int
-    rows: Mapping[str, Mapping[Any, Any]] = attrs.field(repr=False)
 
 
 class MemoryEngine:
@@ -244,6 +236,7 @@ class MemoryEngine:
         self._now = now
         settled = [result for result in results if isinstance(result, Settled)]
         moved = [change for result in settled if (change := self._settle(result, owner))]
+        moved = [self._untied(change) for change in moved]
         receipts = [receipt for result in settled for receipt in self._unpark(result)]
         receipts += [result for result in results if isinstance(result, Receipt)]
         moved += self._match(receipts)
@@ -251,6 +244,19 @@ class MemoryEngine:
             if isinstance(result, Inbound):
                 append_row(self._rows.inbound, result)
         return moved
+
+    def _untied(self, change: Moved) -> Moved:
+        """Free the message of a part of several that waits again, if no carrier has or may have any of it."""
+        if change.status is not Status.ACCEPTED or is_whole(change.part):
+            return change
+        rows = self._rows_of(change.part >> 8)
+        if onward((row.status, row.sent_at, row.doubts) for row in rows) is not Event.DUE:
+            return change
+        refused = union_of(row.refused for row in rows)
+        for row in rows:
+            if row.status not in FINAL:
+                self._rows.parts.set(row.id, attrs.evolve(row, pinned=None, refused=refused))
+        return attrs.evolve(change, freed=refused)
 
     def _settle(self, result: Settled, owner: Owner) -> Moved | None:
         row = self._rows.parts.get(result.part)

@@ -210,3 +210,12 @@ class Rows:
     def kept(self) -> dict[str, dict[Any, Any]]:
         """Return what is committed, ready for another `Rows`."""
         return {name: dict(table.committed.rows) for name, table in vars(self).items()}
+
+
+@attrs.frozen
+class Snapshot:
+    """What a disk would hold after a power cut: everything committed, nothing else."""
+
+    node: str
+    fence: int
+    rows: Mapping[str, Mapping[Any, Any]] = attrs.field(repr=False)

@@ -106,6 +106,11 @@ def onward(siblings: Iterable[tuple[Status, float | None, int]]) -> Event | None
     return Event.DUE
 
 
+def union_of(refused: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """Return the carriers that have refused any part of a message: none of its parts goes there any more."""
+    return tuple(dict.fromkeys(name for names in refused for name in names))
+
+
 def names_the_unknown(result: object, status: Status, key: str | None) -> TypeGuard[Answer]:
     """Tell whether an answer gives a part its id that was waited for in vain: receipts may still move it by that id."""
     late = status is Status.UNKNOWN and key is None

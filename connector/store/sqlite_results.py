@@ -10,10 +10,21 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import attrs
+
 from connector.lifecycle import FINAL, TRANSITIONS, Event, Status, move
-from connector.model import Answer, Inbound, Lost, Moved, NotSent, Owner, Receipt, Result
+from connector.model import Answer, Inbound, Lost, Moved, NotSent, Owner, Receipt, Result, is_whole
 from connector.store.history import Settled, event_of, receipt_line, settled_line
-from connector.store.rules import after_answer, fitting, names_the_unknown, same_number, waits
+from connector.store.rules import (
+    after_answer,
+    fitting,
+    names_the_unknown,
+    onward,
+    same_number,
+    split_refused,
+    union_of,
+    waits,
+)
 from connector.store.tally import Tally
 
 KNOWN_IDS = 100_000
@@ -66,6 +77,8 @@ _KEEP_INBOUND = """
 _NAME = """
     UPDATE part SET key = ?, carrier_message_id = ?, sent_at = ?, history = history || ? WHERE id = ?
 """
+_MESSAGE_PARTS = "SELECT status, sent_at, doubts, refused FROM part WHERE id BETWEEN ? AND ?"
+_UNTIE = "UPDATE part SET pinned = NULL, refused = ? WHERE id BETWEEN ? AND ? AND finished_at IS NULL"
 _NOTE = "UPDATE part SET history = history || ? WHERE id = ?"
 
 
@@ -95,11 +108,25 @@ class Results:
         settled = [result for result in results if isinstance(result, Settled)]
         receipts = [result for result in results if isinstance(result, Receipt)]
         moved = self._settle(settled, owner) if settled else []
+        if any(change.status is Status.ACCEPTED for change in moved):
+            moved = [self._untied(change) for change in moved]
         receipts = self._unpark(settled) + receipts
         if receipts:
             moved += self._match(receipts)
         self._keep_inbound([result for result in results if isinstance(result, Inbound)])
         return moved
+
+    def _untied(self, change: Moved) -> Moved:
+        """Free the message of a part of several that waits again, if no carrier has or may have any of it."""
+        if change.status is not Status.ACCEPTED or is_whole(change.part):
+            return change
+        span = change.part >> 8 << 8 | 1, change.part >> 8 << 8 | 255
+        rows = self._db.execute(_MESSAGE_PARTS, span).fetchall()
+        if onward((Status(status), sent_at, doubts) for status, sent_at, doubts, _ in rows) is not Event.DUE:
+            return change
+        refused = union_of(split_refused(row[3]) for row in rows)
+        self._db.execute(_UNTIE, ("|".join(refused) or None, *span))
+        return attrs.evolve(change, freed=refused)
 
     # --- answers ---
 

@@ -14,7 +14,7 @@ from connector.pipeline.notices import Kind
 from connector.smpp import tables
 from simulator import Scenario
 from simulator.intake import Submit
-from simulator.scenario import Delay, Response
+from simulator.scenario import Delay, Rate, Response
 from tests.pipeline.books import counts_hold, events, taken
 from tests.pipeline.test_world import lane
 from tests.pipeline.world import World, carrier_config, config, world
@@ -217,3 +217,31 @@ async def test_what_is_rerouted_after_a_pause_takes_that_pause(autojump_clock: M
         await it.counted(Status.DELIVERED, 1)
         first, second = [entry.at for entry in (await it.message(message)).timeline if entry.event == "claimed"]
         assert second - first == pytest.approx(20, abs=0.5)
+
+
+async def test_a_long_message_is_not_tied_to_a_carrier_that_has_taken_nothing_of_it(autojump_clock: MockClock) -> None:
+    async with world(carriers("north", "south")) as it:
+        it.smsc["north"].set_rate(Rate(per_second=1e-9))
+        await start(it)
+        await it.send(lane="otp")  # the bucket holds one
+        [message] = await it.send(lane="otp", text=LONG, first=1)
+        await it.counted(Status.DELIVERED, 2, within_s=60)
+        assert len(it.arrivals("south")) == PARTS
+        assert (await it.message(message)).carrier == "south"
+        await counts_hold(it)
+
+
+async def test_what_a_dead_carrier_was_about_to_get_goes_elsewhere_long_or_short(autojump_clock: MockClock) -> None:
+    async with world(carriers("north", "south", window=1)) as it:
+        it.smsc["north"].change(Scenario(response=Response(delay=Delay(value_s=3.0))))
+        await start(it)
+        ids = [*await it.send(4, text=LONG), *await it.send(4, first=10)]
+        await trio.sleep(0.5)
+        it.cut("north")
+        await trio.sleep(300)
+        left = [await it.message(message) for message in ids]
+        stuck = [
+            view for view in left if Status.ACCEPTED in view.part_statuses and Status.IN_DOUBT not in view.part_statuses
+        ]
+        assert not stuck
+        await counts_hold(it)
