@@ -131,6 +131,7 @@ class Connector:
             self._clock,
             self._results.count,
             routing.choice,
+            routing.every_lane,
         )
 
     def _build_clockwork(self) -> Clockwork:

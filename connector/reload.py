@@ -113,7 +113,8 @@ def compare(before: Config, after: Config, *, rotated: Iterable[str] = ()) -> Di
         changes.append(Change("routes", "come in another order"))
     if _criteria(before) != _criteria(after):
         changes.append(Change("routes", "what waits is looked at again, in the background, and goes by the new ones"))
-    changes += _of_named("lane", before.lane.items(), after.lane.items(), lambda item: item[0], lambda item: item[1])
+    lanes = _of_named("lane", before.lane.items(), after.lane.items(), lambda item: item[0], lambda item: item[1])
+    changes += [attrs.evolve(it, text=_LANE_GONE) if it.text == "removed" else it for it in lanes]
     for name in ("max_body_kb", "max_concurrent", "allow_plaintext"):
         if getattr(before.api, name) != getattr(after.api, name):
             changes.append(Change("api", f"another {name}"))
@@ -158,6 +159,9 @@ _CONSEQUENCES = {
     Act.CHANGE: "changed while its binds stay up",
     Act.RESTART: "drains and binds anew",
 }
+
+
+_LANE_GONE = "removed; what waits in it is not sent any more, and ends at its deadline"
 
 
 def _of_named(

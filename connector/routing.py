@@ -37,6 +37,8 @@ class Routing:
     def open(self, states: Iterable[QueueState]) -> None:
         """Take in the queues that are on disk; those whose rule is gone go on under another one of their lane."""
         states = list(states)
+        for state in states:  # of a lane that is gone, what is scheduled, sent or in doubt is still looked after
+            self.every_lane.setdefault(state.name.lane, LaneConfig())
         self.lanes.open(states)
         self.queue_ids.update({state.name: state.queue for state in states})
         adopt(self.lanes.queues(), self.router, self.lane, self.carriers_of)

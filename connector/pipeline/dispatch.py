@@ -35,8 +35,11 @@ class Dispatch:
         clock: Callable[[], float],
         count: Callable[[Iterable[Moved]], None],
         choice: Chooser | None = None,
+        every_lane: Mapping[str, LaneConfig] | None = None,
     ) -> None:
+        """``every_lane``: with those that are gone and still have parts."""
         self._choice = choice or Anyone(carriers_of)
+        self._every_lane = settings if every_lane is None else every_lane
         self._store = store
         self._lanes = lanes
         self._carriers = carriers
@@ -59,7 +62,6 @@ class Dispatch:
 
     def change(self, settings: Mapping[str, LaneConfig]) -> None:
         """Dispatch for these lanes from the next turn on."""
-        self._settings = settings
         self._lanes.ceilings.change(settings)
         self._urgent = tuple(name for name, lane in settings.items() if lane.urgent)
         self._bulk = tuple(name for name, lane in settings.items() if not lane.urgent)
@@ -210,7 +212,7 @@ class Dispatch:
         now = self._clock()
         await self._take_out(
             [
-                Move(part.id, Event.HELD, Reason.TOO_LATE_TO_RESEND, now + self._settings[part.lane].patience_s)
+                Move(part.id, Event.HELD, Reason.TOO_LATE_TO_RESEND, now + self._every_lane[part.lane].patience_s)
                 if part.doubts
                 else Move(part.id, Event.EXPIRED, Reason.DEADLINE)
                 for part in parts

@@ -248,3 +248,34 @@ async def test_what_cannot_leave_before_its_deadline_never_leaves(autojump_clock
         assert all(entry.accepted_at < views[entry.destination_addr].deadline for entry in it.smsc["north"].ledger)
         assert {view.reason for view in views.values() if view.status is Status.EXPIRED} == {"deadline"}
         await counts_hold(it)
+
+
+@pytest.mark.parametrize("again", ["restart", "reload"])
+async def test_what_is_left_of_a_lane_that_is_gone_stops_nobody(again: str, autojump_clock: MockClock) -> None:
+    """One waits for its time, one for the carrier's word; later both are looked at, and cancelled or given up."""
+    with_it = config(lane={"alerts": LaneConfig(patience_s=600.0)}, keys=("shop",))
+    key = attrs.evolve(with_it.api.key[0], lanes=("otp", "alerts"))
+    with_it = attrs.evolve(with_it, api=attrs.evolve(with_it.api, key=(key,)))
+    key = attrs.evolve(key, lanes=("otp",))
+    without = attrs.evolve(with_it, lane=dict(LANES), api=attrs.evolve(with_it.api, key=(key,)))
+    async with world(with_it) as it:
+        it.play(Scenario(receipt=ReceiptRules(missing=1.0)))
+        await it.start()
+        await it.bound()
+        [scheduled] = await it.send(lane="alerts", send_at=now() + 60)
+        [sent] = await it.send(lane="alerts", first=1)
+        await it.counted(Status.SENT, 1)
+        if again == "restart":
+            await it.kill()
+            it.config = without
+            await it.start()
+            await it.bound()
+        else:
+            await it.reload(without)
+        await trio.sleep(100)
+        assert (await it.connector.canceller.cancel(scheduled, api_key="shop")) is not None
+        await it.send(lane="otp", first=2)
+        await it.counted(Status.SENT, 2)
+        await it.until(lambda: it.connector.carriers["north"].is_bound)
+        await trio.sleep(1_000)
+        assert (await it.message(sent)).status is Status.UNKNOWN
