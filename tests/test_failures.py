@@ -108,7 +108,8 @@ def test_a_part_is_set_aside_after_so_many_broken_binds_if_its_time_allows(lane:
 @given(lane=lanes)
 def test_others_are_asked_as_often_as_the_row_says(lane: LaneConfig) -> None:
     asked = sum(decision.event is Event.REROUTED for decision in course(Outcome.OTHER_ROUTE, lane, ANOTHER))
-    assert asked == attempts(lane, SETBACKS[Outcome.OTHER_ROUTE]) - 1
+    if lane.retry.within_s is None:  # else its time may end it before
+        assert asked == attempts(lane, SETBACKS[Outcome.OTHER_ROUTE]) - 1
     told = row_of("other_route", lane).switch
     assert (f"{asked} of them at most" in told) == bool(asked), told
 

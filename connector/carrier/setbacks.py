@@ -112,7 +112,7 @@ def decide(part: Part, outcome: Outcome, lane: LaneConfig, now: float, prospect:
 def _again(part: Part, row: Row, lane: LaneConfig, now: float) -> Decision:
     count = part.harms if row.harms else part.tries
     due_at = None if row.step is Step.AT_ONCE else now + pause_s(count, backoff_s(lane, row))
-    if due_at is not None and _is_too_long(part, lane, due_at):
+    if _is_too_long(part, lane, now if due_at is None else due_at):
         return Decision(event=Event.EXHAUSTED, reason=Reason.TIME_USED_UP, burned=row.burns, harmed=row.harms)
     return Decision(event=Event.DEFERRED, reason=row.reason, due_at=due_at, burned=row.burns, harmed=row.harms)
 
@@ -123,6 +123,8 @@ def _elsewhere(part: Part, row: Row, lane: LaneConfig, now: float, reason: Reaso
     if part.total > 1:
         pause = max(pause, REROUTE_LOOK_S)
     due_at = now + pause if pause else None
+    if _is_too_long(part, lane, now if due_at is None else due_at):
+        return Decision(event=Event.EXHAUSTED, reason=Reason.TIME_USED_UP, burned=row.burns, refused=True)
     return Decision(event=Event.REROUTED, reason=reason, due_at=due_at, burned=row.burns, refused=True)
 
 

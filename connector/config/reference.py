@@ -79,7 +79,8 @@ def _heading(path: tuple[str, ...]) -> str:
 def _type(hint: Any, field: "attrs.Attribute[Any]") -> str:
     """Return a type in the words of a reader of TOML."""
     if field.metadata.get("duration"):
-        return "durations" if get_origin(hint) is tuple else "duration"
+        many = any(get_origin(part) is tuple for part in (hint, *get_args(hint)))
+        return "durations" if many else "duration"
     if get_origin(hint) in (Union, UnionType):
         return " or ".join(_type(part, field) for part in get_args(hint) if part is not NoneType)
     if get_origin(hint) is Literal:
@@ -105,7 +106,7 @@ def _default(path: tuple[str, ...], field: "attrs.Attribute[Any]") -> str:
 
 def _of_lanes(field: "attrs.Attribute[Any]") -> str:
     """Return a lane's default, and that of the lanes that exist without being configured where it is another one."""
-    if attrs.has(type(field.default)):
+    if attrs.has(type(field.default)) or hasattr(field.default, "factory"):
         return ""
     others = {name: getattr(lane, field.name) for name, lane in LANES.items()}
     differ = [f"{name} {_value(field, it)}" for name, it in others.items() if it != field.default]

@@ -17,7 +17,8 @@ from connector.pipeline.router import preferred
 from connector.policy.hours import Hours
 
 MOST_PROBES: Final = 10
-"""Parts claimed at once for a carrier that is being probed: `Health.probe` counts those that go."""
+"""Parts claimed at once for a carrier that gets nothing: `Health.probe` counts those that go, and some can go nowhere
+else."""
 MEASURED_BELOW: Final = 0.98
 """Where speed counts, one message in fifty goes to a carrier that is not the fastest: how fast it is now, only its
 answers tell."""
@@ -92,15 +93,14 @@ class Choice:
         return self._hours.opens_at(part.lane, part.country, now) is not None
 
     def credit(self, carrier: str, credit: int) -> int:
-        """Return what of a carrier's credit may be of use: of one that gets nothing no more than it is probed with.
+        """Return what of a carrier's credit may be of use: of one that gets nothing little more than it is probed with.
 
         But where a rule names it and nobody better is up, it is needed as it is.
         """
         share = self._health.share(carrier, None)
         if share > 0 or any(self._is_needed(carrier, share, names) for names in self._carriers_of.values()):
             return credit
-        probed = self._health.probing_since(carrier, None) is not None
-        return min(credit, MOST_PROBES) if probed else 0
+        return min(credit, MOST_PROBES)
 
     def _is_needed(self, carrier: str, share: float, names: Sequence[str]) -> bool:
         others = (name for name in names if name != carrier and self._is_up(name))
@@ -189,7 +189,10 @@ class Choice:
 
     def _has_better(self, carrier: str, part: Part, rule: str) -> bool:
         share = self._health.share(carrier, part.country)
-        others = (name for name in self._carriers_of.get(rule, ()) if name not in part.refused and self._is_up(name))
+        names = self._carriers_of.get(rule, ())
+        others = (
+            name for name in names if name not in part.refused and self._is_up(name) and self.affords(part, name, names)
+        )
         return any(self._health.share(name, part.country) > share for name in others)
 
     def _is_up(self, name: str) -> bool:

@@ -13,6 +13,8 @@ SLOW_FACTOR = 3.0
 """A carrier whose p99 is so many times its best median answers slowly; below that its window is too small."""
 BUSY_SHARE = 0.9
 """Of one CPU: above it the loop is the limit, whatever else is full."""
+HURRIED_SHARE = 0.5
+"""Of one CPU: below it a carrier with room and parts that wait is not held back by the loop."""
 SILENT_S = 5.0
 """A carrier that has never answered is taken to be silent after so long ..."""
 SHORTEST_SILENCE_S = 1.0
@@ -45,6 +47,8 @@ class Cause(StrEnum):
     SUSPENDED = "suspended"
     STORE = "store"
     """Claims are on their way to disk."""
+    CHOICE = "choice"
+    """What waits is not for it now: it has refused it, it is too dear for it, or another carrier is to have it."""
     CPU = "cpu"
     """The event loop does not get round to it."""
 
@@ -144,7 +148,7 @@ def _inside_the_window(facts: Facts) -> Cause:
         return Cause.THROTTLED
     if facts.nested or facts.claimed:
         return Cause.RATE  # held back by the limit of a country or a sender, or for the next slice
-    return Cause.CPU
+    return Cause.CPU if facts.busy >= HURRIED_SHARE else Cause.CHOICE
 
 
 _STATES = frozenset({Cause.SUSPENDED, Cause.DRAINING, Cause.UNBOUND})
@@ -307,6 +311,11 @@ def _say_store(facts: Facts, share: float, advised: int | None) -> str:
     )
 
 
+def _say_choice(facts: Facts, share: float, advised: int | None) -> str:
+    waits = f"what waits is not for it now {_percent(share)} of the time"
+    return f"{waits}: refused by it, too dear, kept for another carrier, or of a lane that is gone"
+
+
 def _say_cpu(facts: Facts, share: float, advised: int | None) -> str:
     lag = f"the event loop comes {shown_s(facts.loop_lag_s)} late"
     return f"this process has no time left {_percent(share)} of the time: {lag}, its CPU is {_percent(facts.busy)} busy"
@@ -324,5 +333,6 @@ _WORDS = {
     Cause.DRAINING: _say_draining,
     Cause.SUSPENDED: _say_suspended,
     Cause.STORE: _say_store,
+    Cause.CHOICE: _say_choice,
     Cause.CPU: _say_cpu,
 }

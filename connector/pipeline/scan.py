@@ -76,10 +76,10 @@ class Scan:
 
     def _takes(self, carrier: str, part: Part) -> bool:
         """Tell whether a carrier takes a part, and take the room for it."""
-        if self._rooms.get(carrier, 0) <= 0 or not self._choice.sure(carrier, part, self._rule):
+        if self._rooms.get(carrier, 0) <= 0:
             return False
         admits = self._offers[carrier].admits
-        if admits is not None and not admits(part):
-            return False
+        if (admits is not None and not admits(part)) or not self._choice.sure(carrier, part, self._rule):
+            return False  # being sure comes last: it counts the part among those a carrier is probed with
         self._rooms[carrier] -= 1
         return True
