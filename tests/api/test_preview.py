@@ -5,8 +5,10 @@ from typing import Any
 
 import attrs
 import httpx2
+import trio
 
 from connector.api import app as api
+from connector.app import Connector
 from connector.config import RouteConfig
 from connector.pipeline.door import Door
 from connector.pipeline.preview import CarrierOutlook, Present
@@ -65,8 +67,16 @@ async def test_what_sending_answers_a_preview_said_before(door: World) -> None:
     assert [[row.get(name) for name in names] for row in said] == [[row.get(name) for name in names] for row in done]
 
 
+async def _at_rest(connector: Connector) -> None:
+    """Wait until the start has written what it writes."""
+    with trio.fail_after(10):
+        while not (await connector._store.facts()).get("routes") or connector.statistics().store.waiting:  # noqa: ASYNC110 - the store tells nobody
+            await trio.sleep(0.01)
+
+
 async def test_nothing_is_written(door: World) -> None:
     connector = door.connector
+    await _at_rest(connector)
     before = (
         await connector.queries.ledger(),
         dict(connector.intake.counts),
