@@ -95,7 +95,7 @@ def _rows_of(name: str, lane: LaneConfig) -> Iterator[FailureRow]:
         lane=name,
         again="at once, at its place in the queue; no attempt is counted",
         switch="at once, where another carrier of its rule has room",
-        stop=_within(lane),
+        stop="at its deadline",
         told="nobody before that",
     )
     yield _of_no_carrier(name, lane)
@@ -244,7 +244,7 @@ def _of_no_carrier(name: str, lane: LaneConfig) -> FailureRow:
         lane=name,
         again="as soon as one has room; nothing is claimed before",
         switch="at that moment: the best that is well; a sick one gets a share, then probes, while another is up",
-        stop=_within(lane),
+        stop="at its deadline",
         told="operator: status, and a notice for every change of a carrier's health",
     )
 
