@@ -292,7 +292,7 @@ def ratio(before: Found, after: Found, of: str) -> float | None:
     """Return how many times longer accepted → wire took; None where nothing arrived."""
     if not (before.otp and after.otp):
         return None
-    return round(after.accepted_to_wire_ms[of] / before.accepted_to_wire_ms[of], 2)
+    return round(after.accepted_to_wire_ms[of] / before.accepted_to_wire_ms[of], 3)
 
 
 def summary(found: Mapping[str, Found]) -> dict[str, float | None]:
