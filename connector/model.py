@@ -14,6 +14,9 @@ from connector.lifecycle import Event, Status
 MAX_PARTS = 255
 """Parts of one message: the concatenation header counts in one octet."""
 
+REROUTE_LOOK_S = 1.0
+"""A part of several that its carrier does not take is looked at again after so long: its siblings are answered then."""
+
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
 _ID_LENGTH = 11
@@ -82,7 +85,6 @@ class Reason(StrEnum):
     TIME_USED_UP = "time_used_up"
     COST_CAP = "cost_cap"
     SET_ASIDE = "set_aside"
-    ALREADY_SENT = "already_sent"
     NO_ANSWER = "no_answer"
     LINK_LOST = "link_lost"
     RESTARTED = "restarted"

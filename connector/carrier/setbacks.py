@@ -11,11 +11,8 @@ import attrs
 
 from connector.config import LaneConfig, RetryRule
 from connector.lifecycle import Event
-from connector.model import DoubtPolicy, Part, Reason
+from connector.model import REROUTE_LOOK_S, DoubtPolicy, Part, Reason
 from connector.smpp.outcomes import Outcome
-
-REROUTE_LOOK_S: Final = 1.0
-"""A part of several that its carrier refuses is looked at again after so long, when its siblings have their answers."""
 
 
 class Step(enum.StrEnum):

@@ -4,10 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeGuard
 
 from connector.lifecycle import Event, Status, move
+from connector.model import REROUTE_LOOK_S as REROUTE_LOOK_S
 from connector.model import Answer, DoubtPolicy, Move, is_whole
-
-REROUTE_LOOK_S = 1.0
-"""How long a part that its carrier refused waits for its siblings that are on the wire: about an answer's time."""
 
 SAME_DIGITS = 8
 """Digits compared from the end: carriers swap national and international spellings, and a subscriber's own digits are
