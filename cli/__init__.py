@@ -61,8 +61,11 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; ends the process with 0, 1 (it failed), 2 (it was called wrongly) or 130 (Ctrl-C)."""
-    from connector.errors import CarrierlineError, ConfigError
+    """Run the command line; ends the process with 0, 1 (it failed), 2 (it was called wrongly) or 130 (Ctrl-C).
+
+    Called wrongly is also with a file, a name or a value that cannot be used: it ended before anything was asked.
+    """
+    from connector.errors import CarrierlineError, ConfigError, InputError
 
     try:
         status = cli.main(arguments, prog_name="carrierline", standalone_mode=False)
@@ -75,7 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
         status = 2
     except (CarrierlineError, OSError) as error:
         click.echo(f"carrierline: {_sentence(error)}", err=True)
-        status = 1
+        status = 2 if isinstance(error, InputError) else 1
     except (click.Abort, KeyboardInterrupt):
         status = _INTERRUPTED
     except BaseExceptionGroup as group:

@@ -19,13 +19,18 @@ def command() -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--effective", "show", is_flag=True, help="Print the configuration with every default written out.")
 def check(file: Path, show: bool) -> None:
-    """Check FILE; all problems are printed at once, each with its line.  Exit status 2 if there are any."""
+    """Check FILE; all problems are printed at once, each with its line.  Exit status 2 if there are any.
+
+    What is allowed and hardly meant, such as a lane that nobody may use, is a warning and no problem.
+    """
     config = load_config(file)
     if show:
         output.line(effective(config).rstrip())
         return
     carriers, keys = len(config.carrier), len(config.api.key)
     output.line(f"{file}: good, {carriers} carrier{'s'[: carriers != 1]}, {keys} API key{'s'[: keys != 1]}")
+    for problem in config.unused_lanes():
+        output.note(f"warning: {problem}")
     for problem in config.missing_secrets(os.environ):
         output.note(f"note: {problem}; run will need it")
 

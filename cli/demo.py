@@ -280,12 +280,12 @@ def _judge(ledger: Ledger, views: Sequence[MessageView]) -> tuple[str, ...]:
     theirs = len(ledger)
     problems = []
     if ours != theirs:
-        problems.append(f"we say {ours} parts were sent, the carrier accepted {theirs}")
+        problems.append(f"we say that {_many(ours, 'part')} left, the carrier accepted {theirs}")
     whole = [entry for entry in ledger if not entry.pdu.esm_class & UDH_INDICATOR]
     fates = Counter(_STATUS_OF[entry.state] for entry in whole)
     singles = Counter(view.status for view in views if view.parts == 1 and view.sent_at is not None)
     problems += [
-        f"we say {singles[status]} messages of one part are {status}, the carrier {fates[status]}"
+        f"{status}: we say {_many(singles[status], 'message')} of one part, the carrier {fates[status]}"
         for status in sorted(set(fates) | set(singles))
         if fates[status] != singles[status]
     ]
@@ -310,14 +310,14 @@ def _show(outcome: _Outcome, sent: Sent) -> None:
     figures = outcome.figures
     accepted, seconds = figures["accepted"], figures["seconds"]
     output.rich("")
-    output.rich(output.styled(f"{accepted:,} messages accepted of {figures['rows']:,} rows", bold=True))
+    output.rich(output.styled(f"{_many(accepted, 'message')} accepted of {_many(figures['rows'], 'row')}", bold=True))
     for status in (*(str(s) for s in Status if s in FINAL), "live"):
         count = figures[status]
         bar = "█" * round(_BAR_WIDTH * count / max(1, accepted)) or ("▏" if count else "")
         if count or status in ("delivered", "live"):
             output.rich(f"  {status:<10} {count:>7,}  {output.styled(bar, fg=_COLOURS.get(status))}")
     output.rich(
-        f"  {figures['parts']:,} parts; {figures['messages_per_second']:,} messages a second,"
+        f"  {_many(figures['parts'], 'part')}; {_many(figures['messages_per_second'], 'message')} a second,"
         f" {seconds:.1f} s from the first row to the last final word"
     )
     output.rich(f"\n  {'latency':<18}{'p50':>10}{'p95':>10}{'p99':>10}")
@@ -326,7 +326,7 @@ def _show(outcome: _Outcome, sent: Sent) -> None:
         output.rich(f"  {name:<18}{cells}")
     left_out = figures["refused"] + figures["duplicates"]
     if left_out:
-        output.rich(f"\n{left_out:,} row{'s'[: left_out > 1]} not sent")
+        output.rich(f"\n{_many(left_out, 'row')} not sent")
         show_refusals(sent)
     output.rich("")
     for problem in (*outcome.problems, *outcome.disagreements):
@@ -335,7 +335,11 @@ def _show(outcome: _Outcome, sent: Sent) -> None:
         says = "the ledger balances: every accepted message has its final word, and the carrier counts the same"
         output.rich(output.styled("✓ ", fg="green") + says)
     elif figures["live"]:
-        output.rich(output.styled("✗ ", fg="red") + f"{figures['live']} messages are still on the way")
+        output.rich(output.styled("✗ ", fg="red") + f"still on the way: {_many(figures['live'], 'message')}")
+
+
+def _many(number: float, noun: str) -> str:
+    return f"{number:,} {noun}{'s'[: number != 1]}"
 
 
 def _quantile(values: Sequence[float], q: float) -> float:

@@ -9,11 +9,10 @@ import trio
 
 from cli import options, output
 from connector.client import Client
+from connector.errors import ApiError, InputError
 
 MOST = 1_000
-_STORE = click.option(
-    "--store", type=click.Path(path_type=Path, dir_okay=False), help="Read this store, not a connector."
-)
+BAD_REQUEST, NOT_FOUND = 400, 404
 
 
 @click.group("messages")
@@ -27,7 +26,7 @@ def command() -> None:
 @click.option("--since", help="Only accepted since this time, such as 2026-01-31T09:00:00Z.")
 @click.option("--limit", type=click.IntRange(1, MOST), default=100, show_default=True, help="At most so many.")
 @click.option("--before", metavar="ID", help="Only older ones than this message: the next page.")
-@_STORE
+@options.store
 @options.connection
 @options.as_json
 def list_(
@@ -74,12 +73,17 @@ def _of_store(store: Path, filters: dict[str, str]) -> list[dict[str, Any]]:
 
 async def _of_connector(url: str, key: str, filters: dict[str, str]) -> list[dict[str, Any]]:
     async with Client(url, key=key) as client:
-        return list((await client.messages(**filters))["messages"])
+        try:
+            return list((await client.messages(**filters))["messages"])
+        except ApiError as error:
+            if error.status == BAD_REQUEST:  # the same words are a wrong call where a store is read
+                raise click.UsageError(error.problem) from None
+            raise
 
 
 @command.command("show")
 @click.argument("message_id", metavar="ID")
-@_STORE
+@options.store
 @options.connection
 @options.as_json
 def show(message_id: str, store: Path | None, url: str, key_env: str, key_file: Path | None, json_: bool) -> None:
@@ -104,12 +108,28 @@ def _one_of_store(store: Path, message_id: str) -> dict[str, Any]:
     from connector.reader import open_reader
 
     with open_reader(store) as reader:
-        return reader.message(message_id)
+        try:
+            return reader.message(message_id)
+        except InputError as error:
+            raise click.ClickException(str(error)) from None
 
 
 async def _one_of_connector(url: str, key: str, message_id: str) -> dict[str, Any]:
     async with Client(url, key=key) as client:
-        return await client.message(message_id)
+        try:
+            return await client.message(message_id)
+        except ApiError as error:
+            raise _about(message_id, error) from None
+
+
+def _about(message_id: str, error: ApiError) -> Exception:
+    """Return what a connector says of the id it was asked for as a sentence about the message; all else as it is."""
+    said = error.problem.removeprefix("id: ")
+    if said == error.problem:
+        return error
+    return click.ClickException(
+        f"there is no message {message_id}" if error.status == NOT_FOUND else f"message {message_id}: {said}"
+    )
 
 
 @command.command("cancel")
@@ -136,4 +156,7 @@ def cancel(message_id: str, url: str, key_env: str, key_file: Path | None, json_
 
 async def _cancel(url: str, key: str, message_id: str) -> dict[str, Any]:
     async with Client(url, key=key) as client:
-        return await client.cancel(message_id)
+        try:
+            return await client.cancel(message_id)
+        except ApiError as error:
+            raise _about(message_id, error) from None

@@ -30,6 +30,22 @@ def as_json(function: F) -> F:
     return click.option("--json", "json_", is_flag=True, help="Print JSON for programs.")(function)
 
 
+def store(function: F) -> F:
+    """Add --store."""
+    return click.option(
+        "--store",
+        type=click.Path(path_type=Path, dir_okay=False),
+        callback=_existing,
+        help="Read this store, not a connector.",
+    )(function)
+
+
+def _existing(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
+    if value is not None and not value.is_file():
+        raise click.UsageError(f"there is no store at {value}")
+    return value
+
+
 def read_key(key_env: str, key_file: Path | None) -> str:
     """Return the API key; a usage error says where it was looked for."""
     if key_file is not None:

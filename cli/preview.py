@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ import trio
 
 from cli import options, output
 from cli.previewed import Totals, show_one, show_totals
-from cli.send import ROWS_PER_REQUEST, batches, lines_of
+from cli.send import ROWS_PER_REQUEST, Sent, batches, lines_of
 from connector.client import Client
 from connector.config import load_config
-from connector.contacts import ContactList, read
+from connector.contacts import ContactList, Row, read
 from connector.dry_run import DryRun
 from connector.model import SendRequest
 
@@ -56,7 +57,7 @@ def command(
 ) -> None:
     """Show what would become of a message, and why: nothing is kept or sent.  Exit status 1 if any row is refused.
 
-    With --csv --json there is one line for each row, and one with the totals at the end.
+    With --csv --json there is one line for each row, in their order, and one with the totals at the end.
     """
     if (to is None) == (file is None):
         raise click.UsageError("give either --to with --text, or --csv FILE")
@@ -113,18 +114,44 @@ def _show_one(preview: dict[str, Any], json_: bool) -> bool:
 
 async def _preview_list(asked: Asked, contacts: ContactList, lines: int, json_: bool) -> Totals:
     """Ask in batches and add up; no more than one batch is held."""
-    totals = Totals()
+    totals, shown = Totals(), (0, 0)
     hidden = json_ or not sys.stderr.isatty()
     with click.progressbar(length=lines, label="previewing", file=sys.stderr, hidden=hidden) as bar:
         for rows in batches(contacts, totals.sent, ROWS_PER_REQUEST):
-            for row, preview in zip(rows, await asked([row.request for row in rows]), strict=True):
+            skipped = _skipped(totals.sent, shown)
+            previews = await asked([row.request for row in rows])
+            for row, preview in zip(rows, previews, strict=True):
                 totals.add(row.line, preview)
-                if json_:
-                    output.as_json({"line": row.line, **preview})
+            if json_:
+                _show_rows([*skipped, *(_of_row(row, it) for row, it in zip(rows, previews, strict=True))])
+            shown = len(totals.sent.refused), len(totals.sent.repeated)
             bar.update(rows[-1].line - totals.sent.line)
             totals.sent.line = rows[-1].line
         bar.update(lines - totals.sent.line)
+    if json_:
+        _show_rows(_skipped(totals.sent, shown))  # those behind the last row that was asked about
     return totals
+
+
+def _of_row(row: Row, preview: dict[str, Any]) -> dict[str, Any]:
+    return {"line": row.line, **preview}
+
+
+def _skipped(sent: Sent, shown: tuple[int, int]) -> list[dict[str, Any]]:
+    """Return the rows nobody is asked about, from these on: the unreadable ones and the repetitions."""
+    unreadable = [
+        {"line": row.line, "status": "refused", "reason": row.reason, "field": row.field, "detail": row.text}
+        for row in sent.refused[shown[0] :]
+    ]
+    return unreadable + [
+        {"line": row.line, "status": "repeated", "reason": "duplicate", "of_line": row.of_line, "by": row.by}
+        for row in sent.repeated[shown[1] :]
+    ]
+
+
+def _show_rows(rows: list[dict[str, Any]]) -> None:
+    for row in sorted(rows, key=itemgetter("line")):
+        output.as_json(row)
 
 
 def _show_list(totals: Totals, contacts: ContactList, json_: bool) -> bool:

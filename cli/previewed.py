@@ -169,7 +169,8 @@ def show_totals(totals: Totals, contacts: ContactList) -> None:
         _show_groups(totals)
         _show_costs(totals)
     output.line(
-        f"{sent.rows} rows: {sent.accepted} would be accepted in {sent.parts} parts, {len(sent.refused)} refused,"
+        f"{output.counted(sent.rows, 'row')}: {sent.accepted} would be accepted"
+        f" in {output.counted(sent.parts, 'part')}, {len(sent.refused)} refused,"
         f" {len(sent.repeated)} repeated"
     )
     if contacts.unknown_columns:
@@ -182,7 +183,8 @@ def _show_groups(totals: Totals) -> None:
     output.table(("lane", "country", "from", "route", "first carrier", "messages", "parts"), rows)
     if len(totals.groups) > SHOWN_GROUPS:
         others = sum(totals.groups.values()) - sum(count for _, count in totals.groups.most_common(SHOWN_GROUPS))
-        output.line(f"and {others} messages in {len(totals.groups) - SHOWN_GROUPS} smaller groups")
+        smaller = output.counted(len(totals.groups) - SHOWN_GROUPS, "smaller group")
+        output.line(f"and {output.counted(others, 'message')} in {smaller}")
     output.line()
 
 

@@ -4,9 +4,11 @@ import csv
 import hashlib
 import secrets
 import sys
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import click
@@ -14,6 +16,7 @@ import trio
 
 from cli import options, output
 from connector.client import Client, RowVerdict
+from connector.config import parse_duration
 from connector.contacts import ContactList, Repeated, Row, read
 from connector.errors import ApiError
 from connector.model import SendRequest
@@ -51,6 +54,28 @@ class Sent:
     """Why it ended before the list did."""
 
 
+@attrs.frozen
+class Times:
+    """When messages are to leave, and until when they may."""
+
+    send_at: float | None = None
+    deadline: float | None = None
+    deadline_in_s: float | None = None
+    """Counts from when a message may leave."""
+
+    def of(self, request: SendRequest) -> SendRequest:
+        """Return the request with these times where it has none of its own."""
+        if self == _NO_TIMES:
+            return request
+        send_at = self.send_at if request.send_at is None else request.send_at
+        if request.deadline is not None or request.deadline_in_s is not None:
+            return attrs.evolve(request, send_at=send_at)
+        return attrs.evolve(request, send_at=send_at, deadline=self.deadline, deadline_in_s=self.deadline_in_s)
+
+
+_NO_TIMES: Final = Times()
+
+
 @click.command("send")
 @click.option("--to", help="Number, international or in the spelling of --country.")
 @click.option("--text", help="Text; with --csv, of rows that have none of their own.")
@@ -58,6 +83,12 @@ class Sent:
 @click.option("--lane", help="Lane; without it the API key's first.")
 @click.option("--country", help="ISO 3166 code that national spellings are read by.")
 @click.option("--ref", "client_ref", help="Your own name for the message: a second one with it is no second message.")
+@click.option("--send-at", metavar="WHEN", help="Not before this time (RFC 3339), or a duration from now such as 2h.")
+@click.option(
+    "--deadline",
+    metavar="WHEN",
+    help="Not after this time (RFC 3339), or a duration such as 90s from when it may leave; without it the lane's.",
+)
 @click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), help="Send the rows of this list.")
 @click.option("--one-per-number", is_flag=True, help="With --csv: a number's second row is skipped whatever its text.")
 @click.option("--again", is_flag=True, help="With --csv: send anew what was sent from this very list within a day.")
@@ -71,6 +102,8 @@ def command(
     lane: str | None,
     country: str | None,
     client_ref: str | None,
+    send_at: str | None,
+    deadline: str | None,
     file: Path | None,
     one_per_number: bool,
     again: bool,
@@ -83,23 +116,25 @@ def command(
     """Hand messages to a running connector.  Exit status 1 if any row was refused.
 
     A list that was cut short is sent by the same call again: what the connector holds already is not sent twice.
+    --send-at and --deadline hold for the rows of a list that have none of their own.
     """
     if (to is None) == (file is None):
         raise click.UsageError("give either --to with --text, or --csv FILE")
+    times = read_times(send_at, deadline, None if file else time.time())
     key = options.read_key(key_env, key_file)
     if file is None:
         request = SendRequest(to=to or "", text=text, sender=sender, lane=lane, country=country, client_ref=client_ref)
-        verdict = trio.run(_send_one, url, key, request)
+        verdict = trio.run(_send_one, url, key, times.of(request))
         _show_one(verdict, json_)
         return
     read(file)  # a list that cannot be read is said before anybody is asked
     country = country or trio.run(country_of_key, url, key)
     contacts = read(file, country=country, lane=lane, sender=sender, text=text, one_per_number=one_per_number)
-    said = repr((country, lane, sender, text, one_per_number))
+    said = repr((country, lane, sender, text, one_per_number)) + (repr(times) if times != _NO_TIMES else "")
     run = secrets.token_urlsafe(12) if again else _digest(file, said)
     sent = Sent()
     try:
-        trio.run(_send_list, url, key, contacts, sent, run, lines_of(file))
+        trio.run(_send_list, url, key, contacts, times, sent, run, lines_of(file))
     except ApiError as error:
         output.note(f"carrierline: {error}")
         output.note(f"stopped after line {sent.line}; the same call goes on where it stopped and doubles nothing")
@@ -107,6 +142,57 @@ def command(
     if report is not None:
         _write_report(report, sent)
     _show_list(sent, contacts, json_)
+
+
+# --- times ---
+
+
+def read_times(send_at: str | None, deadline: str | None, now: float | None) -> Times:
+    """Return what --send-at and --deadline say; a usage error where they say nothing that can be read.
+
+    ``now``: None where --send-at may be no duration, for it would be another moment in each call.
+    """
+    start = None if send_at is None else _start(send_at, now)
+    if deadline is None:
+        return Times(start)
+    in_s = _seconds(deadline)
+    if in_s is not None:
+        return Times(start, deadline_in_s=in_s)
+    at = _moment(deadline)
+    if at is None:
+        raise click.UsageError(f"--deadline is {_A_TIME} or a duration such as 90s, not {deadline!r}")
+    return Times(start, deadline=at)
+
+
+_A_TIME: Final = "a time with its offset such as 2026-01-31T09:00:00Z"
+
+
+def _start(text: str, now: float | None) -> float:
+    in_s, at = _seconds(text), _moment(text)
+    if in_s is not None and now is None:
+        problem = "a duration would be another moment when the same call is made again"
+        raise click.UsageError(f"--send-at with --csv is {_A_TIME}: {problem}")
+    if in_s is not None and now is not None:
+        return now + in_s
+    if at is None:
+        also = "" if now is None else " or a duration such as 2h"
+        raise click.UsageError(f"--send-at is {_A_TIME}{also}, not {text!r}")
+    return at
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        return parse_duration(text)
+    except ValueError:
+        return None
+
+
+def _moment(text: str) -> float | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.timestamp() if found.tzinfo is not None else None
 
 
 # --- one ---
@@ -121,7 +207,7 @@ def _show_one(verdict: RowVerdict, json_: bool) -> None:
     if json_:
         output.as_json(attrs.asdict(verdict))
     elif verdict.accepted:
-        parts = f", {verdict.parts} parts" if verdict.parts > 1 else ""
+        parts = f", {output.counted(verdict.parts, 'part')}" if verdict.parts > 1 else ""
         output.line(f"{verdict.id} accepted{' before' if verdict.replayed else ''}{parts}")
     else:
         field = f"{verdict.field}: " if verdict.field else ""
@@ -155,13 +241,13 @@ def lines_of(file: Path) -> int:
         return sum(1 for _ in octets)
 
 
-async def _send_list(url: str, key: str, contacts: ContactList, sent: Sent, run: str, lines: int) -> None:
+async def _send_list(url: str, key: str, contacts: ContactList, times: Times, sent: Sent, run: str, lines: int) -> None:
     """Send in batches; a batch whose answer was lost is asked for again under the same key, so nothing doubles."""
     hidden = not sys.stderr.isatty()
     async with Client(url, key=key) as client:
         with click.progressbar(length=lines, label="sending", file=sys.stderr, hidden=hidden) as bar:
             for number, rows in enumerate(batches(contacts, sent, ROWS_PER_REQUEST)):
-                verdicts = await send_batch(client, [row.request for row in rows], f"{run}-{number}")
+                verdicts = await send_batch(client, [times.of(row.request) for row in rows], f"{run}-{number}")
                 note_verdicts(sent, rows, verdicts)
                 bar.update(rows[-1].line - sent.line)
                 sent.line = rows[-1].line
@@ -215,7 +301,8 @@ def _show_list(sent: Sent, contacts: ContactList, json_: bool) -> None:
     else:
         before = f" ({sent.replayed} of them before)" if sent.replayed else ""
         output.line(
-            f"{sent.rows} rows: {sent.accepted} accepted{before} in {sent.parts} parts, {len(sent.refused)} refused,"
+            f"{output.counted(sent.rows, 'row')}: {sent.accepted} accepted{before}"
+            f" in {output.counted(sent.parts, 'part')}, {len(sent.refused)} refused,"
             f" {len(sent.repeated)} repeated"
         )
         if contacts.unknown_columns:

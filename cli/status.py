@@ -58,7 +58,7 @@ def _draw(status: Mapping[str, Any], *, clear: bool) -> None:
     output.table(_CARRIERS, [_carrier(carrier) for carrier in status["carriers"]])
     output.line()
     for carrier in status["carriers"]:
-        output.line(f"{carrier['name']}: {carrier['limited_by']['text']}{_ramp(carrier)}")
+        output.line(f"{carrier['name']}: {_held(carrier)}{_ramp(carrier)}")
         for limit in carrier["limits"]:
             output.line(f"  {_limit(limit)}")
     output.line()
@@ -131,6 +131,14 @@ def _health_texts(carrier: Mapping[str, Any]) -> list[str]:
     """Return why a carrier and its countries stand as they do, where that is not well."""
     health = carrier["health"]
     return [each["text"] for each in (health, *health["countries"]) if each["share"] < 1]
+
+
+def _held(carrier: Mapping[str, Any]) -> str:
+    """Return what holds a carrier back, and where a command ends that, the command as it is to be typed."""
+    held = carrier["limited_by"]
+    if held["cause"] != "suspended":
+        return str(held["text"])
+    return f"suspended by an operator: nothing is sent until `carrierline carrier resume {carrier['name']}`"
 
 
 def _ramp(carrier: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from connector.client import Client
 
 
 @click.command("verify")
-@click.option("--store", type=click.Path(path_type=Path, dir_okay=False), help="Read this store, not a connector.")
+@options.store
 @options.connection
 @options.as_json
 def command(store: Path | None, url: str, key_env: str, key_file: Path | None, json_: bool) -> None:

@@ -9,7 +9,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from connector.delimited import BLANKS, NOT_TEXT, Broken, Source, encoding_of, h
 from connector.errors import InputError
 from connector.model import Reason, SendRequest
 from connector.policy import numbers
+from connector.settings import parse_duration
 
 MAX_FIELD_CHARACTERS: Final = 65_536
 """The longest value taken; the longest text that can be sent has 255 parts of 153 characters."""
@@ -160,6 +161,19 @@ def _time(cell: str) -> float | None:
     return time.timestamp()
 
 
+def _deadline(cell: str) -> float | timedelta | None:
+    """Return the moment, or the duration from when it may leave."""
+    name = cell.strip(BLANKS)
+    try:
+        return timedelta(seconds=parse_duration(name))
+    except (ValueError, OverflowError):
+        pass  # no duration: then it is a time
+    try:
+        return _time(cell)
+    except _Wrong as wrong:
+        raise _Wrong(wrong.reason, f'{wrong.text}; a deadline may also be a duration such as "90s"') from None
+
+
 def _metadata(cell: str) -> Mapping[str, Any] | None:
     if not cell.strip(BLANKS):
         return None
@@ -193,7 +207,7 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "text": _text,
     "country": _country,
     "send_at": _time,
-    "deadline": _time,
+    "deadline": _deadline,
     "metadata": _metadata,
     "receipt": _truth,
 }
@@ -299,7 +313,9 @@ class ContactList:
                 value = column.read(values[column.index])
             except _Wrong as wrong:
                 return Unreadable(line, column.name, wrong.reason, wrong.text)
-            if value is not None:
+            if isinstance(value, timedelta):
+                given[f"{column.key}_in_s"] = value.total_seconds()
+            elif value is not None:
                 (given.setdefault(column.group, {}) if column.group else given)[column.key] = value
         if self._text is not None and "template" not in given:
             given.setdefault("text", self._text)

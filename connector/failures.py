@@ -99,33 +99,61 @@ def _rows_of(name: str, lane: LaneConfig) -> Iterator[FailureRow]:
         told="nobody before that",
     )
     yield _of_no_carrier(name, lane)
+    yield _of_cost_cap(name, lane)
+    yield _of_resend_cost_cap(name, lane)
     yield _of_deadline(name, lane)
     yield from _of_words(name, lane)
 
 
 def _of_answer(outcome: Outcome, name: str, lane: LaneConfig) -> FailureRow:
-    alone = course(outcome, lane, Prospect(other=False))
-    among = course(outcome, lane, Prospect(other=True))
-    end = alone[-1]
-    over = end.event not in _GOES_ON
+    alone, among, distrusted = (course(outcome, lane, prospect) for prospect in _PROSPECTS)
+    ends = _ends([alone, among, distrusted], lane)
     return FailureRow(
         case=str(outcome),
         meaning=f"{_MEANINGS[outcome]} ({', '.join(_statuses(outcome))})",
         lane=name,
         again=_again(alone),
         switch=_switch(outcome, among),
-        stop=_stop(alone, lane),
-        told=_told(end) if over else "nobody before that",
+        stop=", or ".join(end.when for end in ends),
+        told=_told(ends),
     )
 
 
-def _stop(decisions: Sequence[Decision], lane: LaneConfig) -> str:
-    """Return what ends a part that gets these decisions."""
-    end = decisions[-1]
-    if end.event in _GOES_ON:
-        return _within(lane)
-    ended = _end(end, len(decisions))
-    return ended if len(decisions) == 1 else f"{ended}, or {_within(lane)}"
+_PROSPECTS: Final = (Prospect(other=False), Prospect(other=True), Prospect(other=True, trusted=False))
+"""What there may be for a part beside the carrier that answers: nobody, another one, another one that is better."""
+
+
+@attrs.frozen
+class _End:
+    """One way in which a part ends."""
+
+    status: Status | None
+    reason: Reason
+    when: str
+    """The whole sentence."""
+
+
+def _ends(courses: Sequence[Sequence[Decision]], lane: LaneConfig) -> list[_End]:
+    """Return how a part that gets these decisions may end: by each reason once, the deadline last."""
+    found: dict[Reason, _End] = {}
+    for decisions in courses:
+        end = decisions[-1]
+        if end.event not in _GOES_ON:
+            status = move(Status.SENDING, end.event)
+            found.setdefault(end.reason, _End(status, end.reason, _when(end, len(decisions))))
+    if any(len(decisions) > 1 for decisions in courses):  # it waits again, and time passes
+        within, failed = lane.retry.within_s, move(Status.SENDING, Event.EXHAUSTED)
+        if within:
+            when = f"{failed} ({Reason.TIME_USED_UP}) {_duration(within)} after its first attempt"
+            found.setdefault(Reason.TIME_USED_UP, _End(failed, Reason.TIME_USED_UP, when))
+        expired = move(Status.ACCEPTED, Event.EXPIRED)
+        found[Reason.DEADLINE] = _End(expired, Reason.DEADLINE, "at its deadline")
+    return list(found.values())
+
+
+def _told(ends: Sequence[_End]) -> str:
+    caller = f"caller: {' or '.join(f'{end.status} ({end.reason})' for end in ends)}"
+    return "; ".join([caller, *(f"operator: notice {end.reason}" for end in ends if end.reason in _ALARMS)])
 
 
 def _statuses(outcome: Outcome) -> list[str]:
@@ -172,22 +200,12 @@ def _switch(outcome: Outcome, among: Sequence[Decision]) -> str:
     return "each time it waits again: the best carrier of its rule that has room and is well"
 
 
-def _end(decision: Decision, attempts: int) -> str:
+def _when(decision: Decision, attempts: int) -> str:
     status = move(Status.SENDING, decision.event)
     after = f" after {attempts} attempts" if attempts > 1 else " at once"
+    if decision.refused:  # another one would be asked
+        after = " where no other is left"
     return f"{status} ({decision.reason}){after}"
-
-
-def _told(decision: Decision) -> str:
-    caller = f"caller: {move(Status.SENDING, decision.event)}, {decision.reason}"
-    return f"{caller}; operator: notice {decision.reason}" if decision.reason in _ALARMS else caller
-
-
-def _within(lane: LaneConfig) -> str:
-    """Return what ends a part that is still tried."""
-    within = lane.retry.within_s
-    first = f"failed ({Reason.TIME_USED_UP}) {_duration(within)} after its first attempt, or " if within else ""
-    return f"{first}at its deadline"
 
 
 def _of_deadline(name: str, lane: LaneConfig) -> FailureRow:
@@ -199,7 +217,7 @@ def _of_deadline(name: str, lane: LaneConfig) -> FailureRow:
         again="never",
         switch="never",
         stop=f"{status} ({Reason.DEADLINE}) {_duration(lane.deadline_s)} after it may leave, or when its caller said",
-        told=f"caller: {status}, {Reason.DEADLINE}",
+        told=f"caller: {status} ({Reason.DEADLINE})",
     )
 
 
@@ -212,7 +230,7 @@ def _of_encoding(name: str) -> FailureRow:
         again="never",
         switch="never",
         stop=f"{move(Status.SENDING, Event.REFUSED)} ({Reason.OUR_ENCODING}) at once",
-        told=f"caller: rejected, {Reason.OUR_ENCODING}; operator: notice {Reason.OUR_ENCODING}",
+        told=f"caller: rejected ({Reason.OUR_ENCODING}); operator: notice {Reason.OUR_ENCODING}",
     )
 
 
@@ -246,6 +264,44 @@ def _of_no_carrier(name: str, lane: LaneConfig) -> FailureRow:
         switch="at that moment: the best that is well; a sick one gets a share, then probes, while another is up",
         stop="at its deadline",
         told="operator: status, and a notice for every change of a carrier's health",
+    )
+
+
+def _of_cost_cap(name: str, lane: LaneConfig) -> FailureRow:
+    cap = lane.retry.max_cost
+    rejected, expired = move(Status.SENDING, Event.REFUSED), move(Status.ACCEPTED, Event.EXPIRED)
+    again = _NO_CAP if cap is None else f"as soon as one within {cap:g} a part has room; it waits for that"
+    return FailureRow(
+        case=str(Reason.COST_CAP),
+        meaning="every carrier of its rule that is left costs more than `retry.max_cost`",
+        lane=name,
+        again=again,
+        switch="never to a dearer one; one without a price for the number is none",
+        stop=f"refused at the door ({Reason.COST_CAP}) where all are too dear; {rejected} ({Reason.REFUSED_BY_CARRIER})"
+        " at once after `other_route` where only dearer ones are left; else at its deadline",
+        told=f"caller: refused ({Reason.COST_CAP}) or {rejected} ({Reason.REFUSED_BY_CARRIER}) or {expired}"
+        f" ({Reason.DEADLINE}); operator: status, which says of a carrier that what waits is not for it (`choice`)",
+    )
+
+
+_NO_CAP: Final = "this never happens: no `retry.max_cost` is set"
+
+
+def _of_resend_cost_cap(name: str, lane: LaneConfig) -> FailureRow:
+    policy, cap = doubt_policy(lane), lane.retry.max_cost
+    silent = f"{move(Status.IN_DOUBT, Event.SILENCE)} ({Reason.NO_FINAL_WORD}) {_duration(policy.patience_s)}"
+    if not policy.resends or cap is None:
+        again = "this never happens: what is in doubt is not sent again" if not policy.resends else _NO_CAP
+    else:
+        again = f"not while it may cost more than {cap:g} in all: each doubt counts as the dearest carrier of its rule"
+    return FailureRow(
+        case="resend_cost_cap",
+        meaning="it is in doubt and to be sent again, and with that it may cost more than `retry.max_cost`",
+        lane=name,
+        again=again,
+        switch="with that: to one that stays within it",
+        stop=f"held ({Reason.TOO_LATE_TO_RESEND}) at its deadline, and {silent} after that",
+        told=f"caller: in_doubt, then held ({Reason.TOO_LATE_TO_RESEND}), then the carrier's word or unknown",
     )
 
 

@@ -124,7 +124,7 @@ WRONG = [
     (CARRIER + KEY + KEY, ['c.toml:10: api.key[1].name: "k" is the name of another key']),
     (
         KEY + CARRIER + '[[route]]\ncarriers = ["n", "nn"]\nlanes = ["opt"]\ncountries = ["gb"]\n',
-        ['c.toml:12: route[0].countries: must be an ISO 3166 code of two capitals such as "GB", not "gb"'],
+        ['c.toml:12: route[0].countries[0]: must be an ISO 3166 code of two capitals such as "GB", not "gb"'],
     ),
     (
         KEY + CARRIER + '[[route]]\ncarriers = ["n", "nn"]\nlanes = ["opt"]\n',

@@ -196,6 +196,17 @@ def test_a_country_is_left_as_it_is_unless_it_is_a_code(cell: str, country: str)
     assert request("phone,country", f"0,{cell}").country == country
 
 
+@pytest.mark.parametrize(("cell", "seconds"), [("90s", 90.0), (" 1h30m ", 5_400.0), ("250ms", 0.25)])
+def test_a_deadline_may_be_a_duration_as_the_configuration_spells_it(cell: str, seconds: float) -> None:
+    assert request("to,text,deadline", f"{A},Hi,{cell}") == SendRequest(to=A, text="Hi", deadline_in_s=seconds)
+
+
+def test_what_is_neither_a_time_nor_a_duration_is_no_deadline() -> None:
+    found = problem("to,text,deadline", f"{A},Hi,soon")
+    assert (found.field, found.reason) == ("deadline", "time_invalid")
+    assert found.text.endswith('a deadline may also be a duration such as "90s"')
+
+
 @pytest.mark.parametrize("column", ["send_at", "deadline"])
 @pytest.mark.parametrize("cell", ["2026-03-01T18:30:00", "2026-03-01", "1772386200", "tomorrow", "1.3.2026 18:30"])
 def test_a_time_without_an_offset_is_not_guessed_at(column: str, cell: str) -> None:

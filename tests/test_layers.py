@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "metrics": {"model", "pipeline"},
     "api": {"pipeline", "model", "lifecycle", "policy", "metrics", "config", "settings", "errors"},
     "delimited": {"errors"},
-    "contacts": {"delimited", "policy", "model", "errors"},
+    "contacts": {"delimited", "policy", "settings", "model", "errors"},
     "client": {"model", "errors"},
     "reader": {"api", "store", "model", "errors"},
     "dry_run": {"api", "pipeline", "config", "settings", "model", "errors"},

@@ -14,6 +14,7 @@ from connector.config.lane import LANES, LaneAtCarrier, LaneConfig, QuietHours, 
 from connector.config.route import RouteConfig
 from connector.config.store import StoreConfig
 from connector.config.tls import TlsConfig
+from connector.settings import parse_duration
 
 __all__ = [
     "EXAMPLE",
@@ -38,4 +39,5 @@ __all__ = [
     "TlsConfig",
     "effective",
     "load_config",
+    "parse_duration",
 ]

@@ -30,7 +30,7 @@ class KeyConfig:
     """Lanes it may use; the first is the one of a request that names none."""
     country: str | None = attrs.field(default=None, validator=checks.country)
     """ISO 3166 code by which national spellings of numbers are read; without it only international ones are."""
-    sender: str | None = None
+    sender: str | None = attrs.field(default=None, validator=checks.sender)
     """Source address of a request that names none."""
     senders: tuple[str, ...] | None = None
     """Source addresses it may use; without it any."""
@@ -45,6 +45,7 @@ class KeyConfig:
         yield from self.secret.misnamed()
         if self.secret.places != 1:
             yield (), f"needs exactly one of {self.secret.keys}"
+        yield from checks.items(self.senders, "senders", checks.not_sender)
         if self.senders is not None and self.sender is not None and self.sender not in self.senders:
             yield (
                 ("sender",),

@@ -118,9 +118,12 @@ class BindConfig:
     connect_timeout_s: float = duration("10s", validator=above(0))
     """TCP connect, TLS handshake included."""
     reconnect_min_s: float = duration("1s", validator=above(0))
-    """First pause after a lost link."""
+    """Longest pause before the first try after a lost link, which is drawn: from 0.1 s, or from this where it is less,
+    so that many binds never come back as one.  With every try that comes to nothing the longest doubles, up to
+    ``reconnect_max``.  Tries of one account are at least 0.2 s apart, and at most ``binds_per_minute``."""
     reconnect_max_s: float = duration("60s", validator=above(0))
-    """Longest pause between two tries."""
+    """Longest pause between two tries after a lost link.  After a refusal it is from 10 s up to a minute, after a
+    refusal without a clear word and after a failed TLS handshake from one minute up to five."""
     rebind_after_s: float = duration("60s", validator=above(0))
     """Pause after "already bound": so long the carrier takes to give up the session of before."""
     unbind_pause_s: float = duration("30s", validator=within(0))

@@ -9,11 +9,6 @@ from connector.config.dialect import DialectConfig
 from connector.settings import above, at_least_one, duration, shown, within
 
 
-def _digits(_instance: object, _field: object, value: str) -> None:
-    if value and not (value.isascii() and value.isdecimal() and len(value) <= 15):
-        raise ValueError(f'must be the first digits of numbers, without a plus, such as "4474", not {shown(value)}')
-
-
 @attrs.frozen(kw_only=True)
 class LimitConfig:
     """A limit inside the account's: of one destination country or one sender, or of each of them."""
@@ -29,7 +24,13 @@ class LimitConfig:
         if (self.sender is None) == (self.country is None):
             yield (), "needs exactly one of sender and country"
         if self.country not in (None, "*"):
-            yield from checks.field_problem(checks.country, "country", self.country)
+            yield from self._problem("country", checks.country_problem(str(self.country)))
+        if self.sender not in (None, "*"):
+            yield from self._problem("sender", checks.not_sender(str(self.sender)))
+
+    def _problem(self, key: str, problem: str | None) -> Problems:
+        if problem is not None:
+            yield (key,), problem
 
     @property
     def scope(self) -> str:
@@ -68,10 +69,14 @@ class RampLimits:
 class PriceConfig:
     """What one part costs to the numbers that begin so."""
 
-    prefix: str = attrs.field(validator=_digits)
+    prefix: str
     """First digits of the number, country code included, without a plus; the longest that fits counts, "" fits all."""
     price: float = attrs.field(validator=within(0))
     """Per part; all price tables are in one currency."""
+
+    def problems(self) -> Problems:
+        if self.prefix and (problem := checks.prefix_problem(self.prefix)) is not None:
+            yield ("prefix",), problem
 
 
 @attrs.frozen(kw_only=True)

@@ -1,27 +1,92 @@
 """What one value of the configuration must be like: validators of fields, and questions several fields share."""
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from phonenumbers import SUPPORTED_REGIONS
 
 from connector.settings import KeyPath, Validator, nearest, shown
 
 Problems = Iterator[tuple[KeyPath, str]]
+Rule = Callable[[str], str | None]
+"""Returns what is wrong with a value, in words, or None."""
+
+MAX_ALPHANUMERIC: Final = 11
+"""Septets that fit the ten octets of an alphanumeric address on the air interface (3GPP TS 23.040, 9.1.2.5)."""
+MAX_DIGITS: Final = 15
+"""E.164."""
+OTHER_COUNTRY_CODES: Final = {"UK": "GB"}
+"""Codes in everyday use that ISO 3166 gives to no country."""
+
+
+# --- rules ----------------------------------------------------------------------------------------------------------
+
+
+def country_problem(code: str) -> str | None:
+    """Return why no number is in a country of this code, or None."""
+    if code in SUPPORTED_REGIONS:
+        return None
+    if not (len(code) == 2 and code.isascii() and code.isalpha() and code.isupper()):
+        return f'must be an ISO 3166 code of two capitals such as "GB", not {shown(code)}'
+    meant = OTHER_COUNTRY_CODES.get(code)
+    return f"there is no country {shown(code)} that has phone numbers" + (f', did you mean "{meant}"?' if meant else "")
+
+
+def prefix_problem(prefix: str) -> str | None:
+    """Return why no number begins so, or None.  Numbers are E.164 without the plus: a country code comes first."""
+    if not (prefix.isascii() and prefix.isdecimal() and len(prefix) <= MAX_DIGITS):
+        return f'must be the first digits of numbers, without a plus, such as "4474", not {shown(prefix)}'
+    if prefix.startswith("0"):
+        return f'must begin with a country code, such as "4474", not {shown(prefix)}: no number in E.164 begins with 0'
+    return None
+
+
+def sender_problem(sender: str) -> str | None:
+    """Return why this is no source address, or None if it is one (empty: the carrier fills in)."""
+    digits = sender.removeprefix("+")
+    if digits.isascii() and digits.isdecimal():
+        return None if 3 <= len(digits) <= MAX_DIGITS else f"a numeric sender has 3 to {MAX_DIGITS} digits"
+    if not (sender.isascii() and sender.isprintable()):
+        return "a sender is made of ASCII letters, digits and signs"
+    if len(sender) > MAX_ALPHANUMERIC:
+        return f"an alphanumeric sender has at most {MAX_ALPHANUMERIC} characters"
+    return None
+
+
+def not_sender(sender: str) -> str | None:
+    """Return the same with the sender in it."""
+    problem = sender_problem(sender)
+    return problem and f"{shown(sender)} is no sender: {problem}"
+
+
+def items(values: Iterable[str] | None, key: str, rule: Rule) -> Problems:
+    """Yield every item of an array that breaks the rule, each with its place."""
+    for index, value in enumerate(values or ()):
+        if (problem := rule(value)) is not None:
+            yield (key, index), problem
+
+
+def obeys(rule: Rule) -> Validator:
+    """Return the validator of a text that must obey this rule; None passes."""
+
+    def check(_instance: object, _field: object, value: str | None) -> None:
+        if value is not None and (problem := rule(value)) is not None:
+            raise ValueError(problem)
+
+    return check
+
+
+# --- what fields are validated with ---------------------------------------------------------------------------------
+
+country: Final = obeys(country_problem)
+sender: Final = obeys(not_sender)
 
 
 def address(_instance: object, _field: object, value: str) -> None:
     host, _, port = value.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65_535:
         raise ValueError(f'must be "host:port" such as "127.0.0.1:8080", not {shown(value)}')
-
-
-def country(_instance: object, _field: object, value: str | None) -> None:
-    if value is not None and not (len(value) == 2 and value.isascii() and value.isalpha() and value.isupper()):
-        raise ValueError(f'must be an ISO 3166 code of two capitals such as "GB", not {shown(value)}')
-
-
-def countries(_instance: object, _field: object, values: tuple[str, ...] | None) -> None:
-    for value in values or ():
-        country(None, None, value)
 
 
 def name(_instance: object, _field: object, value: str) -> None:
@@ -37,14 +102,6 @@ def field_text(limit: int) -> Validator:
             raise ValueError(f"must be at most {limit - 1} ASCII characters, not {shown(value)}")
 
     return check
-
-
-def field_problem(validator: Validator, key: str, value: object) -> Problems:
-    """Yield what a validator says about the value of this key, if anything."""
-    try:
-        validator(None, None, value)
-    except ValueError as error:
-        yield (key,), str(error)
 
 
 def repeated(names: Iterable[str], what: str) -> Problems:

@@ -15,7 +15,7 @@ from connector.config.lane import LANES, LaneConfig
 from connector.config.route import RouteConfig
 from connector.config.store import StoreConfig
 from connector.errors import ConfigError
-from connector.settings import as_toml, at_least_one, load, named, shown
+from connector.settings import as_toml, at_least_one, load, named, nearest, shown
 
 
 @attrs.frozen(kw_only=True)
@@ -47,6 +47,19 @@ class Config:
             except ConfigError as error:
                 problems += error.problems
         return problems
+
+    def unused_lanes(self) -> list[str]:
+        """Return, in words, every lane of the file that no API key may use and no route names.
+
+        It is no error, for what waits in it still leaves; but its name may be mistyped.
+        """
+        meant = {name for key in self.api.key for name in key.lanes}
+        meant |= {name for route in self.route for name in route.lanes or ()}
+        return [
+            f"lane.{name}: no API key may use this lane, and no route names it{nearest(name, meant | LANES.keys())}"
+            for name, lane in self.lane.items()
+            if name not in meant and lane != LANES.get(name)
+        ]
 
     def problems(self) -> Problems:
         carriers = [carrier.name for carrier in self.carrier]

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import attrs
 
+from connector.config import checks
 from connector.config.checks import Problems
 from connector.settings import above, at_least_one, duration, durations, nearest, shown, within
 
@@ -121,6 +122,7 @@ class LaneConfig:
     """Whether acceptance and claim share one commit, ahead of bulk."""
 
     def problems(self) -> Problems:
+        yield from checks.items(self.senders, "senders", checks.not_sender)
         if self.on_doubt == "resend" and self.resend_after_s >= self.deadline_s:
             yield ("resend_after",), "must be less than the deadline: after it nothing is sent"
         if self.on_doubt == "resend" and self.resend_after_s >= self.patience_s:

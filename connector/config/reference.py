@@ -19,7 +19,9 @@ _HEAD: Final = """\
 
 Every key of a configuration file, as `carrierline config reference` prints it. `carrierline config example` prints a
 small file that is complete, `carrierline config check FILE` names every problem with its line. Durations are text such
-as `"150ms"`, `"10s"` or `"1h30m"`; an unknown key is an error. *not set* means that a key may be left out.
+as `"150ms"`, `"10s"` or `"1h30m"`; an unknown key is an error. *not set* means that a key may be left out. Where the
+lanes that exist without being configured have a default of their own, it stands behind the lane's name;
+`carrierline config check --effective FILE` prints what counts in the lanes of a file.
 """
 _NAMES: Final[Mapping[object, str]] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
@@ -95,22 +97,21 @@ def _type(hint: Any, field: "attrs.Attribute[Any]") -> str:
 
 def _default(path: tuple[str, ...], field: "attrs.Attribute[Any]") -> str:
     value = field.default
-    if path == ("lane.NAME",):
-        return _of_lanes(field)
     if value is attrs.NOTHING:
         return "**required**"
     if hasattr(value, "factory") or attrs.has(type(value)):
         return ""
-    return _value(field, value)
+    return "; ".join([_value(field, value), *(_of_lanes(path[1:], field) if path[:1] == ("lane.NAME",) else ())])
 
 
-def _of_lanes(field: "attrs.Attribute[Any]") -> str:
-    """Return a lane's default, and that of the lanes that exist without being configured where it is another one."""
-    if attrs.has(type(field.default)) or hasattr(field.default, "factory"):
-        return ""
-    others = {name: getattr(lane, field.name) for name, lane in LANES.items()}
-    differ = [f"{name} {_value(field, it)}" for name, it in others.items() if it != field.default]
-    return "; ".join([_value(field, field.default), *differ])
+def _of_lanes(path: tuple[str, ...], field: "attrs.Attribute[Any]") -> Iterator[str]:
+    """Yield the defaults of the lanes that exist without being configured, where they are other ones."""
+    for name, lane in LANES.items():
+        holder: Any = lane
+        for step in path:
+            holder = getattr(holder, step, None)
+        if holder is not None and (value := getattr(holder, field.name)) != field.default:
+            yield f"{name} {_value(field, value)}"
 
 
 def _value(field: "attrs.Attribute[Any]", value: Any) -> str:

@@ -12,12 +12,6 @@ MessageClass = Literal["flash", "device", "sim", "terminal", "none"]
 """Classes 0 to 3 of 3GPP TS 23.038, 4, as ``data_coding`` says them; "none" is a message without a class."""
 
 
-def _prefixes(_instance: object, _field: object, values: tuple[str, ...] | None) -> None:
-    for value in values or ():
-        if not (value.isascii() and value.isdecimal() and len(value) <= 15):
-            raise ValueError(f'must be the first digits of numbers, without a plus, such as "4474", not {shown(value)}')
-
-
 @attrs.frozen(kw_only=True)
 class RouteConfig:
     """A rule that lists carriers for a message; the first rule that fits is taken."""
@@ -28,9 +22,9 @@ class RouteConfig:
     """Stable identity: queues carry it.  `Config` gives "route-1" and so on to those without one."""
     lanes: tuple[str, ...] | None = None
     """Lanes it is for; without it all."""
-    countries: tuple[str, ...] | None = attrs.field(default=None, validator=checks.countries)
+    countries: tuple[str, ...] | None = None
     """ISO 3166 codes of the destinations it is for; without it all."""
-    prefixes: tuple[str, ...] | None = attrs.field(default=None, validator=_prefixes)
+    prefixes: tuple[str, ...] | None = None
     """First digits of the numbers it is for, country code included, without a plus; without it all."""
     senders: tuple[str, ...] | None = None
     """Source addresses it is for; without it all."""
@@ -47,6 +41,9 @@ class RouteConfig:
         for key in ("lanes", "countries", "prefixes", "senders", "keys", "classes"):
             if getattr(self, key) == ():
                 yield (key,), "an empty list fits nothing: leave the key out for all"
+        yield from checks.items(self.countries, "countries", checks.country_problem)
+        yield from checks.items(self.prefixes, "prefixes", checks.prefix_problem)
+        yield from checks.items(self.senders, "senders", checks.not_sender)
         for index, name in enumerate(self.carriers):
             if name in self.carriers[:index]:
                 yield ("carriers", index), f"{shown(name)} is named before"

@@ -73,6 +73,9 @@ def test_the_version_is_told(carrierline: Caller) -> None:
         (("simulate", "/nope"), "/nope: cannot be read: No such file or directory"),
         (("simulate", "--smpp", "nowhere"), '--smpp must be "host:port"'),
         (("decode",), "Missing argument"),
+        (("messages", "list", "--store", "/nope.db"), "there is no store at /nope.db"),
+        (("messages", "show", "00000000000", "--store", "/nope.db"), "there is no store at /nope.db"),
+        (("verify", "--store", "/nope.db"), "there is no store at /nope.db"),
         (("decode", "--receipt", "--zone", "Mars/Base", "id:1"), "there is no time zone 'Mars/Base'"),
     ],
 )
@@ -89,13 +92,8 @@ def test_a_wrong_call_is_one_line_and_status_2(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("messages", "list", "--store", "/nope.db"), "there is no store at /nope.db"),
-        (("messages", "show", "00000000000", "--store", "/nope.db"), "there is no store at /nope.db"),
         (("verify", "--store", __file__), "not a database"),
-        (("send", "--csv", "/nope.csv"), "/nope.csv: No such file or directory"),
         (("messages", "list", "--url", "http://127.0.0.1:1"), "no connector answers at http://127.0.0.1:1"),
-        (("messages", "list", "--url", "http://[::1"), "'http://[::1' is no address of a connector"),
-        (("verify", "--url", "127.0.0.1:8080"), "'127.0.0.1:8080' is no address of a connector"),
         (("decode", "zz"), "neither hexadecimal octets nor a file: 'zz'"),
         (("simulate", "--record", "/nope/ledger.jsonl"), "/nope/ledger.jsonl: No such file or directory"),
     ],
@@ -109,6 +107,36 @@ def test_what_fails_is_one_line_and_status_1(
     assert words in ended.err
     assert ended.err.count("\n") == 1
     assert "a-key-that-is-secret" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("send", "--csv", "/nope.csv"), "/nope.csv: No such file or directory"),
+        (("preview", "--csv", "/nope.csv"), "/nope.csv: No such file or directory"),
+        (("send", "--csv", "/"), "is a directory"),
+        (("messages", "list", "--url", "http://[::1"), "'http://[::1' is no address of a connector"),
+        (("verify", "--url", "127.0.0.1:8080"), "'127.0.0.1:8080' is no address of a connector"),
+        (("send", "--to", "1", "--send-at", "soon"), "--send-at is a time with its offset"),
+        (("send", "--to", "1", "--send-at", "2026-01-31T09:00:00"), "or a duration such as 2h"),
+        (("send", "--to", "1", "--deadline", "9"), "--deadline is a time with its offset"),
+        (("send", "--csv", __file__, "--send-at", "2h"), "--send-at with --csv is a time"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line_and_status_2_too(
+    carrierline: Caller, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str
+) -> None:
+    monkeypatch.setenv("CARRIERLINE_KEY", "a-key-that-is-secret")
+    ended = carrierline(*arguments)
+    assert (ended.status, ended.out) == (2, "")
+    assert words in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_the_readme_names_every_command() -> None:
+    readme = Path(__file__).parents[2].joinpath("cli", "README.md").read_text(encoding="utf-8")
+    for name in COMMANDS:
+        assert f"`carrierline {name}" in readme, name
 
 
 def test_all_problems_of_a_configuration_are_told_at_once(carrierline: Caller, tmp_path: Path) -> None:

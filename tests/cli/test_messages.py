@@ -84,11 +84,57 @@ def test_a_cancel_says_how_much_was_taken_back(carrierline: Caller, monkeypatch:
 
 def test_a_cancel_that_comes_too_late_is_exit_status_1(carrierline: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     async def cancel(self: Client, message_id: str) -> dict[str, Any]:
-        raise ApiError(409, "nothing of it can be taken back: it is delivered")
+        raise ApiError(409, "id: nothing of it can be taken back: it is delivered")
 
     monkeypatch.setattr(Client, "cancel", cancel)
     monkeypatch.setenv("CARRIERLINE_KEY", "key")
     ended = carrierline("messages", "cancel", "abc")
     assert (ended.status, ended.out) == (1, "")
-    assert ended.err.count("\n") == 1
-    assert "it is delivered" in ended.err
+    assert ended.err == "carrierline: message abc: nothing of it can be taken back: it is delivered\n"
+
+
+@pytest.mark.parametrize("verb", ["show", "cancel"])
+def test_a_message_that_is_not_there_is_told_in_a_sentence(
+    carrierline: Caller, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    async def unknown(self: Client, message_id: str) -> dict[str, Any]:
+        raise ApiError(404, "id: there is no message with this id")
+
+    monkeypatch.setattr(Client, "message", unknown)
+    monkeypatch.setattr(Client, "cancel", unknown)
+    monkeypatch.setenv("CARRIERLINE_KEY", "key")
+    ended = carrierline("messages", verb, "abc")
+    assert (ended.status, ended.out, ended.err) == (1, "", "carrierline: there is no message abc\n")
+
+
+def test_a_store_without_the_message_says_the_same(carrierline: Caller, tmp_path: Path) -> None:
+    ended = carrierline("messages", "show", "abc", "--store", str(filled(tmp_path / "store.db")))
+    assert (ended.status, ended.out, ended.err) == (1, "", "carrierline: there is no message abc\n")
+
+
+@pytest.mark.parametrize("verb", ["show", "cancel"])
+def test_what_answers_and_is_no_connector_is_still_named(
+    carrierline: Caller, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    async def other(self: Client, message_id: str) -> dict[str, Any]:
+        raise ApiError(404, "what answers at http://x is no connector (status 404)")
+
+    monkeypatch.setattr(Client, "message", other)
+    monkeypatch.setattr(Client, "cancel", other)
+    monkeypatch.setenv("CARRIERLINE_KEY", "key")
+    ended = carrierline("messages", verb, "abc")
+    assert (ended.status, "is no connector" in ended.err) == (1, True)
+
+
+def test_a_filter_that_makes_no_sense_is_a_wrong_call_at_either_door(
+    carrierline: Caller, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def refuse(self: Client, **filters: str) -> dict[str, Any]:
+        raise ApiError(400, "status: there is no status 'x'")
+
+    monkeypatch.setattr(Client, "messages", refuse)
+    monkeypatch.setenv("CARRIERLINE_KEY", "key")
+    store = str(filled(tmp_path / "store.db"))
+    for door in ((), ("--store", store)):
+        ended = carrierline("messages", "list", "--status", "x", *door)
+        assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)

@@ -118,7 +118,7 @@ def test_another_key_of_the_configuration_may_be_asked_as(carrierline: Caller, c
     found = json.loads(carrierline(*asked, "bank").out)
     assert (found["route"], found["lane"], found["from_given_by"]) == ("banking", "otp", "none")
     ended = carrierline(*asked, "bnk")
-    assert (ended.status, ended.err) == (1, 'carrierline: there is no API key "bnk", did you mean "bank"?\n')
+    assert (ended.status, ended.err) == (2, 'carrierline: there is no API key "bnk", did you mean "bank"?\n')
 
 
 def test_a_configuration_with_problems_is_told_with_its_lines(carrierline: Caller, tmp_path: Path) -> None:
@@ -159,7 +159,9 @@ def test_json_is_a_line_for_each_row_and_one_with_the_totals(carrierline: Caller
         (3, "accepted"),
         (4, "refused"),
         (5, "accepted"),
+        (6, "repeated"),
     ]
+    assert shown[-1]["of_line"] == 2
     totals = json.loads(last)["totals"]
     assert (totals["rows"], totals["accepted"], totals["parts"], totals["refused"]) == (5, 3, 3, 1)
     assert totals["refused_by_reason"] == {"number_invalid": 1}
@@ -265,3 +267,24 @@ def test_a_wrong_call_is_told(carrierline: Caller, arguments: tuple[str, ...], w
     ended = carrierline("preview", *arguments)
     assert ended.status == 2
     assert words in ended.err
+
+
+def test_json_has_a_line_for_every_row_in_order_whatever_it_is(
+    carrierline: Caller, asked: list[Sequence[SendRequest]], tmp_path: Path
+) -> None:
+    path = tmp_path / "mixed.csv"
+    rows = [
+        f"+4474001{n:05},Hello" if n % 3 else ("+447400100001,Hello" if n % 2 else "too,many,values")
+        for n in range(1_300)
+    ]
+    path.write_text("phone,text\n" + "\n".join(rows) + "\n")
+    *each, _ = map(json.loads, carrierline("preview", "--csv", str(path), "--json").out.splitlines())
+    assert [row["line"] for row in each] == list(range(2, 1_302))
+    assert {row["status"] for row in each} == {"accepted", "refused", "repeated"}
+
+
+def test_a_list_of_one_is_one_row_and_one_part(carrierline: Caller, config: str, tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("phone,text\n+447400123456,Hi\n")
+    out = carrierline("preview", "--config", config, "--csv", str(path)).out
+    assert out.splitlines()[-1] == "1 row: 1 would be accepted in 1 part, 0 refused, 0 repeated"

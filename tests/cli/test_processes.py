@@ -130,10 +130,10 @@ async def test_a_refused_message_is_one_line_and_status_1(tmp_path: Path) -> Non
         ended = await command("messages", "show", "00000000000", *door)
         assert (ended.returncode, one_line(ended)) == (
             1,
-            "carrierline: id: there is no message with this id\n",
+            "carrierline: there is no message 00000000000\n",
         )
         ended = await command("messages", "list", "--status", "deliverd", *door)
-        assert (ended.returncode, 'did you mean "delivered"?' in one_line(ended)) == (1, True)
+        assert (ended.returncode, 'did you mean "delivered"?' in one_line(ended)) == (2, True)
         ended = await command("messages", "list", "--url", url, "--key-env", "WRONG", WRONG="wrong-key")
         assert (ended.returncode, "this API key is not known here" in one_line(ended)) == (1, True)
         assert b"wrong-key" not in ended.stderr

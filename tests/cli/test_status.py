@@ -153,3 +153,18 @@ def test_every_problem_of_a_reload_is_a_line_and_the_status_is_2(
     monkeypatch.setenv("CARRIERLINE_KEY", "key")
     ended = carrierline("reload")
     assert (ended.status, ended.out, ended.err) == (2, "", "a.toml:3: one\na.toml:9: two\n")
+
+
+def test_a_suspended_carrier_names_the_command_that_ends_it(
+    carrierline: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = {"cause": "suspended", "share": 1.0, "text": "suspended by an operator"}
+    carriers = [{**STATUS["carriers"][0], "limited_by": held, "ramp_halted": None}]
+
+    async def answer(self: Client, *, notices: int) -> dict[str, Any]:
+        return {**STATUS, "carriers": carriers}
+
+    monkeypatch.setattr(Client, "status", answer)
+    monkeypatch.setenv("CARRIERLINE_KEY", "key")
+    words = "north: suspended by an operator: nothing is sent until `carrierline carrier resume north`"
+    assert words in carrierline("status").out.splitlines()

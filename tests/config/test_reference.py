@@ -25,3 +25,13 @@ def test_a_key_stands_with_type_default_and_words() -> None:
 
 def test_lanes_stand_with_the_defaults_of_those_that_are_there() -> None:
     assert any("otp `0.6`" in line and line.startswith("| `reserve`") for line in reference().splitlines())
+
+
+def test_their_retry_tables_stand_with_what_differs_too() -> None:
+    lines = reference().splitlines()
+    start = lines.index("## `[lane.NAME.retry]`")
+    rows = lines[start : lines.index("## `[lane.NAME.retry.temporary]`")]
+    (backoff,) = [row for row in rows if row.startswith("| `backoff`")]
+    assert '`["5s", "30s", "2m"]`; otp `["1s", "3s", "10s"]`' in backoff
+    (opinion,) = [row for row in rows if row.startswith("| `second_opinion`")]
+    assert "`false`; otp `true`" in opinion
