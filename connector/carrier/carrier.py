@@ -17,6 +17,7 @@ from connector.carrier.ramp import Ramp, Watch
 from connector.carrier.recall import Recall, Recalls
 from connector.carrier.setbacks import Prospects, no_prospects
 from connector.carrier.translate import Translator
+from connector.carrier.urgent import UrgentLanes
 from connector.config import CarrierConfig, Credentials, LaneConfig
 from connector.model import NotSent, Part, Reason
 from connector.smpp.pdu import Pdu
@@ -55,9 +56,8 @@ class Carrier:
         self._inbox = inbox
         self._clock = clock
         self.limits = Limits(config)
-        urgent_lanes = [name for name, lane in lanes.items() if lane.urgent]
-        self._outgoing = Outgoing(urgent_lanes)
-        self._claimed = Claimed(urgent_lanes)
+        self._outgoing = Outgoing(UrgentLanes(lanes))
+        self._claimed = Claimed(UrgentLanes(lanes))
         self._claim_s = 0.0
         self._wake = trio.Event()
         self._draining = False
@@ -350,7 +350,7 @@ class Carrier:
         return limits.account.room(now) is not None or limits.nested or limits.any_bind(now)
 
     def _next_leaving(self, now: float) -> float:
-        opens_at = self._opens_at(now, urgent=self._outgoing.has_urgent)
+        opens_at = self._opens_at(now, urgent=self._outgoing.next_is_urgent)
         if opens_at > now:
             return opens_at
         return self.limits.next_opening(now) or now + LONGEST_NAP_S

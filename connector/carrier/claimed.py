@@ -1,6 +1,6 @@
 """Parts of one carrier that have credit and have not left: on their way to disk, or waiting for their moment.  Pure."""
 
-from collections.abc import Collection, Sequence, ValuesView
+from collections.abc import Container, Sequence, ValuesView
 
 from connector.model import Part
 
@@ -8,14 +8,18 @@ from connector.model import Part
 class Claimed:
     """Counts them, those of urgent lanes and the others."""
 
-    def __init__(self, urgent_lanes: Collection[str]) -> None:
+    def __init__(self, urgent_lanes: Container[str]) -> None:
         self._urgent_lanes = urgent_lanes
         self._parts: dict[int, Part] = {}
-        self.others = 0
-        """Of them, those of lanes that are not urgent."""
+        self._others: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._parts)
+
+    @property
+    def others(self) -> int:
+        """Of them, those of lanes that were not urgent when they took their credit."""
+        return len(self._others)
 
     @property
     def parts(self) -> ValuesView[Part]:
@@ -25,10 +29,10 @@ class Claimed:
     def add(self, parts: Sequence[Part]) -> None:
         """Take credit for these."""
         self._parts.update((part.id, part) for part in parts)
-        self.others += sum(part.lane not in self._urgent_lanes for part in parts)
+        self._others.update(part.id for part in parts if part.lane not in self._urgent_lanes)
 
     def release(self, parts: Sequence[Part]) -> None:
         """Give their credit back; nothing happens to those that have none."""
         for part in parts:
-            if self._parts.pop(part.id, None) is not None:
-                self.others -= part.lane not in self._urgent_lanes
+            self._parts.pop(part.id, None)
+            self._others.discard(part.id)

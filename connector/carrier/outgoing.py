@@ -1,7 +1,7 @@
 """Claimed parts that wait for their moment: urgent ones first, in order otherwise.  Pure."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from connector.model import Part
 
@@ -13,7 +13,7 @@ MOST_OVERTAKING = 5
 class Outgoing:
     """Holds what is claimed a little ahead of the pace, so that a token never waits for the disk."""
 
-    def __init__(self, urgent_lanes: Collection[str]) -> None:
+    def __init__(self, urgent_lanes: Container[str]) -> None:
         self._urgent_lanes = urgent_lanes
         self._urgent: deque[tuple[float, Part]] = deque()
         self._others: deque[tuple[float, Part]] = deque()
@@ -31,9 +31,9 @@ class Outgoing:
             (self._urgent if part.lane in self._urgent_lanes else self._others).append((now, part))
 
     @property
-    def has_urgent(self) -> bool:
-        """Whether any of them is urgent."""
-        return bool(self._urgent)
+    def next_is_urgent(self) -> bool:
+        """Whether an urgent one is to leave next."""
+        return bool(self._urgent) and not (self._others and self._overtaking >= MOST_OVERTAKING)
 
     def take(self, count: int, now: float, *, urgent: int | None = None) -> list[Part]:
         """Take out up to ``count`` whose turn it is; of urgent ones up to ``urgent``, where that is another number.

@@ -1,6 +1,6 @@
 """Who leaves first of those that are claimed."""
 
-from connector.carrier.outgoing import Outgoing
+from connector.carrier.outgoing import MOST_OVERTAKING, Outgoing
 from tests.carrier.test_limits import part
 
 
@@ -30,6 +30,17 @@ def test_who_is_not_admitted_keeps_its_place() -> None:
     outgoing.add(named("A", "B", "A", "C"), 0.0)
     assert senders(outgoing.take_where(2, lambda each: each.sender != "A", 0.0)) == "BC"
     assert senders(outgoing.take(5, 0.0)) == "AA"
+
+
+def test_after_many_urgent_ones_the_others_have_a_turn_and_it_is_their_moment_that_is_waited_for() -> None:
+    outgoing = Outgoing(["otp"])
+    outgoing.add(named(*"X" * (MOST_OVERTAKING + 1), lane="otp"), 0.0)
+    outgoing.add(named("A"), 0.0)
+    assert outgoing.next_is_urgent
+    assert senders(outgoing.take(0, 0.0, urgent=MOST_OVERTAKING)) == "X" * MOST_OVERTAKING
+    assert not outgoing.next_is_urgent
+    assert senders(outgoing.take(0, 0.0, urgent=1)) == "", "nothing urgent goes before it"
+    assert senders(outgoing.take(2, 0.0)) == "AX"
 
 
 def test_those_that_came_last_are_given_up_first_and_urgent_ones_last() -> None:

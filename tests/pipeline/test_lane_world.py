@@ -279,3 +279,23 @@ async def test_what_is_left_of_a_lane_that_is_gone_stops_nobody(again: str, auto
         await it.until(lambda: it.connector.carriers["north"].is_bound)
         await trio.sleep(1_000)
         assert (await it.message(sent)).status is Status.UNKNOWN
+
+
+async def test_a_crowd_of_otps_leaves_nothing_of_a_carrier_s_rate_unused(autojump_clock: MockClock) -> None:
+    """In a campaign it has most of that, and the campaign the rest."""
+    rate, crowd = 500, 200
+    async with world(config(carrier_config(rate_per_s=rate, bind={"window_size": 50}))) as it:
+        it.play(slow(0.02))
+        await it.start()
+        await it.bound()
+        for start in range(0, 8_000, 1_000):
+            await it.send(1_000, first=start)
+        await trio.sleep(5)
+        began = now()
+        await it.send(crowd, lane="otp", first=OTP_FIRST)
+        await it.until(lambda: len(entries(it, otp=True)) == crowd)
+        took = entries(it, otp=True)[-1].accepted_at - began
+        others = [entry for entry in entries(it, otp=False) if began <= entry.accepted_at <= began + took]
+        assert others, "they slow down and do not stop"
+        assert crowd + len(others) >= 0.95 * rate * took
+        assert took <= 1.3 * crowd / (0.98 * rate)
