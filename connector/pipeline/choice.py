@@ -3,7 +3,7 @@
 Health decides between carriers only: where nobody healthier is up, nothing is held back.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Final, Protocol
 
 from connector.carrier.setbacks import Prospect
@@ -92,6 +92,15 @@ class Choice:
         """Tell whether a part would leave in quiet hours."""
         return self._hours.opens_at(part.lane, part.country, now) is not None
 
+    def may_follow(self, part: Part, carrier: str, rule: str, now: float) -> bool:
+        """Tell whether a part may go to the carrier that has others of its message: neither quiet nor, again, too dear.
+
+        What a first attempt of it costs was settled when the message began.
+        """
+        if self.is_quiet(part, now):
+            return False
+        return not part.doubts or self.affords(part, carrier, self._carriers_of.get(rule, ()))
+
     def credit(self, carrier: str, credit: int) -> int:
         """Return what of a carrier's credit may be of use: of one that gets nothing little more than it is probed with.
 
@@ -130,13 +139,9 @@ class Choice:
 
     def order(self, part: Part, rule: str) -> Sequence[str]:
         """Return the carriers that a part may take now, the best first; one that is to be probed before the others."""
-        names = self._preferred(part, rule)
-        if part.refused:
-            names = [name for name in names if name not in part.refused] or list(names)
+        names = self._open_to(part, rule)
         if part.tries and names and names[0] == part.last:
             names = [*names[1:], names[0]]  # who could not just now is asked after those who were not asked
-        if self._lanes[part.lane].retry.max_cost is not None:
-            names = [name for name in names if self.affords(part, name, names)]
         return names if self._health.all_well else self._healthy(names, part)
 
     def sure(self, carrier: str, part: Part, rule: str) -> bool:
@@ -147,6 +152,10 @@ class Choice:
         if health.all_well or health.share(carrier, part.country) > 0 or not self._has_better(carrier, part, rule):
             return True
         return health.probe(carrier, part.country, self._clock())
+
+    def is_stranded(self, part: Part, rule: str, carriers: Collection[str]) -> bool:
+        """Tell whether none of these carriers may have this part at all: they refused it, or are too dear."""
+        return not any(name in carriers for name in self._open_to(part, rule))
 
     def prospect(self, part: Part, rule: str, carrier: str) -> Prospect:
         """Return what else there is for a part that this carrier does not take."""
@@ -168,6 +177,15 @@ class Choice:
         return part.doubts * dearest + price <= cap
 
     # --- inside ---
+
+    def _open_to(self, part: Part, rule: str) -> Sequence[str]:
+        """Return the carriers of its rule that a part may have at all, the preferred ones first."""
+        names = self._preferred(part, rule)
+        if part.refused:
+            names = [name for name in names if name not in part.refused] or list(names)
+        if self._lanes[part.lane].retry.max_cost is None:
+            return names
+        return [name for name in names if self.affords(part, name, names)]
 
     def _preferred(self, part: Part, rule: str) -> Sequence[str]:
         route = self._routes.get(rule)

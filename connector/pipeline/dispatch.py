@@ -106,11 +106,12 @@ class Dispatch:
 
     def _start(self, pick: Pick, nursery: trio.Nursery, now: float) -> None:
         self._leaving.update(part.id for part in pick.expired)
-        self._leaving.update(part.id for part, _ in pick.postponed)
         if pick.expired:
             nursery.start_soon(self.expire, pick.expired)
-        if pick.postponed:
-            nursery.start_soon(self._postpone, pick.postponed)
+        for put_off, reason in ((pick.postponed, Reason.QUIET_HOURS), (pick.stranded, Reason.NO_BIND)):
+            if put_off:
+                self._leaving.update(part.id for part, _ in put_off)
+                nursery.start_soon(self._postpone, put_off, reason)
         for urgent in (True, False):
             lanes = self._urgent if urgent else self._bulk
             chosen = {name: [part for part in parts if part.lane in lanes] for name, parts in pick.parts.items()}
@@ -220,11 +221,11 @@ class Dispatch:
             parts,
         )
 
-    async def _postpone(self, parts: Sequence[tuple[Part, float]]) -> None:
-        """Let parts wait on disk for the end of their lane's quiet hours."""
-        moves = [Move(part.id, Event.POSTPONED, Reason.QUIET_HOURS, until) for part, until in parts]
+    async def _postpone(self, parts: Sequence[tuple[Part, float]], reason: Reason) -> None:
+        """Let parts wait on disk until it is worth while to look at them again."""
+        moves = [Move(part.id, Event.POSTPONED, reason, until) for part, until in parts]
         await self._take_out(moves, [part for part, _ in parts])
-        self.wake()  # there may be others behind them for whom it is day
+        self.wake()  # there may be others behind them that may go
 
     async def _take_out(self, moves: Sequence[Move], parts: Sequence[Part]) -> None:
         """Move parts on disk that are out of memory, and off the count of their queue, already."""

@@ -302,7 +302,7 @@ def _say_draining(facts: Facts, share: float, advised: int | None) -> str:
 
 
 def _say_suspended(facts: Facts, share: float, advised: int | None) -> str:
-    return "suspended by an operator: nothing is sent until `carrierline carrier resume`"
+    return "suspended by an operator: nothing is sent until `carrierline carrier resume` with its name"
 
 
 def _say_store(facts: Facts, share: float, advised: int | None) -> str:

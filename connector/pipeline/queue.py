@@ -1,7 +1,8 @@
 """The head of one queue in memory: the next few hundred parts of what waits on disk, earliest deadline first."""
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import islice
 from operator import itemgetter
 
 import attrs
@@ -26,6 +27,8 @@ class _Refill:
 
     taken: set[int]
     """Parts that left memory: the snapshot may still show them."""
+    limit: int
+    """Parts asked for: enough of them are new, though all that left memory stood first."""
     came: list[Part] = attrs.field(factory=list)
     """Parts that began to wait, or wait again: the snapshot may not show them."""
     void: bool = False
@@ -54,6 +57,10 @@ class Queue:
     commit brings their other parts without it."""
     unheard: dict[int, bool] = attrs.field(factory=dict, repr=False)
     """Parts never tried that the last reads brought: of some, nobody has told us yet that they wait."""
+    tied: dict[str, list[Entry]] = attrs.field(factory=dict, repr=False)
+    """Parts that wait for the carrier that has others of their message, by carrier; they are not among `heads`."""
+    look_for_stranded_at: float = 0.0
+    """When to look next for parts that no carrier that is up may have."""
     choosy: dict[int, bool] = attrs.field(factory=dict, repr=False)
     """Parts in memory that are not for just any carrier: one could not take them, or they go in spite of a doubt."""
     is_shut: bool = False
@@ -108,6 +115,7 @@ class Queue:
     def shut(self) -> None:
         """Hold nothing and read nothing until `reopen`: so nothing can leave that is being moved on disk."""
         self.is_shut = True
+        self.tied.clear()
         self.grew_on_disk(0)
 
     def reopen(self) -> None:
@@ -115,25 +123,70 @@ class Queue:
         self.is_shut = False
         self.complete = False
 
-    def untie(self, message: int, refused: tuple[str, ...]) -> None:
-        """Let the parts of a message that are here go anywhere but through these carriers."""
-        self.begun.pop(message, None)
-        for _, _, part in self.heads:
-            if part.message_id == message:
-                part.pinned, part.refused = None, refused
-                self._mark(part)
+    def gone(self, parts: Collection[int]) -> None:
+        """Say that parts that waited here wait no more: somebody moved them on disk."""
+        self.waiting -= len(parts)
+        for part in parts:
+            self.choosy.pop(part, None)
+            self.unheard.pop(part, None)
+        self.heads = _without(self.heads, lambda entry: entry[1] in parts)
+        self._untie(lambda entry: entry[1] in parts)
+        if self._refill is not None:
+            self._refill.taken.update(parts)
+            self._refill.came = [came for came in self._refill.came if came.id not in parts]
+
+    # --- messages of several parts ---
+
+    def tie(self, carrier: str, part: Part) -> None:
+        """Let a part that was taken out wait for the carrier that has others of its message."""
+        self.waiting += 1
+        insort(self.tied.setdefault(carrier, []), (part.deadline, part.id, part), key=itemgetter(0, 1))
+
+    def take_tied(self, carrier: str, count: int, may_go: Callable[[Entry], bool]) -> list[Part]:
+        """Take out up to ``count`` parts that wait for this carrier and may go, earliest deadline first."""
+        taken = list(islice(filter(may_go, self.tied[carrier]), max(0, count)))
+        gone = {entry[1] for entry in taken}
+        self._untie(lambda entry: entry[1] in gone, carrier)
+        self.waiting -= len(taken)
+        return [entry[2] for entry in taken]
+
+    def free(self, messages: Collection[int], refused: tuple[str, ...] | None = None) -> None:
+        """Forget which carrier messages were begun on.
+
+        What waits of them may go to any, but for those that ``refused`` it; None: the disk knows, and is to be read.
+        """
+        for message in messages:
+            self.begun.pop(message, None)
+        loose = self._untie(lambda entry: entry[2].message_id in messages)
+        if refused is None:
+            return
+        for part in [entry[2] for entry in self.heads if entry[2].message_id in messages] + loose:
+            part.pinned, part.refused = None, refused
+            self._mark(part)
+        for part in loose:
+            self.bring(part)
         if self._refill is not None:
             self._refill.void = True  # it may bring its parts as they were
 
-    def gone(self, part: int) -> None:
-        """Say that a part that waited here waits no more: somebody moved it on disk."""
-        self.waiting -= 1
-        self.heads = [entry for entry in self.heads if entry[1] != part]
-        self.choosy.pop(part, None)
-        self.unheard.pop(part, None)
-        if self._refill is not None:
-            self._refill.taken.add(part)
-            self._refill.came = [came for came in self._refill.came if came.id != part]
+    def keep_to(self, carriers: Collection[str]) -> None:
+        """Free what is tied to other carriers than these: the rule names them no more."""
+        self.begun = {message: carrier for message, carrier in self.begun.items() if carrier in carriers}
+        for carrier in [name for name in self.tied if name not in carriers]:
+            for _, _, part in self.tied.pop(carrier):
+                part.pinned = None
+                self.bring(part)
+
+    def _untie(self, which: Callable[[Entry], bool], only: str | None = None) -> list[Part]:
+        """Take out what is tied; the caller counts it."""
+        loose: list[Part] = []
+        for carrier in [only] if only is not None else list(self.tied):
+            loose += [entry[2] for entry in self.tied[carrier] if which(entry)]
+            self.tied[carrier] = _without(self.tied[carrier], which)
+            if not self.tied[carrier]:
+                del self.tied[carrier]
+        return loose
+
+    # --- reading and leaving ---
 
     def wanted(self, in_hand: Iterable[int]) -> Wanted | None:
         """Return the wish for more heads, or None while there are enough.  ``in_hand``: parts being claimed now."""
@@ -141,8 +194,9 @@ class Queue:
             self.reach = max(HEADS, self.reach // 2)
         if self.complete or self.is_shut or self._refill is not None or len(self.heads) >= self._enough:
             return None
-        self._refill = _Refill(set(in_hand))
-        return Wanted(self.id, self.heads[-1][:2] if self.heads else None, HEADS)
+        busy = {*in_hand, *(entry[1] for entries in self.tied.values() for entry in entries)}
+        self._refill = _Refill(busy, HEADS + len(busy))
+        return Wanted(self.id, self.heads[-1][:2] if self.heads else None, self._refill.limit)
 
     @property
     def _enough(self) -> int:
@@ -155,7 +209,7 @@ class Queue:
         assert state is not None
         if state.void:
             return  # `complete` is False, so it will be asked for again, with what came meanwhile
-        whole = len(parts) < HEADS
+        whole = len(parts) < state.limit
         last = (parts[-1].deadline, parts[-1].id) if parts else (0.0, 0)
         held = {entry[1] for entry in self.heads}
         new = {part.id: part for part in parts if part.id not in state.taken}
@@ -189,7 +243,9 @@ class Queue:
         count = 0
         while count < len(self.heads) and self.heads[count][0] <= now:
             count += 1
-        return self.take(count)
+        late = self._untie(lambda entry: entry[0] <= now) if self.tied else []
+        self.waiting -= len(late)
+        return self.take(count) + late
 
     def take(self, count: int) -> list[Part]:
         """Take out up to ``count`` parts, earliest deadline first."""
@@ -225,6 +281,14 @@ class Queue:
         self._left(taken)
         return taken
 
+    def take_out(self, wanted: Callable[[Part], bool]) -> list[Part]:
+        """Take out all parts in memory that are wanted elsewhere."""
+        taken = [entry[2] for entry in self.heads if wanted(entry[2])]
+        gone = {part.id for part in taken}
+        self.heads = _without(self.heads, lambda entry: entry[1] in gone)
+        self._left(taken)
+        return taken
+
     def _left(self, taken: list[Part]) -> None:
         self.waiting -= len(taken)
         if self.choosy:
@@ -232,3 +296,7 @@ class Queue:
                 self.choosy.pop(part.id, None)
         if self._refill is not None:
             self._refill.taken.update(part.id for part in taken)
+
+
+def _without(entries: list[Entry], which: Callable[[Entry], bool]) -> list[Entry]:
+    return [entry for entry in entries if not which(entry)]

@@ -127,7 +127,7 @@ class Results:
                     part.queue = change.queue  # while it was in doubt it may have come into another one
                 if change.freed is not None:
                     part.pinned, part.refused = None, change.freed
-                    self._lanes.untie(part, change.freed)
+                    self._lanes.queue(part.queue).free([part.message_id], change.freed)
                 again.append(part)
         self._lanes.put_back(again)
         if again:

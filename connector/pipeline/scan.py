@@ -60,7 +60,8 @@ class Scan:
 
     def _tied(self, part: Part, carrier: str) -> str:
         part.pinned = carrier
-        return carrier if self._takes(carrier, part) else ELSEWHERE
+        may_go = self._choice.may_follow(part, carrier, self._rule, self._now)
+        return carrier if may_go and self._takes(carrier, part) else ELSEWHERE
 
     def _best(self, part: Part) -> str | None:
         kind = self._choice.kind(part)

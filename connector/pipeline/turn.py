@@ -1,11 +1,10 @@
 """One turn of dispatch: what carriers offer, who may take what, and what is picked."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Protocol
 
 import attrs
 
-from connector.config import LaneConfig
 from connector.model import Part
 from connector.pipeline.queue import Queue
 
@@ -20,16 +19,26 @@ class Offer:
     """How many of these are only for lanes that keep places free."""
     admits: Callable[[Part], bool] | None = None
     """Whether its countries and senders let a part through, which it then counts; None where all may pass."""
+    held: int = 0
+    """How many are for lanes that take nothing in this turn."""
 
-    def usable(self, lane: LaneConfig) -> int:
-        """Return how many of the credit this lane may use."""
-        return self.credit if lane.keep_free else self.credit - self.kept
+    @property
+    def lent(self) -> int:
+        """Places that all lanes share."""
+        return max(0, self.credit - self.kept - self.held)
 
-    def take(self, count: int, lane: LaneConfig) -> None:
-        """Use so many of them for this lane; of what is kept for it first."""
+    def kept_for(self, own: float) -> int:
+        """Return how many of the places kept free are for a lane that keeps this part of them."""
+        return int(self.kept * own)
+
+    def usable(self, own: float) -> int:
+        """Return how many places are left for a lane that keeps this part of those kept free."""
+        return self.credit - self.held - self.kept + self.kept_for(own)
+
+    def take(self, count: int, own: float) -> None:
+        """Use so many of them for a lane that keeps this part of what is kept free, of that first."""
         self.credit -= count
-        if lane.keep_free:
-            self.kept -= min(self.kept, count)
+        self.kept -= min(self.kept_for(own), count)
 
 
 @attrs.define
@@ -41,12 +50,8 @@ class Pick:
     """Found past their deadline."""
     postponed: list[tuple[Part, float]] = attrs.field(factory=list)
     """Found in their lane's quiet hours, each with the end of these."""
-    stuck: set[int] = attrs.field(factory=set)
-    """Queues of which nothing in memory is let through now."""
-
-    def add(self, carrier: str, parts: list[Part]) -> None:
-        if parts:
-            self.parts.setdefault(carrier, []).extend(parts)
+    stranded: list[tuple[Part, float]] = attrs.field(factory=list)
+    """Found in the way of others while nobody who may have them has a place, each with the time to look again."""
 
 
 @attrs.define
@@ -54,18 +59,14 @@ class Turn:
     """A turn under way."""
 
     offers: Mapping[str, Offer]
+    queues: Mapping[str, Sequence[Queue]]
+    """All there are, by lane."""
     now: float
+    keep_free: float = 0.0
+    """The largest part of a window that any lane keeps free."""
     pick: Pick = attrs.field(factory=Pick)
-
-    @property
-    def lent(self) -> int:
-        """Places that all lanes share."""
-        return sum(max(0, offer.credit - offer.kept) for offer in self.offers.values())
-
-    @property
-    def kept(self) -> int:
-        """Places that only lanes take that keep some free."""
-        return sum(offer.kept for offer in self.offers.values())
+    stuck: set[tuple[int, str]] = attrs.field(factory=set)
+    """Queues, each with a carrier that takes nothing of what is in memory now."""
 
 
 class Chooser(Protocol):
@@ -83,6 +84,9 @@ class Chooser(Protocol):
     def is_quiet(self, part: Part, now: float) -> bool:
         """Tell whether a part would leave in quiet hours."""
 
+    def may_follow(self, part: Part, carrier: str, rule: str, now: float) -> bool:
+        """Tell whether a part may go now to the carrier that has others of its message."""
+
     def quiet_until(self, part: Part, now: float) -> float | None:
         """Return until when a part that would leave in quiet hours is to be put off; None where it may leave, or
         cannot be put off."""
@@ -95,6 +99,9 @@ class Chooser(Protocol):
 
     def order(self, part: Part, rule: str) -> Sequence[str]:
         """Return the carriers that a part may take now, the best first."""
+
+    def is_stranded(self, part: Part, rule: str, carriers: Collection[str]) -> bool:
+        """Tell whether none of these carriers may have this part at all."""
 
     def sure(self, carrier: str, part: Part, rule: str) -> bool:
         """Tell, last of all, whether this carrier takes the part, and count it there."""
@@ -118,6 +125,9 @@ class Anyone:
     def is_quiet(self, part: Part, now: float) -> bool:
         return False
 
+    def may_follow(self, part: Part, carrier: str, rule: str, now: float) -> bool:
+        return True
+
     def quiet_until(self, part: Part, now: float) -> float | None:
         return None
 
@@ -129,6 +139,9 @@ class Anyone:
 
     def order(self, part: Part, rule: str) -> Sequence[str]:
         return self._carriers_of.get(rule, ())
+
+    def is_stranded(self, part: Part, rule: str, carriers: Collection[str]) -> bool:
+        return False
 
     def sure(self, carrier: str, part: Part, rule: str) -> bool:
         return True

@@ -1,10 +1,14 @@
-"""Places kept free for some lanes change nothing about how the others share what is left."""
+"""Each carrier's places are shared for themselves, and places kept free change nothing about how the rest is shared."""
 
 from collections import Counter
 
+import attrs
 import pytest
 
-from connector.config import LANES
+from connector.config import LANES, LaneConfig
+from connector.model import Part, QueueName, QueueState
+from connector.pipeline.lanes import Lanes
+from connector.pipeline.turn import Offer
 from tests.pipeline.test_lanes import OTP, PROMOTIONAL, Waiting
 
 TRANSACTIONAL = "transactional"
@@ -38,3 +42,87 @@ def test_a_lane_that_keeps_places_free_leaves_the_others_their_share_of_the_rest
     assert found[OTP] >= WAITING * LANES[OTP].reserve / whole - 2
     for name in (TRANSACTIONAL, PROMOTIONAL):
         assert found[name] >= left * LANES[name].reserve / whole - 2, found
+
+
+# --- several carriers -----------------------------------------------------------------------------------------------
+
+
+def test_a_lane_that_has_one_carrier_gets_its_reserve_there_though_others_have_two() -> None:
+    it = Waiting((PROMOTIONAL, "both", "shop"), (TRANSACTIONAL, "one", "shop"), both=("north", "south"), one=("north",))
+    it.add(1, WAITING)
+    it.add(2, WAITING)
+    found: Counter[tuple[str, str]] = Counter()
+    for _ in range(4):
+        pick = it.pick(north=10, south=100)
+        found.update((name, part.lane) for name, parts in pick.parts.items() for part in parts)
+    assert found["north", TRANSACTIONAL] >= 4 * 10 * 3 / 5
+    assert found["south", PROMOTIONAL] == 400
+
+
+def test_an_api_key_whose_rule_has_one_carrier_gets_its_share_there_though_others_have_two() -> None:
+    it = Waiting((PROMOTIONAL, "both", "shop"), (PROMOTIONAL, "one", "bank"), both=("north", "south"), one=("north",))
+    it.add(1, WAITING)
+    it.add(2, WAITING)
+    taken = Counter(part.queue for _ in range(4) for part in it.pick(north=10, south=90).parts["north"])
+    assert taken == {1: 20, 2: 20}
+
+
+def test_what_a_lane_leaves_of_its_share_of_one_carrier_others_take() -> None:
+    it = Waiting((OTP, "one", "shop"), (PROMOTIONAL, "both", "shop"), both=("north", "south"), one=("north",))
+    it.add(1, 3)
+    it.add(2, WAITING)
+    assert {name: len(parts) for name, parts in it.pick(north=10, south=10).parts.items()} == {"north": 10, "south": 10}
+
+
+def test_a_queue_that_can_use_no_place_it_is_dealt_leaves_it_to_whoever_can() -> None:
+    it = Waiting((PROMOTIONAL, "one", "shop"), (PROMOTIONAL, "one", "bank"), one=("north",))
+    it.add(1, 10, sender="HELD")
+    it.add(2, 10)
+    it.admits = lambda part: part.sender != "HELD"
+    for _ in range(5):
+        assert len(it.pick(north=1).parts["north"]) == 1
+
+
+# --- messages of several parts --------------------------------------------------------------------------------------
+
+
+def begun(it: Waiting, queue: int, parts: int) -> list[Part]:
+    """Begin a message on "north": its other parts wait for that."""
+    added = it.add(queue, 1, total=parts + 1)
+    assert it.pick(north=1, south=0).parts == {"north": added[:1]}
+    it.pick(north=0, south=50)
+    return added[1:]
+
+
+def test_parts_that_wait_for_their_carrier_have_their_lane_s_share_and_no_more() -> None:
+    it = Waiting((PROMOTIONAL, "both", "shop"), (OTP, "one", "shop"), both=("north", "south"), one=("north",))
+    begun(it, 1, 100)
+    it.add(2, 100)
+    taken = sum((it.lanes_of(it.pick(north=1)) for _ in range(40)), Counter[str]())
+    assert taken == {OTP: 30, PROMOTIONAL: 10}  # reserves 0.6 and 0.2
+
+
+def test_they_take_no_place_that_is_kept_free_for_others() -> None:
+    it = Waiting((PROMOTIONAL, "both", "shop"), both=("north", "south"))
+    begun(it, 1, 10)
+    assert it.lanes_of(it.pick(north=3, keep=3)) == {}
+
+
+def test_a_key_that_sends_long_messages_gets_no_more_than_one_that_sends_short_ones() -> None:
+    it = Waiting((PROMOTIONAL, "one", "long"), (PROMOTIONAL, "one", "short"), one=("north", "south"))
+    it.add(1, 40, total=10)
+    it.add(2, 400)
+    taken = Counter(part.queue for _ in range(100) for part in it.pick(north=2).parts["north"])
+    assert taken == {1: 100, 2: 100}
+
+
+# --- two lanes that keep places free --------------------------------------------------------------------------------
+
+
+def test_of_the_places_kept_free_a_lane_has_as_many_as_it_keeps_itself() -> None:
+    lanes = {"alarm": LaneConfig(keep_free=0.01), OTP: attrs.evolve(LANES[OTP], keep_free=0.5)}
+    waiting = Lanes(lanes, {"one": ("north",)})
+    waiting.open(QueueState(n, QueueName(lane, "one", "shop"), 0) for n, lane in enumerate(lanes, 1))
+    waiting.add(attrs.evolve(part, queue=1, lane="alarm") for part in Waiting((OTP, "x", "y"), x=("z",)).make(1, 100))
+    offers = {"north": Offer(100, 50)}
+    assert len(waiting.pick(offers, tuple(lanes), 0.0).parts["north"]) == 51

@@ -32,8 +32,8 @@ class Night(Anyone):
         super().__init__(CARRIERS_OF)
         self.quiet = False
 
-    def is_quiet(self, part: Part, now: float) -> bool:
-        return self.quiet
+    def may_follow(self, part: Part, carrier: str, rule: str, now: float) -> bool:
+        return not self.quiet
 
 
 @pytest.fixture
