@@ -66,13 +66,13 @@ class DrainReport:
         waiting = [f"{lane} {count}" for lane, count in self.waiting.items() if count]
         doubtful = [f"{name} {came.in_doubt}" for name, came in self.carriers.items() if came.in_doubt]
         now = sum(came.in_doubt for came in self.carriers.values())
-        sent = "unknown, the store did not say" if self.sent is None else f"{self.sent} parts"
+        sent = "unknown, the store did not say" if self.sent is None else _parts(self.sent)
         return [
             f"drained in {self.seconds:.1f} s",
             *found,
-            f"  wait for the next start: {sum(self.waiting.values())} parts{_in(waiting)}",
+            f"  wait for the next start: {_parts(sum(self.waiting.values()))}{_in(waiting)}",
             f"  sent, and wait for the carrier's word: {sent}",
-            f"  fell in doubt in this run: {self.in_doubt} parts; "
+            f"  fell in doubt in this run: {_parts(self.in_doubt)}; "
             f"of these {now} fell in doubt during the drain{_in(doubtful)}",
         ]
 
@@ -88,3 +88,7 @@ async def outlasting(*tasks: Callable[..., Awaitable[None]], task_status: "trio.
             for task in tasks:
                 await nursery.start(task)
             task_status.started(scope)
+
+
+def _parts(count: int) -> str:
+    return f"{count} part{'' if count == 1 else 's'}"
