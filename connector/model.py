@@ -5,7 +5,7 @@ Times are seconds since the Unix epoch, as floats.  Ids are integers ordered by 
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -50,6 +50,11 @@ def is_whole(part: int) -> bool:
     return part & 0xFF == 0
 
 
+def user_message_reference(part: int) -> int:
+    """Return our own number for a part, of 16 bits, that carriers may echo (SMPP 3.4, 5.3.2.17)."""
+    return (part >> 8) * 0x9E37 + (part & 0xFF) & 0xFFFF
+
+
 class Reason(StrEnum):
     """Why a row was refused, a request not taken, or a message ended.  Users read these words: they never change."""
 
@@ -89,6 +94,7 @@ class Reason(StrEnum):
     LINK_LOST = "link_lost"
     RESTARTED = "restarted"
     NO_FINAL_WORD = "no_final_word"
+    ACCEPTED_ONLY = "accepted_only"
     CANCELLED_BY_CALLER = "cancelled_by_caller"
     RECALLED_BY_CARRIER = "recalled_by_carrier"
     # an attempt that did not come about
@@ -353,13 +359,29 @@ class Lost:
     """ISO 3166 code of the destination."""
 
 
+@attrs.frozen
+class Clue:
+    """What tells a part in doubt by a receipt whose id is that of no answer: the answer was lost."""
+
+    sender: str
+    """Address the receipt goes to: the sender of the message."""
+    text: str = ""
+    """The beginning of the message, as the receipt repeats it."""
+    reference: int | None = None
+    """user_message_reference as the receipt echoes it (SMPP 3.4, 5.3.2.17)."""
+
+
+ID_LIFETIME_S: Final = 7 * 86_400.0
+"""How long an id is taken to mean one attempt: counters of ten digits, or of eight hexadecimal ones, come round."""
+
+
 @attrs.define
 class Receipt:
     """The carrier's word about the fate of a part."""
 
     carrier: str
     keys: tuple[str, ...]
-    """Normal forms of its id, most trusted first."""
+    """Normal forms of its id, most trusted first: what attempts are looked up by."""
     at: float
     event: Event | None
     """None for a word that is not final: recorded, nothing moves."""
@@ -373,6 +395,25 @@ class Receipt:
     """Whether by that reason the same message may pass at another time."""
     done_at: float | None = None
     """When by the carrier's clock it came to that."""
+    ids: tuple[str, ...] = ()
+    """Its id as the carrier wrote it, one for each key; none where the keys are that."""
+    numeric: bool = False
+    """Whether the dialect says that ids are numbers: then equal keys of digits are equal ids."""
+    lifetime_s: float = ID_LIFETIME_S
+    """How long the carrier's ids mean one attempt, where the receipt does not write them as the answer did."""
+    hopeful: bool = False
+    """Whether this word, though not final, counts as delivery if none follows it within the lane's patience."""
+    clue: Clue | None = None
+    """What else may tell its part, where the carrier's dialect allows that."""
+
+
+@attrs.frozen
+class ParkedReceipt:
+    """A receipt that is kept without a part, and why."""
+
+    id: int
+    receipt: Receipt
+    why: str
 
 
 @attrs.define
@@ -402,6 +443,8 @@ class Inbound:
     """Of this part, 1 to ``total``."""
     destination_port: int | None = None
     source_port: int | None = None
+    bind: str = ""
+    """The bind it came on."""
 
     @property
     def body(self) -> bytes:
@@ -603,6 +646,8 @@ class MessageQuery:
     api_key: str | None = None
     id: int | None = None
     to: str | None = None
+    alias: str | None = None
+    """What messages to the same number are kept under where it was erased."""
     status: Status | None = None
     since: float | None = None
     limit: int = 100
@@ -612,18 +657,39 @@ class MessageQuery:
 
 @attrs.frozen(kw_only=True)
 class Ledger:
-    """The conservation law in numbers: accepted = Σ by status, of messages and of parts."""
+    """The conservation law in numbers: accepted = Σ by status, of messages and of parts; and of attempts, submitted =
+    answered + in flight + in doubt."""
 
     accepted: int
     messages: Mapping[str, int]
     parts_accepted: int
     parts: Mapping[str, int]
     parked: int
+    inbound: Mapping[str, int] = attrs.field(factory=dict)
+    """Since the store is: ``parts`` kept and ``repeats`` among them, ``messages`` told and how many of these were
+    ``partial`` or ``unmatched``.  At this moment: ``open`` parts, in no message yet."""
+
+    submitted: int = 0
+    """Attempts: claims of which nobody has proved that no octet left."""
+    answered: int = 0
+    doubted: int = 0
+    """Attempts whose answer was lost and has not come since, whatever became of their parts."""
+
+    @property
+    def in_flight(self) -> int:
+        """Attempts whose answer is awaited."""
+        return self.parts.get("sending", 0)
+
+    @property
+    def unaccounted_attempts(self) -> int:
+        """How many attempts are unaccounted for: zero, or there is a defect."""
+        return abs(self.submitted - self.answered - self.in_flight - self.doubted)
 
     @property
     def imbalance(self) -> int:
-        """How many messages and parts are unaccounted for: zero, or there is a defect."""
-        return abs(self.accepted - sum(self.messages.values())) + abs(self.parts_accepted - sum(self.parts.values()))
+        """How many messages, parts and attempts are unaccounted for: zero, or there is a defect."""
+        messages = abs(self.accepted - sum(self.messages.values()))
+        return messages + abs(self.parts_accepted - sum(self.parts.values())) + self.unaccounted_attempts
 
 
 @attrs.frozen(kw_only=True)
@@ -654,3 +720,169 @@ class Verdict:
     @property
     def accepted(self) -> bool:
         return self.message is not None and self.reason is None
+
+
+# --- messages from subscribers ----------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class InboundPart:
+    """A deliver_sm from a subscriber as it is kept."""
+
+    id: int
+    """Grows with the order in which they were kept, and never comes again."""
+    said: Inbound
+    message: int | None = None
+    """The message it was told in; None while it is open."""
+    repeated: bool = False
+    """Whether that message had it already: the carrier sent it again."""
+
+
+@attrs.frozen(kw_only=True)
+class InboundMessage:
+    """What a subscriber wrote: joined, read and routed."""
+
+    id: int
+    """Of the same kind as the ids of messages: a cursor."""
+    carrier: str
+    at: float
+    """When its first part came."""
+    sender: str
+    """The subscriber.  Both addresses are digits without plus or 00; a name stays as it came."""
+    to: str
+    text: str
+    """Empty where the octets are 8-bit data.  Where parts are missing, the others follow each other directly."""
+    data: bytes | None = None
+    """The octets behind the headers, where they are no text."""
+    alphabet: str = "gsm"
+    """What the text was read as; see `Inbound.alphabet`."""
+    total: int = 1
+    """Parts it should have."""
+    missing: tuple[int, ...] = ()
+    """Numbers of those that did not come in time."""
+    continues: int | None = None
+    """The partial message that these parts came too late for."""
+    destination_port: int | None = None
+    api_key: str | None = None
+    """Whose it is; None if no rule and no message of ours says so."""
+    matched: str | None = None
+    """What decided: "rule NAME", or "reply" for the last message to that subscriber from that number."""
+    reply_to: int | None = None
+    """That message."""
+    parts: tuple[int, ...] = ()
+    """Ids of its `InboundPart`s by their number; of one without a number, that one."""
+    client_ref: str | None = attrs.field(default=None, eq=False)
+    """Of the message it replies to, when it is read."""
+    metadata: str | None = attrs.field(default=None, eq=False)
+    """The same: JSON text."""
+
+    @property
+    def partial(self) -> bool:
+        return bool(self.missing)
+
+
+@attrs.frozen
+class Repeat:
+    """A part that is the carrier's second copy of one that was told in this message."""
+
+    part: int
+    message: int
+
+
+@attrs.frozen
+class Recipient:
+    """A question: what was last sent to this number since then?"""
+
+    to: str
+    since: float
+
+
+@attrs.frozen
+class Sent:
+    """A message of ours that a subscriber may be answering."""
+
+    id: int
+    api_key: str
+    sender: str
+    carrier: str | None
+    """Of its newest attempt."""
+
+
+@attrs.frozen(kw_only=True)
+class InboundQuery:
+    """Which inbound messages to list.  ``api_key`` None means all of them, those of nobody included."""
+
+    api_key: str | None = None
+    id: int | None = None
+    sender: str | None = None
+    to: str | None = None
+    unmatched: bool = False
+    """Only those of nobody."""
+    limit: int = 100
+    after: int | None = None
+    """Cursor: only larger ids, oldest first; without it the newest come first."""
+    before: int | None = None
+    """Cursor: only smaller ids."""
+
+
+# --- what does not stay -----------------------------------------------------------------------------------------------
+
+
+class Aged(StrEnum):
+    """Rows that go by their age alone."""
+
+    RECEIPTS = "receipts"
+    """Parked ones: their part never came."""
+    INBOUND_PARTS = "inbound_parts"
+    """Those that were told."""
+    INBOUND = "inbound"
+    EVENTS = "events"
+    """As far as the bodies of the parts they name were looked after."""
+    OTHER_IDS = "other_ids"
+    """Ids of attempts that are not their part's present one."""
+
+
+@attrs.frozen
+class Step:
+    """What one step of retention did."""
+
+    gone: int
+    """Bodies or rows that are no more."""
+    more: bool
+    """Whether there may be more to do at once."""
+    after: int = 0
+    """Where the next step of the same walk begins."""
+
+
+@attrs.frozen(kw_only=True)
+class Traces:
+    """What is kept of a number, by ids; also a wish to erase it."""
+
+    messages: tuple[int, ...] = ()
+    """Final ones to it or from it."""
+    refs: tuple[tuple[str, str], ...] = ()
+    """(API key, reference): client_refs of these messages, and whatever reference spells the number."""
+    receipts: tuple[int, ...] = ()
+    """Parked ones."""
+    inbound_parts: tuple[int, ...] = ()
+    inbound: tuple[int, ...] = ()
+    live: int = 0
+    """Messages not at their end: they need the number until then."""
+
+    @property
+    def rows(self) -> int:
+        return sum(map(len, (self.messages, self.refs, self.receipts, self.inbound_parts, self.inbound)))
+
+
+@attrs.frozen(kw_only=True)
+class Erased:
+    """What an erasure by number did."""
+
+    messages: int
+    receipts: int
+    inbound: int
+    """Messages from the number, and parts of such."""
+    live: int
+    """Messages that are under way and were left as they are: erase again when they are at their end."""
+    clean: bool
+    """Whether the bytes of the store's files were searched and hold the number no more."""

@@ -18,6 +18,8 @@ from simulator.ledger import Entry
 from simulator.receipt_text import ReceiptFacts, compile_format
 from simulator.scenario import STATES, Scenario
 
+REFERENCE: Final = tables.TLV_BY_NAME["user_message_reference"].tag
+
 RECEIPT: Final = 0x04
 INTERMEDIATE: Final = 0x20
 UDHI: Final = 0x40
@@ -162,9 +164,12 @@ class Writer:
         )
 
     def _receipt_tlvs(self, entry: Entry, stat: str) -> tuple[Tlv, ...]:
-        return tuple([self._receipt_tlv(name, entry, stat) for name in self._tlvs])
+        found = (self._receipt_tlv(name, entry, stat) for name in self._tlvs)
+        return tuple([each for each in found if each is not None])
 
-    def _receipt_tlv(self, name: str, entry: Entry, stat: str) -> Tlv:
+    def _receipt_tlv(self, name: str, entry: Entry, stat: str) -> Tlv | None:
+        if name == "user_message_reference":  # the ESME's own number comes back where it gave one
+            return next((each for each in entry.pdu.tlvs if each.tag == REFERENCE), None)
         if name == "receipted_message_id":
             return Tlv(self._id_tag, entry.message_id.encode("ascii") + b"\0")
         return self._states[stat] if name == "message_state" else self._errors[stat]

@@ -18,7 +18,7 @@ Problems = Iterator[tuple[KeyPath, str]]
 BindType = Literal["transmitter", "receiver", "transceiver"]
 STATUS_BY_NAME: Final[Mapping[str, int]] = {row.name: row.command_status for row in tables.STATUSES}
 
-RECEIPT_TLVS: Final = ("receipted_message_id", "message_state", "network_error_code")
+RECEIPT_TLVS: Final = ("receipted_message_id", "message_state", "network_error_code", "user_message_reference")
 
 
 @attrs.frozen

@@ -83,6 +83,8 @@ class Dialect:
     _of_tlv: Form = attrs.field(init=False)
     _outcomes: Mapping[int, Outcome] = attrs.field(init=False)
     _errors: Mapping[str, DeliveryError] = attrs.field(init=False)
+    ids_are_numbers: bool = attrs.field(init=False)
+    """Whether ids are numbers in a declared base: then those of one value are one."""
 
     def __attrs_post_init__(self) -> None:
         config = self.config
@@ -91,6 +93,7 @@ class Dialect:
         self._of_response = _form(config.id_in_response, config.id_in_receipt)
         self._of_receipt = _form(config.id_in_receipt, config.id_in_response)
         self._of_tlv = _form(config.id_in_tlv, config.id_in_response, config.id_in_receipt)
+        self.ids_are_numbers = {config.id_in_response, config.id_in_receipt, config.id_in_tlv} != {"same"}
         numbers = ((status_number(name), outcome) for name, outcome in config.outcomes.items())
         self._outcomes = {number: Outcome(outcome) for number, outcome in numbers if number}
         self._errors = {
@@ -104,17 +107,17 @@ class Dialect:
         """Return the normal form of an id in submit_sm_resp; None where the carrier gave none."""
         return self._of_response(message_id) if message_id.strip(" \0") else None
 
-    def keys_of_receipt(self, tlv_id: str | None, text_id: str | None) -> tuple[str, ...]:
-        """Return the normal forms a receipt may be found by, the TLV's first.
+    def ids_of_receipt(self, tlv_id: str | None, text_id: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the normal forms a receipt may be found by, the TLV's first, and each as the receipt writes it.
 
         The TLV should hold the id as the response did (SMPP 3.4, 5.3.2.12); the text spells it as it likes.
         """
         if not tlv_id:
-            return (self._of_receipt(text_id),) if text_id else ()
-        by_tlv = self._of_tlv(tlv_id)
-        if not text_id or (by_text := self._of_receipt(text_id)) == by_tlv:
-            return (by_tlv,)
-        return by_tlv, by_text
+            return ((self._of_receipt(text_id),), (text_id.strip(" \0"),)) if text_id else ((), ())
+        by_tlv, written = self._of_tlv(tlv_id), tlv_id.strip(" \0")
+        if not text_id or text_id == tlv_id:
+            return (by_tlv,), (written,)
+        return (by_tlv, self._of_receipt(text_id)), (written, text_id.strip(" \0"))
 
     # --- words ---
 

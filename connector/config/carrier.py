@@ -130,6 +130,11 @@ class CarrierConfig:
                 yield ("limit", index), f"there is another limit for {limit.scope} {shown(limit.value)}"
             seen.add((limit.scope, limit.value))
         yield from self._beyond_the_account()
+        if self.dialect.doubt_settled_by == "reference" and self.dialect.tlvs == "auto":
+            for index, bind in enumerate(self.bind):
+                if bind.interface_version == "3.3":
+                    text = 'has no TLVs, and dialect.doubt_settled_by = "reference" needs one'
+                    yield ("bind", index, "interface_version"), text
         priced: set[str] = set()
         for index, row in enumerate(self.price):
             if row.prefix in priced:

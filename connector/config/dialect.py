@@ -204,6 +204,18 @@ class DialectConfig:
     """Who is believed where TLV message_state and the text of a receipt name different states."""
     accepted_is_final: bool = False
     """Whether a receipt with ACCEPTD is the last word (Bandwidth) or only one on the way."""
+    accepted_is_success: bool = False
+    """Whether ACCEPTD counts as delivery where no other word follows it within the lane's patience."""
+    id_lifetime_s: float = duration("7d", validator=above(0))
+    """How long an id means one message: counters come round.  It limits what a receipt may mean whose id is not written
+    as the answer wrote it, nor as ``id_in_receipt`` and the like declare."""
+    doubt_settled_by: Literal["id", "reference", "text"] = "id"
+    """What tells a message whose answer was lost, and with it its id, when its receipt comes.
+
+    "reference": user_message_reference, which is sent with every message and which the carrier echoes (SMPP 3.4,
+    5.3.2.17; ask it, few do).  "text": the receipt's addresses and the beginning of the text it repeats, where exactly
+    one message in doubt fits.  "id": nothing; the receipt is kept until somebody looks at it.
+    """
     outcomes: dict[str, Setback] = attrs.field(factory=dict)
     """What a command_status in an answer means here, by its name or number: vendor codes of two carriers collide."""
     error_codes: Literal["gsm", "own"] = "gsm"
@@ -254,6 +266,8 @@ class DialectConfig:
             yield ("languages",), f"shift tables widen the GSM alphabet, not {self.default_alphabet}"
         if self.languages and not self.concatenation.startswith("udh"):
             yield ("languages",), f'shift tables need parts joined by "udh8" or "udh16", not {self.concatenation}'
+        if self.tlvs == "never" and self.doubt_settled_by == "reference":
+            yield ("doubt_settled_by",), 'user_message_reference is a TLV, and tlvs = "never" lets none leave'
         if self.gsm_packed and self.default_alphabet != "gsm":
             yield ("gsm_packed",), f"only the GSM alphabet can be packed, not {self.default_alphabet}"
         if self.tlvs == "never" and self.concatenation in ("sar", "payload"):

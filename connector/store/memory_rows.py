@@ -6,8 +6,20 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from connector.lifecycle import Event, Status
-from connector.model import Answer, Claim, EventBatch, Inbound, Message, Owner, Part, QueueName, Receipt
+from connector.model import (
+    Answer,
+    Claim,
+    EventBatch,
+    InboundMessage,
+    InboundPart,
+    Message,
+    Owner,
+    Part,
+    QueueName,
+    Receipt,
+)
 from connector.store.history import line
+from connector.store.joining import Why, parking_keys
 from connector.store.rules import UNSETTLED, waits, with_refused
 
 K = TypeVar("K", bound=Hashable)
@@ -42,6 +54,7 @@ class PartRow:
     """The attempt that was lost last, until its answer comes after all; 0 for none."""
     harms: int = 0
     first_at: float | None = None
+    hopeful: bool = False
 
     @property
     def waits(self) -> bool:
@@ -74,6 +87,10 @@ class PartRow:
     def named(self, answer: Answer) -> "PartRow":
         """Return the row with the id its late answer gives it; its status stays."""
         return attrs.evolve(self, key=answer.key, carrier_message_id=answer.carrier_message_id, sent_at=answer.at)
+
+    def with_hope(self, hopeful: bool) -> "PartRow":
+        """Return the row as a carrier's word that is not its last leaves it."""
+        return attrs.evolve(self, hopeful=hopeful)
 
     def set_back(self, answer: Answer) -> "PartRow":
         """Return the row with what an attempt that came to nothing has taught."""
@@ -110,6 +127,25 @@ class RefRow:
     fingerprint: bytes
     message: int
     at: float
+
+
+@attrs.frozen
+class OtherId:
+    """The id of an attempt that is not its part's present one."""
+
+    carrier: str
+    key: str
+    part: int
+    carrier_message_id: str
+    sent_at: float
+
+
+@attrs.frozen
+class ParkedRow:
+    """A receipt that means no attempt we know."""
+
+    receipt: Receipt
+    why: Why
 
 
 class _View(Generic[K, V]):
@@ -179,8 +215,12 @@ def append_row(table: Table[int, V], row: V) -> int:
     return number
 
 
-def _parked_under(receipt: Receipt) -> list[Hashable]:
-    return [(receipt.carrier, key) for key in dict.fromkeys(receipt.keys)]
+def _parked_under(row: ParkedRow) -> list[Hashable]:
+    return [(row.receipt.carrier, key) for key in parking_keys(row.receipt)]
+
+
+def _inbound_under(part: InboundPart) -> list[Hashable]:
+    return ["open"] if part.message is None else [("told", part.message)]
 
 
 class Rows:
@@ -188,13 +228,17 @@ class Rows:
 
     def __init__(self, kept: Mapping[str, Mapping[Any, Any]]) -> None:
         self.queues: Table[int, QueueName] = Table(kept.get("queues", {}))
-        self.messages: Table[int, Message] = Table(kept.get("messages", {}))
+        self.messages: Table[int, Message] = Table(kept.get("messages", {}), lambda row: [("to", row.to)])
         self.statuses: Table[int, Status] = Table(kept.get("statuses", {}))
         """Of messages of several parts only; for one part it is the part's."""
         self.parts: Table[int, PartRow] = Table(kept.get("parts", {}), PartRow.places)
         self.refs: Table[tuple[str, str], RefRow] = Table(kept.get("refs", {}))
-        self.parked: Table[int, Receipt] = Table(kept.get("parked", {}), _parked_under)
-        self.inbound: Table[int, Inbound] = Table(kept.get("inbound", {}))
+        self.other_ids: Table[tuple[str, str, int], OtherId] = Table(
+            kept.get("other_ids", {}), lambda row: [(row.carrier, row.key)]
+        )
+        self.parked: Table[int, ParkedRow] = Table(kept.get("parked", {}), _parked_under)
+        self.inbound: Table[int, InboundPart] = Table(kept.get("inbound", {}), _inbound_under)
+        self.inbound_messages: Table[int, InboundMessage] = Table(kept.get("inbound_messages", {}))
         self.events: Table[int, EventBatch] = Table(kept.get("events", {}))
         self.facts: Table[str, str] = Table(kept.get("facts", {}))
         self.counters: Table[str, int] = Table(kept.get("counters", {}))

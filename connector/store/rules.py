@@ -5,11 +5,14 @@ from typing import TypeGuard
 
 from connector.lifecycle import Event, Status, move
 from connector.model import REROUTE_LOOK_S as REROUTE_LOOK_S
-from connector.model import Answer, DoubtPolicy, Move, is_whole
+from connector.model import Answer, DoubtPolicy, Lost, Move, NotSent, Reason, is_whole
 
 SAME_DIGITS = 8
 """Digits compared from the end: carriers swap national and international spellings, and a subscriber's own digits are
 the last ones."""
+
+SENT_LOOKED_AT = 100
+"""Newest messages to a number among which the one is looked for that its subscriber answers."""
 
 # EXPIRED and REFUSED are words of carriers too; from outside they may end only what has not left
 _BEFORE_IT_LEFT = frozenset({Event.DUE, Event.CANCELLED, Event.EXPIRED, Event.REFUSED})
@@ -74,6 +77,20 @@ def after_answer(status: Status, event: Event, *, doubts: int, was_lost: bool) -
     return new, others + 1 if event is Event.LOST else others
 
 
+def attempts_of(result: Answer | Lost | NotSent, old: Status, *, was_lost: bool) -> tuple[int, int, int]:
+    """Return by how many the attempts submitted, answered and in doubt change with a result that moved its part."""
+    if isinstance(result, Answer):
+        if old is Status.SENDING:
+            return 0, 1, 0
+        return (0, 1, -1) if was_lost else (0, 0, 0)
+    return (0, 0, 1) if isinstance(result, Lost) else (-1, 0, 0)
+
+
+def accepted_only(part: int) -> tuple[Move, Status]:
+    """Return what the end of patience does to a part whose last word, though not final, counts as delivery."""
+    return Move(part, Event.DELIVERED, Reason.ACCEPTED_ONLY), Status.DELIVERED
+
+
 def split_refused(refused: str | None) -> tuple[str, ...]:
     """Return the carriers that a column of them names."""
     return tuple(refused.split("|")) if refused else ()
@@ -126,24 +143,10 @@ def same_number(ours: str, theirs: str) -> bool:
     return bool(end) and any(number[-SAME_DIGITS:] == end for number in theirs.split())
 
 
-def _another_number(ours: str, theirs: str) -> bool:
+def is_another_number(ours: str, theirs: str) -> bool:
     """Tell whether the receipt names a subscriber who is surely not ours: in full, and in no address the same."""
     full = [number for number in theirs.split() if len(number) >= SAME_DIGITS]
     return bool(ours) and bool(full) and not same_number(ours, theirs)
-
-
-def fitting(candidates: Sequence[tuple[int, str]], number: str, *, sure: bool) -> int | None:
-    """Return the part one reading of a receipt's id means, or None.  Never a guess.
-
-    ``candidates``: (part, our number) of the parts the carrier gave this id, newest first.  ``sure``: the id has one
-    reading only; then a lone candidate needs no proof, as long as the receipt does not name somebody else (an id
-    counter that began anew: the receipt of a new message has overtaken its answer).  Otherwise (an id reused, or an id
-    that may be decimal or hexadecimal) only a part whose subscriber is the receipt's will do.
-    """
-    if sure and len(candidates) == 1:
-        part, ours = candidates[0]
-        return None if _another_number(ours, number) else part
-    return next((part for part, ours in candidates if same_number(ours, number)), None)
 
 
 def policy_of(lane: str, policies: Mapping[str, DoubtPolicy]) -> DoubtPolicy:

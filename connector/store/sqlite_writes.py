@@ -26,6 +26,7 @@ from connector.model import (
 from connector.store.history import line
 from connector.store.rules import (
     REROUTE_LOOK_S,
+    accepted_only,
     after_wish,
     due_after,
     is_turned_away,
@@ -185,6 +186,7 @@ class Writes:
         for doubted, group in groupby(won, _is_doubted) if again else [(False, won)]:
             old = Status.IN_DOUBT if doubted else Status.ACCEPTED
             self._tally.moved((claim.part for claim in group), old, Status.SENDING)
+        self._tally.attempted(len(won))
         return won
 
     def _claim_all(self, claims: Sequence[Claim], rows: Sequence[tuple[object, ...]], *, mixed: bool) -> bool:
@@ -213,15 +215,18 @@ class Writes:
 
     def _change(self, wish: Move) -> Moved | None:
         row = self._db.execute(
-            "SELECT status, attempt, due_at, queue, pinned, refused, doubts FROM part WHERE id = ?", (wish.part,)
+            "SELECT status, attempt, due_at, queue, pinned, refused, doubts, hopeful FROM part WHERE id = ?",
+            (wish.part,),
         ).fetchone()
         if row is None:
             return None
-        status, attempt, due_at, queue, pinned, refused, doubts = row
+        status, attempt, due_at, queue, pinned, refused, doubts, hopeful = row
         old = Status(status)
         new = after_wish(old, due_at, wish)
         if new is None:
             return None
+        if wish.event is Event.SILENCE and hopeful:
+            wish, new = accepted_only(wish.part)
         gone = split_refused(refused)
         if is_turned_away(wish.part, wish, pinned, gone):
             event = self._onward(wish.part, gone)
@@ -302,6 +307,7 @@ class Writes:
             ],
         )
         self._tally.moved([row[0] for row in rows], Status.SENDING, Status.IN_DOUBT)
+        self._tally.attempted(doubted=len(rows))
         return [Moved(row[0], Status.IN_DOUBT) for row in rows]
 
     def probe(self, now: float) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from connector.lifecycle import Event, Status
-from connector.model import Moved, Receipt
+from connector.model import Clue, Moved, Receipt
+from connector.store.joining import MOST_HELD
 from tests.store.world import (
     NUMBER,
     OTHER_NUMBER,
@@ -131,9 +132,18 @@ def test_an_answer_for_an_old_attempt_changes_nothing_but_the_history(world: Wor
     assert view.timeline[:-1] == before[0].timeline
     assert (view.timeline[-1].event, view.timeline[-1].attempt) == ("acknowledged", 1)
     assert world.events_after(before[1]) == [("sent", (part(6),))]
-    # the id of an attempt that is not the part's leads to no part, neither now nor after a restart
-    assert world.results(receipt("old")) == []
-    assert world.engine.ledger().parked == 1
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_receipt_for_an_old_attempt_settles_the_part_in_doubt(world: World, crash: bool) -> None:
+    world.sending(message(5))
+    world.results(lost(part(5)))
+    world.claim(claim(part(5), attempt=2, doubts=1))
+    world.results(acknowledged(part(5), "old", attempt=1), lost(part(5), attempt=2))
+    if crash:
+        world.restart()
+    assert world.results(receipt("old")) == [Moved(part(5), Status.DELIVERED)]
+    assert world.engine.verify().ok
 
 
 def test_the_second_of_two_answers_is_only_noted(world: World) -> None:
@@ -142,8 +152,9 @@ def test_the_second_of_two_answers_is_only_noted(world: World) -> None:
     assert moved == [Moved(part(5), Status.SENT)]
     assert world.view(5).carrier_message_id == "55"
     assert world.history(5) == ["accepted", "claimed", "acknowledged", "acknowledged"]
-    assert world.results(receipt("56")) == []
-    assert world.results(receipt("55")) == [Moved(part(5), Status.DELIVERED)]
+    assert world.results(receipt("56")) == [Moved(part(5), Status.DELIVERED)], "the carrier has both"
+    assert world.results(receipt("55")) == []
+    assert world.engine.ledger().parked == 0
 
 
 def test_an_answer_to_nothing_we_know_is_nothing(world: World) -> None:
@@ -443,3 +454,52 @@ def test_all_parts_delivered_is_delivered(world: World) -> None:
     world.sending(message(5, parts=2))
     world.results(acknowledged(part(5, 1), "51"), acknowledged(part(5, 2), "52"), receipt("51"), receipt("52"))
     assert world.status(5) is Status.DELIVERED
+
+
+# --- receipts that are kept without a part ---
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_receipt_without_a_part_is_kept_with_the_reason(world: World, crash: bool) -> None:
+    world.sent(5, "77")
+    clue = Clue("Bank", "your code", None)
+    kept = [receipt("78", ids=("78",), clue=clue), receipt("77", number=OTHER_NUMBER), receipt(), receipt("079")]
+    assert world.results(*kept) == []
+    if crash:
+        world.restart()
+    found = world.engine.parked(0, 10)
+    assert [(each.receipt, each.why) for each in found] == list(
+        zip(kept, ["unknown_id", "other_number", "no_id", "unknown_id"], strict=True)
+    )
+    assert world.engine.parked(found[0].id, 2) == found[1:3]
+
+
+def test_receipts_under_one_key_are_joined_a_few_at_a_time(world: World) -> None:
+    """A carrier that gives every message the same id costs an answer no more than others do."""
+    world.results(*(receipt("77", number=OTHER_NUMBER) for _ in range(MOST_HELD + 10)))
+    world.sent(5, "77")
+    assert world.engine.ledger().parked == MOST_HELD + 10
+    assert world.engine.verify().ok
+
+
+@pytest.mark.parametrize("crash", [False, True])
+@pytest.mark.parametrize("before", [False, True])
+def test_a_receipt_that_tells_a_part_in_doubt_settles_it(world: World, crash: bool, before: bool) -> None:
+    told = receipt("78", clue=Clue("Bank", "your code is 1", None), number=NUMBER, at=1_020.0)
+    world.sending(message(5, sender="Bank", text="your code is 1234"))
+    if before:
+        assert world.results(told) == []
+        if crash:
+            world.restart()
+            assert world.recover()[-1] == Moved(part(5), Status.DELIVERED)
+        else:
+            assert world.results(lost(part(5)))[-1] == Moved(part(5), Status.DELIVERED)
+    else:
+        world.results(lost(part(5)))
+        if crash:
+            world.restart()
+        assert world.results(told) == [Moved(part(5), Status.SENT, None, 1), Moved(part(5), Status.DELIVERED)]
+    assert world.view(5).carrier_message_id == "78"
+    assert world.results(receipt("78")) == []
+    assert world.engine.ledger().parked == 0
+    assert world.engine.verify().ok

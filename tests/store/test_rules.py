@@ -9,7 +9,6 @@ from connector.model import Move
 from connector.store.rules import (
     after_answer,
     after_wish,
-    fitting,
     onward,
     same_number,
     split_refused,
@@ -34,28 +33,6 @@ from connector.store.rules import (
 )
 def test_numbers_are_compared_by_their_last_digits(ours: str, theirs: str, same: bool) -> None:
     assert same_number(ours, theirs) is same
-
-
-@pytest.mark.parametrize(
-    ("candidates", "number", "sure", "found"),
-    [
-        ([], "447700900123", True, None),
-        ([(5, "447700900123")], "", True, 5),
-        ([(5, "447700900123")], "447700900999", True, None),
-        ([(5, "447700900123")], "900999", True, 5),
-        ([(5, "447700900123")], "447700900999 447700900123", True, 5),
-        ([(5, "447700900123")], "07700900123", False, 5),
-        ([(5, "447700900123")], "447700900999", False, None),
-        ([(5, "447700900123")], "447700900123", False, 5),
-        ([(6, "447700900999"), (5, "447700900123")], "447700900123", True, 5),
-        ([(6, "447700900123"), (5, "447700900123")], "447700900123", True, 6),
-        ([(6, "447700900999"), (5, "447700900123")], "", True, None),
-    ],
-)
-def test_a_receipt_fits_one_part_or_none(
-    candidates: list[tuple[int, str]], number: str, sure: bool, found: int | None
-) -> None:
-    assert fitting(candidates, number, sure=sure) == found
 
 
 BEFORE_IT_LEFT = {Event.DUE, Event.CANCELLED, Event.EXPIRED, Event.REFUSED}

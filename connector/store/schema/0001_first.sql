@@ -48,7 +48,8 @@ CREATE INDEX message_to ON message (to_addr, id);
 -- The lean row that moves: its present attempt, and its whole history as lines "ms|event|carrier|attempt|detail".
 -- refused: carriers that do not take it, joined by "|".  doubts: attempts of which nobody knows whether they arrived.
 -- lost: the attempt that was lost last, until its answer comes after all; 0 for none.  harms: how often the bind broke
--- over it.  first_at: when it was first claimed, once an attempt has come to nothing.
+-- over it.  first_at: when it was first claimed, once an attempt has come to nothing.  hopeful: whether the carrier's last
+-- word counts as delivery if no other follows.
 CREATE TABLE part (
     id                 INTEGER PRIMARY KEY,
     queue              INTEGER NOT NULL,
@@ -72,6 +73,7 @@ CREATE TABLE part (
     lost               INTEGER NOT NULL DEFAULT 0,
     harms              INTEGER NOT NULL DEFAULT 0,
     first_at           REAL,
+    hopeful            INTEGER NOT NULL DEFAULT 0,
     history            TEXT NOT NULL
 );
 CREATE INDEX part_waiting ON part (queue, deadline, id) WHERE status IN ('accepted', 'in_doubt') AND due_at IS NULL;
@@ -94,8 +96,18 @@ CREATE TABLE ref (
 ) WITHOUT ROWID;
 CREATE INDEX ref_at ON ref (at);
 
--- Receipts that match nothing yet, with every reading of their id (a JSON list, most trusted first), and the index of
--- those readings.
+-- Ids of attempts that are not their part's present one: their answers came late.
+CREATE TABLE other_id (
+    carrier            TEXT NOT NULL,
+    key                TEXT NOT NULL,
+    part               INTEGER NOT NULL,
+    carrier_message_id TEXT NOT NULL,
+    sent_at            REAL NOT NULL,
+    PRIMARY KEY (carrier, key, part)
+) WITHOUT ROWID;
+
+-- Receipts that match nothing yet, why, every reading of their id (a JSON list, most trusted first) and what else they say
+-- of what they mean (JSON); and the index of all that may find them: readings, other forms of the id, the number.
 CREATE TABLE parked (
     id        INTEGER PRIMARY KEY,
     carrier   TEXT NOT NULL,
@@ -106,7 +118,9 @@ CREATE TABLE parked (
     detail    TEXT,
     reason    TEXT,
     temporary INTEGER,
-    done_at   REAL
+    done_at   REAL,
+    why       TEXT NOT NULL,
+    more      TEXT NOT NULL
 );
 CREATE TABLE parked_key (
     carrier TEXT NOT NULL,
@@ -114,11 +128,13 @@ CREATE TABLE parked_key (
     parked  INTEGER NOT NULL,
     PRIMARY KEY (carrier, key, parked)
 ) WITHOUT ROWID;
+CREATE INDEX parked_key_of ON parked_key (parked);
 
 -- A message from a subscriber or one part of it: octets as they came, header_bytes of them the user data header.  What
--- joins parts: (carrier, from_addr, to_addr, reference, wide, total), number of total.
+-- joins parts: (carrier, from_addr, to_addr, reference, wide, total), number of total.  message: the inbound message it
+-- was told in, NULL while it waits for the others; repeated: that message had it already.  An id never comes again.
 CREATE TABLE inbound (
-    id               INTEGER PRIMARY KEY,
+    id               INTEGER PRIMARY KEY AUTOINCREMENT,
     carrier          TEXT NOT NULL,
     at               REAL NOT NULL,
     from_addr        TEXT NOT NULL,
@@ -134,8 +150,37 @@ CREATE TABLE inbound (
     total            INTEGER,
     number           INTEGER,
     destination_port INTEGER,
-    source_port      INTEGER
+    source_port      INTEGER,
+    bind             TEXT NOT NULL,
+    message          INTEGER,
+    repeated         INTEGER NOT NULL DEFAULT 0
 );
+CREATE INDEX inbound_open ON inbound (id) WHERE message IS NULL;
+CREATE INDEX inbound_told ON inbound (message) WHERE message IS NOT NULL;
+
+-- What a subscriber wrote, joined and routed.  Addresses without plus or 00; data: the octets where they are no text;
+-- missing: numbers of the parts that never came, joined by ","; continues: the incomplete message that these parts came
+-- too late for; matched: "rule NAME" or "reply"; reply_to: the message of ours that decided.
+CREATE TABLE inbound_message (
+    id               INTEGER PRIMARY KEY,
+    carrier          TEXT NOT NULL,
+    at               REAL NOT NULL,
+    from_addr        TEXT NOT NULL,
+    to_addr          TEXT NOT NULL,
+    text             TEXT NOT NULL,
+    data             BLOB,
+    alphabet         TEXT NOT NULL,
+    total            INTEGER NOT NULL,
+    missing          TEXT NOT NULL,
+    continues        INTEGER,
+    destination_port INTEGER,
+    api_key          TEXT,
+    matched          TEXT,
+    reply_to         INTEGER
+);
+CREATE INDEX inbound_message_key ON inbound_message (api_key, id);
+CREATE INDEX inbound_message_from ON inbound_message (from_addr, id);
+CREATE INDEX inbound_message_to ON inbound_message (to_addr, id);
 
 -- The cursor log: one row per verb, status and commit, part ids packed as 8 octets each.
 CREATE TABLE event (

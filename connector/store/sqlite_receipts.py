@@ -1,0 +1,316 @@
+"""Receipts on SQLite: the attempt each one means, what its word does to the part, and where those wait that mean none.
+
+Every look-up is by an index and looks at a bounded number of rows, whatever is kept and whatever comes.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, TypeAlias
+
+from connector.lifecycle import TRANSITIONS, Event, Status, move
+from connector.model import Answer, Clue, Lost, Moved, ParkedReceipt, Receipt
+from connector.store.history import Settled, receipt_line
+from connector.store.joining import (
+    MOST_HELD,
+    Doubted,
+    Held,
+    Why,
+    answer_in,
+    by_clue,
+    find,
+    is_plain,
+    number_key,
+    parking_keys,
+)
+from connector.store.rules import waits
+from connector.store.tally import Tally
+
+KNOWN_IDS: Final = 100_000
+"""Newest carrier ids held in memory, so that a prompt receipt is matched without a look-up on disk."""
+PARKED_KEYS: Final = 100_000
+"""Keys of parked receipts held in memory; above it every answer asks the disk."""
+
+_AFTER_SENT = {event: str(status) for event, status in TRANSITIONS[Status.SENT].items()}
+
+_FINISH = """
+    UPDATE part SET status = ?, due_at = NULL, finished_at = ?, reason = ?, temporary = ?, done_at = ?,
+        history = history || ?
+    WHERE id = ? AND status = 'sent'
+"""
+# the same where the part may be anything else that a word still moves
+_FINISH_ANY = _FINISH.partition(" AND status")[0]
+_HELD = """
+    SELECT part.id, message.to_addr, coalesce(part.sent_at, 0), coalesce(part.carrier_message_id, part.key)
+    FROM part JOIN message ON message.id = part.id >> 8
+    WHERE part.carrier = ? AND part.key = ? ORDER BY part.id DESC LIMIT ?
+"""
+_HELD_LATE = """
+    SELECT other_id.part, message.to_addr, other_id.sent_at, other_id.carrier_message_id
+    FROM other_id JOIN message ON message.id = other_id.part >> 8
+    WHERE other_id.carrier = ? AND other_id.key = ? ORDER BY other_id.part DESC LIMIT ?
+"""
+_DOUBTED = """
+    SELECT part.id, message.to_addr, message.sender, message.text, message.bounds, message.created_at
+    FROM (SELECT * FROM message WHERE to_addr = ? ORDER BY id DESC LIMIT ?) AS message
+    JOIN part ON part.id BETWEEN message.id << 8 AND message.id << 8 | 255
+    WHERE part.carrier = ? AND (part.status = 'in_doubt' OR part.status = 'unknown' AND part.key IS NULL)
+"""
+_PARK = """
+    INSERT INTO parked (carrier, keys, at, event, number, detail, reason, temporary, done_at, why, more)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_UNPARK = """
+    SELECT id, carrier, keys, at, event, number, detail, reason, temporary, done_at, more FROM parked
+    WHERE id IN (SELECT parked FROM parked_key WHERE carrier = ? AND key = ? ORDER BY parked LIMIT ?) ORDER BY id
+"""
+_WENT = "SELECT part.carrier, message.to_addr FROM part JOIN message ON message.id = part.id >> 8 WHERE part.id = ?"
+_PARKED = """
+    SELECT id, why, carrier, keys, at, event, number, detail, reason, temporary, done_at, more FROM parked
+    WHERE id > ? ORDER BY id LIMIT ?
+"""
+_KEEP_ID = "INSERT OR REPLACE INTO other_id VALUES (?, ?, ?, ?, ?)"
+_NOTE = "UPDATE part SET history = history || ?, hopeful = ? WHERE id = ?"
+_REPEAT = "UPDATE part SET history = history || ? WHERE id = ?"
+
+Settle: TypeAlias = Callable[[Answer], Moved | None]
+
+
+class Receipts:
+    """Matches, applies and parks, inside a transaction that the caller opens and closes.
+
+    What it remembers between transactions are hints: they save look-ups and never say anything the rows would not.
+    """
+
+    def __init__(self, db: sqlite3.Connection, tally: Tally) -> None:
+        self._db = db
+        self._tally = tally
+        self._known: dict[tuple[str, str], Held] = {}
+        """The newest attempt under a key; the id of a `sent` part never changes."""
+        self._parked = self._load_parked()
+        self._has_other_ids = bool(db.execute("SELECT EXISTS (SELECT 1 FROM other_id)").fetchone()[0])
+
+    def forget(self) -> None:
+        """Drop the hints: the transaction they came from was rolled back."""
+        self._known.clear()
+        self._parked = self._load_parked()
+
+    def drop(self, ids: Iterable[tuple[str | None, str | None]]) -> None:
+        """Forget these (carrier, key): their parts are no more."""
+        for carrier, key in ids:
+            if carrier is not None and key is not None:
+                self._known.pop((carrier, key), None)
+
+    def remember(self, settled: Iterable[Settled]) -> None:
+        """Take note of the ids these answers gave to their parts."""
+        known = self._known
+        for result in settled:
+            if isinstance(result, Answer) and result.key is not None and result.event is Event.ACKNOWLEDGED:
+                name = result.carrier, result.key
+                newest = Held(result.part, result.to, result.at, result.carrier_message_id or result.key)
+                known[name] = max(newest, known.get(name, newest), key=lambda held: (held.at, held.part))
+        while len(known) > KNOWN_IDS:
+            del known[next(iter(known))]
+
+    def keep_id(self, late: Answer) -> None:
+        """Keep the id of an attempt that is no longer its part's present one: its receipts mean the part too."""
+        if late.key is not None and late.event is Event.ACKNOWLEDGED:
+            written = late.carrier_message_id or late.key
+            self._db.execute(_KEEP_ID, (late.carrier, late.key, late.part, written, late.at))
+            self._has_other_ids = True
+
+    # --- matching ---
+
+    def match(self, receipts: Sequence[Receipt], settle: Settle) -> list[Moved]:
+        """Apply each receipt to its part, or park it.
+
+        ``settle`` is told of an attempt in doubt whose answer a receipt stands for.
+        """
+        moved: list[Moved] = []
+        matched: list[tuple[Receipt, int]] = []
+        for receipt in receipts:
+            found = self._find(receipt)
+            if isinstance(found, Why) and receipt.clue is not None:
+                found = self._told(receipt, receipt.clue, settle, moved) or found
+            if isinstance(found, Why):
+                self._park(receipt, found)
+            else:
+                matched.append((receipt, found))
+        notes = [(receipt_line(receipt), receipt.hopeful, part) for receipt, part in matched if receipt.event is None]
+        if notes:
+            self._db.executemany(_NOTE, notes)
+        final = [(receipt, part) for receipt, part in matched if receipt.event is not None]
+        return moved + (self._finish(final) if final else [])
+
+    def _find(self, receipt: Receipt) -> int | Why:
+        if receipt.keys:
+            known = self._known.get((receipt.carrier, receipt.keys[0]))
+            if known is not None and is_plain(receipt, known):
+                return known.part
+        return find(receipt, lambda key: self._held(receipt.carrier, key))
+
+    def _held(self, carrier: str, key: str) -> list[Held]:
+        rows = self._db.execute(_HELD, (carrier, key, MOST_HELD)).fetchall()
+        if self._has_other_ids:
+            rows += self._db.execute(_HELD_LATE, (carrier, key, MOST_HELD)).fetchall()
+        return [Held(*row) for row in rows]
+
+    def _told(self, receipt: Receipt, clue: Clue, settle: Settle, moved: list[Moved]) -> int | None:
+        """Return the part in doubt that a receipt tells by what else it says; its attempt is settled by that."""
+        to = receipt.number.partition(" ")[0]
+        rows = self._db.execute(_DOUBTED, (to, MOST_HELD, receipt.carrier)).fetchall()
+        part = by_clue(receipt, clue, [_doubted(*row) for row in rows])
+        if part is None:
+            return None
+        attempt = self._db.execute("SELECT attempt FROM part WHERE id = ?", (part,)).fetchone()[0]
+        change = settle(answer_in(receipt, part, attempt))
+        moved += [] if change is None else [change]
+        return part
+
+    # --- final words ---
+
+    def _finish(self, final: Sequence[tuple[Receipt, int]]) -> list[Moved]:
+        rows = [
+            _finish_row(_AFTER_SENT[receipt.event], receipt, part)  # type: ignore[index]
+            for receipt, part in final
+        ]
+        self._db.execute("SAVEPOINT finish")
+        if self._db.executemany(_FINISH, rows).rowcount == len(rows):
+            moved = [Moved(row[-1], Status(row[0])) for row in rows]
+            by_status: dict[str, list[int]] = {}
+            for row in rows:
+                by_status.setdefault(row[0], []).append(row[-1])
+            for status, parts in by_status.items():
+                self._tally.moved(parts, Status.SENT, status)
+        else:
+            self._db.execute("ROLLBACK TO finish")
+            moved = [change for receipt, part in final if (change := self._finish_one(receipt, part))]
+        self._db.execute("RELEASE finish")
+        return moved
+
+    def _finish_one(self, receipt: Receipt, part: int) -> Moved | None:
+        """Apply one final word where the part may not be `sent`; the same word again changes nothing at all."""
+        assert receipt.event is not None
+        found = self._db.execute("SELECT status, due_at, queue FROM part WHERE id = ?", (part,)).fetchone()
+        old = Status(found[0])
+        new = move(old, receipt.event)
+        if new is None:
+            if str(old) != _AFTER_SENT[receipt.event]:
+                self._db.execute(_REPEAT, (receipt_line(receipt), part))
+            return None
+        self._db.execute(_FINISH_ANY, _finish_row(new.value, receipt, part))
+        self._tally.moved([part], old, new)
+        return Moved(part, new, found[2] if waits(old, found[1]) else None)
+
+    # --- parking ---
+
+    def _load_parked(self) -> set[tuple[str, str]] | None:
+        rows = self._db.execute("SELECT carrier, key FROM parked_key LIMIT ?", (PARKED_KEYS + 1,)).fetchall()
+        return set(rows) if len(rows) <= PARKED_KEYS else None
+
+    def _park(self, receipt: Receipt, why: Why) -> None:
+        parked = self._db.execute(_PARK, (*_parked_row(receipt), why, _more(receipt))).lastrowid
+        keys = [(receipt.carrier, key, parked) for key in parking_keys(receipt)]
+        self._db.executemany("INSERT OR IGNORE INTO parked_key VALUES (?, ?, ?)", keys)
+        self._tally.counters["parked"] += 1
+        if self._parked is not None:
+            self._parked.update((receipt.carrier, key) for _, key, _ in keys)
+            if len(self._parked) > PARKED_KEYS:
+                self._parked = None
+
+    def unpark(self, settled: Iterable[Settled]) -> list[Receipt]:
+        """Return the parked receipts that these answers, or their absence, were missing for, taken out of parking."""
+        parked = self._parked
+        if parked is not None and not parked:
+            return []
+        found: list[Receipt] = []
+        for result in settled:
+            key = self._key_of(result)
+            if key is not None and (parked is None or (result.carrier, key) in parked):
+                found += self._take_parked(result.carrier, key)
+        return found
+
+    def unpark_told(self, parts: Sequence[int]) -> list[Receipt]:
+        """Return the parked receipts that may tell these parts, which are in doubt now, taken out of parking."""
+        if self._parked is not None and not self._parked:
+            return []
+        found: list[Receipt] = []
+        for part in parts:
+            carrier, to = self._db.execute(_WENT, (part,)).fetchone()
+            found += self._take_parked(carrier, number_key(to))
+        return found
+
+    def _key_of(self, result: Settled) -> str | None:
+        if isinstance(result, Answer):
+            return result.key
+        if not isinstance(result, Lost):
+            return None
+        row = self._db.execute("SELECT to_addr FROM message WHERE id = ?", (result.part >> 8,)).fetchone()
+        return None if row is None else number_key(row[0])
+
+    def _take_parked(self, carrier: str, key: str) -> list[Receipt]:
+        rows = self._db.execute(_UNPARK, (carrier, key, MOST_HELD)).fetchall()
+        found = []
+        for parked, *row in rows:
+            receipt = _parked_receipt(*row)
+            spellings = [(carrier, name, parked) for name in parking_keys(receipt)]
+            self._db.executemany("DELETE FROM parked_key WHERE carrier = ? AND key = ? AND parked = ?", spellings)
+            self._db.execute("DELETE FROM parked WHERE id = ?", (parked,))
+            found.append(receipt)
+        self._tally.counters["parked"] -= len(rows)
+        if self._parked is not None and len(rows) < MOST_HELD:
+            self._parked.discard((carrier, key))
+        return found
+
+
+def parked(db: sqlite3.Connection, after: int, limit: int) -> list[ParkedReceipt]:
+    """Return receipts that are kept without a part, behind this id, oldest first."""
+    rows = db.execute(_PARKED, (after, limit)).fetchall()
+    return [ParkedReceipt(identity, _parked_receipt(*row), why) for identity, why, *row in rows]
+
+
+def _doubted(part: int, to: str, sender: str, text: str | None, bounds: str | None, created_at: float) -> Doubted:
+    start, end = (json.loads(bounds) if bounds else [(0, None)])[max(0, (part & 0xFF) - 1)]
+    return Doubted(part, to, sender, (text or "")[start:end], created_at)
+
+
+def _finish_row(status: str, receipt: Receipt, part: int) -> tuple[Any, ...]:
+    why = receipt.reason, receipt.temporary
+    if receipt.event is Event.DELIVERED:
+        why = None, None
+    return status, receipt.at, *why, receipt.done_at, receipt_line(receipt), part
+
+
+def _parked_row(receipt: Receipt) -> tuple[object, ...]:
+    return (
+        receipt.carrier,
+        json.dumps(receipt.keys),
+        receipt.at,
+        receipt.event and receipt.event.value,
+        receipt.number,
+        receipt.detail,
+        receipt.reason,
+        receipt.temporary,
+        receipt.done_at,
+    )
+
+
+def _more(receipt: Receipt) -> str:
+    clue = receipt.clue
+    told = None if clue is None else [clue.sender, clue.text, clue.reference]
+    return json.dumps([receipt.ids, receipt.numeric, receipt.lifetime_s, receipt.hopeful, told])
+
+
+def _parked_receipt(
+    carrier: str, keys: str, at: float, event: str | None, number: str, detail: str | None, reason: str | None,
+    temporary: int | None, done_at: float | None, more: str,
+) -> Receipt:  # fmt: skip
+    """Return a receipt as it was parked, with every reading of its id: one that was unsure is unsure still."""
+    word = Event(event) if event else None
+    known = None if temporary is None else bool(temporary)
+    ids, numeric, lifetime_s, hopeful, told = json.loads(more)
+    clue = None if told is None else Clue(*told)
+    return Receipt(
+        carrier, tuple(json.loads(keys)), at, word, number, detail, reason, known, done_at, tuple(ids), numeric,
+        lifetime_s, hopeful, clue,
+    )  # fmt: skip
