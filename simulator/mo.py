@@ -1,12 +1,14 @@
 """Messages from subscribers."""
 
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
 from connector.smpp.alphabet import Alphabet, data_coding_of, encode, fits
+from connector.smpp.parts import Concatenation, Profile, cut, short_message
 from connector.smpp.pdu import DeliverSm
 from connector.smpp.tlv import tlv
+from connector.smpp.udh import MOST_PARTS, UDH_INDICATOR
 from simulator.receipts import SHORT_MESSAGE_OCTETS, Delivery
 from simulator.scenario import MoRules
 
@@ -20,7 +22,31 @@ def subscriber_message(source: str, destination: str, text: str) -> DeliverSm:
     """
     alphabet = Alphabet.GSM if fits(text, Alphabet.GSM) else Alphabet.UCS2
     octets = encode(text, alphabet)
-    long = len(octets) > SHORT_MESSAGE_OCTETS
+    if len(octets) <= SHORT_MESSAGE_OCTETS:
+        return _deliver_sm(source, destination, data_coding_of(alphabet), short_message=octets)
+    payload = tlv("message_payload", octets)
+    return _deliver_sm(source, destination, data_coding_of(alphabet), tlvs=(payload,))
+
+
+def subscriber_parts(
+    source: str, destination: str, text: str, *, reference: int = 0, wide: bool = False
+) -> list[DeliverSm]:
+    """Return the deliver_sm that a handset makes of a long text, joined by a header, in the order of their numbers.
+
+    A short text is one without a header.  Raises EncodeError when an address, the text or the reference does not fit.
+    """
+    way = Concatenation.UDH16 if wide else Concatenation.UDH8
+    made = cut(text, Profile(concatenation=way, max_parts=MOST_PARTS))
+    parts = []
+    for number in range(1, len(made.bounds) + 1):
+        octets, has_header = short_message(text, made, number, reference=reference, way=way)
+        part = _deliver_sm(source, destination, data_coding_of(made.alphabet), short_message=octets)
+        part.esm_class = UDH_INDICATOR if has_header else 0
+        parts.append(part)
+    return parts
+
+
+def _deliver_sm(source: str, destination: str, data_coding: int, **body: Any) -> DeliverSm:
     source_ton, source_npi = ton_npi(source)
     dest_ton, dest_npi = ton_npi(destination)
     return DeliverSm(
@@ -30,9 +56,8 @@ def subscriber_message(source: str, destination: str, text: str) -> DeliverSm:
         dest_addr_ton=dest_ton,
         dest_addr_npi=dest_npi,
         destination_addr=destination,
-        data_coding=data_coding_of(alphabet),
-        short_message=b"" if long else octets,
-        tlvs=(tlv("message_payload", octets),) if long else (),
+        data_coding=data_coding,
+        **body,
     )
 
 

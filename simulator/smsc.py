@@ -1,11 +1,12 @@
 """The SMSC: a carrier that listens."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import trio
 
+from connector.smpp.pdu import DeliverSm
 from simulator.carrier import Carrier
 from simulator.intake import Judge
 from simulator.ledger import Ledger
@@ -98,12 +99,19 @@ class Smsc:
 
         Raises LookupError when there is no such account, and EncodeError when an address does not fit.
         """
+        self.deliver_sm([subscriber_message(source, destination, text)], account=account)
+
+    def deliver_sm(self, pdus: Iterable[DeliverSm], *, account: str | None = None) -> None:
+        """Send these to an account in this order, the first one if none is named.
+
+        Raises LookupError when there is no such account.
+        """
         accounts = self._carrier.accounts
         name = account if account is not None else next(iter(accounts), "")
         if name not in accounts:
             raise LookupError(f"no account {name!r} has been bound")
-        delivery = Delivery(None, mo=subscriber_message(source, destination, text))
-        accounts[name].put(delivery, trio.current_time())
+        for pdu in pdus:
+            accounts[name].put(Delivery(None, mo=pdu), trio.current_time())
 
     def drop_links(self) -> int:
         """Cut every link without a word, as a broken network does, and return how many there were."""

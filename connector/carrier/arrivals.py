@@ -1,6 +1,6 @@
 """The way up: a deliver_sm or data_sm becomes the receipt or the inbound message it is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -8,13 +8,14 @@ import attrs
 
 from connector.carrier.dialect import Dialect
 from connector.carrier.times import moment_of
+from connector.config import DialectConfig
 from connector.lifecycle import Event
-from connector.model import Inbound, Receipt
+from connector.model import Clue, Inbound, Receipt
 from connector.smpp import tables
-from connector.smpp.alphabet import Alphabet
-from connector.smpp.parts import read_user_data
+from connector.smpp.alphabet import Alphabet, decode, decode_shifted
+from connector.smpp.parts import UserData, read_user_data
 from connector.smpp.pdu import DataSm, DeliverSm
-from connector.smpp.receipt import is_intermediate, is_receipt, parse_receipt
+from connector.smpp.receipt import MessageState, is_intermediate, is_receipt, parse_receipt
 from connector.smpp.udh import Udh
 
 LONGEST_SHORT_CODE_DIGITS = 8
@@ -23,8 +24,11 @@ UNCERTAIN = "uncertain"
 _TAGS = {name: tables.TLV_BY_NAME[name].tag for name in (
     "message_payload", "receipted_message_id", "message_state", "network_error_code",
     "sar_msg_ref_num", "sar_total_segments", "sar_segment_seqnum", "dest_port", "source_port",
+    "user_message_reference",
 )}  # fmt: skip
-_PAYLOAD, _ID, _STATE, _ERROR, _SAR_REFERENCE, _SAR_TOTAL, _SAR_NUMBER, _DEST_PORT, _SOURCE_PORT = _TAGS.values()
+(
+    _PAYLOAD, _ID, _STATE, _ERROR, _SAR_REFERENCE, _SAR_TOTAL, _SAR_NUMBER, _DEST_PORT, _SOURCE_PORT, _REFERENCE,
+) = _TAGS.values()  # fmt: skip
 
 Tlvs = Mapping[int, bytes]
 """Values by tag; of one that repeats the first counts."""
@@ -69,9 +73,10 @@ class Arrivals:
         words = [word for word in (receipt.stat or str(receipt.state), receipt.err) if word]
         if receipt.message_state is not None and (contradiction := receipt.contradiction):
             words.append(f"({contradiction})")
+        keys, ids = dialect.ids_of_receipt(receipt.tlv_id, receipt.id)
         return Receipt(
             self.carrier,
-            dialect.keys_of_receipt(receipt.tlv_id, receipt.id),
+            keys,
             now,
             None if receipt.intermediate else event,
             _numbers(pdu.source_addr, pdu.destination_addr),
@@ -79,7 +84,22 @@ class Arrivals:
             None if error is None else error.reason,
             None if error is None else error.temporary,
             moment_of(receipt.done_date_raw, self._zone, now),
+            ids,
+            dialect.ids_are_numbers,
+            dialect.config.id_lifetime_s,
+            dialect.config.accepted_is_success and receipt.state is MessageState.ACCEPTED,
+            self._clue(pdu, receipt.text, tlvs),
         )
+
+    def _clue(self, pdu: DeliverSm | DataSm, text: str | None, tlvs: Tlvs) -> Clue | None:
+        """Return what tells a message in doubt, where the dialect allows that."""
+        match self.dialect.config.doubt_settled_by:
+            case "text":
+                return Clue(pdu.destination_addr, text or "")
+            case "reference":
+                reference = _number(tlvs.get(_REFERENCE), 2)
+                return None if reference is None else Clue(pdu.destination_addr, reference=reference)
+        return None
 
     def _inbound(self, pdu: DeliverSm | DataSm, octets: bytes, tlvs: Tlvs, now: float) -> Inbound:
         data = read_user_data(
@@ -128,6 +148,66 @@ def _take_tlvs(inbound: Inbound, tlvs: Tlvs) -> None:
 def _number(value: bytes | None, octets: int) -> int | None:
     """Return an integer of so many octets; None where there is none of that width."""
     return int.from_bytes(value, "big") if value is not None and len(value) == octets else None
+
+
+@attrs.frozen
+class Reading:
+    """What the parts of one message say together."""
+
+    text: str
+    data: bytes | None
+    """The octets, where they are no text."""
+    alphabet: str
+
+
+def read_parts(parts: Sequence[Inbound], dialect: DialectConfig) -> Reading:
+    """Read parts in the order of their numbers, octets joined first: a character may be cut in two between them.
+
+    It never is across a part that is missing, or where the alphabet changes (3GPP TS 23.038, 6.2.1.2.4: shift tables
+    are named part by part).
+    """
+    if any(part.alphabet == Alphabet.BINARY for part in parts):
+        return Reading("", b"".join(part.body for part in parts), Alphabet.BINARY)
+    if len(parts) == 1:
+        return Reading(parts[0].text, None, parts[0].alphabet)
+    pieces = [(part.number or 1, _user_data(part, dialect)) for part in parts]
+    certain = all(data.is_certain for _, data in pieces)
+    text = "".join(_text_of([data for _, data in run]) for run in _runs(pieces))
+    return Reading(text, None, pieces[0][1].alphabet.value if certain else UNCERTAIN)
+
+
+def _user_data(part: Inbound, dialect: DialectConfig) -> UserData:
+    default = Alphabet(dialect.default_alphabet)
+    return read_user_data(
+        part.octets,
+        esm_class=part.esm_class,
+        data_coding=part.data_coding,
+        default=default,
+        packed=dialect.gsm_packed,
+    )
+
+
+def _shift(data: UserData) -> tuple[int, int]:
+    return (data.udh.locking, data.udh.single) if data.udh is not None else (0, 0)
+
+
+def _runs(pieces: Sequence[tuple[int, UserData]]) -> Iterator[list[tuple[int, UserData]]]:
+    run: list[tuple[int, UserData]] = []
+    for number, data in pieces:
+        if run:
+            before, last = run[-1]
+            if number != before + 1 or data.alphabet is not last.alphabet or _shift(data) != _shift(last):
+                yield run
+                run = []
+        run.append((number, data))
+    yield run
+
+
+def _text_of(run: Sequence[UserData]) -> str:
+    octets, first = b"".join(data.octets for data in run), run[0]
+    if first.alphabet is Alphabet.GSM:
+        return decode_shifted(octets, *_shift(first))
+    return decode(octets, first.alphabet)
 
 
 @lru_cache(maxsize=10_000)

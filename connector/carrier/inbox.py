@@ -6,6 +6,7 @@ from typing import Protocol
 import attrs
 
 from connector.model import Part, Result
+from connector.smpp import tables
 from connector.smpp.pdu import Pdu
 
 
@@ -21,6 +22,18 @@ class Batch:
     """Parts that may wait again at once, by id."""
     put_at: float = 0.0
     """When it was put into the inbox."""
+
+    def refuse(self) -> int:
+        """Answer "not now" (SMPP 3.4, 5.1.3) to all that is owed: the carrier keeps it and sends it again.
+
+        Returns how many that were; nothing is owed after it.
+        """
+        responses, self.responses = self.responses, []
+        for response in responses:
+            response.command_status = tables.ESME_RX_T_APPN
+        if responses:
+            self.respond(responses)
+        return len(responses)
 
 
 class Inbox(Protocol):

@@ -325,7 +325,7 @@ class Serving:
             self._owe([response])
             return
         self._unanswered += 1
-        batch.results.append(self._terms.translator.deliver(pdu, now))
+        batch.results.append(self._terms.translator.deliver(pdu, now, self._terms.name))
         batch.responses.append(response)
 
     def _on_bound(self, event: Bound, batch: Batch, now: float) -> None:

@@ -17,8 +17,9 @@ from connector.config import CarrierConfig, LaneConfig
 from connector.config.dialect import AddressesConfig
 from connector.errors import EncodeError
 from connector.lifecycle import Event
-from connector.model import Answer, Inbound, Lost, Part, Reason, Receipt, Setback
+from connector.model import Answer, Inbound, Lost, Part, Reason, Receipt, Setback, user_message_reference
 from connector.smpp import alphabet as alphabets
+from connector.smpp import tables
 from connector.smpp.alphabet import Alphabet, Language
 from connector.smpp.events import Answered
 from connector.smpp.outcomes import Outcome, status_name
@@ -35,6 +36,7 @@ Address = tuple[int, int, str]
 """TON, NPI and the address as it goes out."""
 
 # By position, in the order of the wire: that costs 0.24 us a message, keywords 0.47.
+_REFERENCE: Final = tables.TLV_BY_NAME["user_message_reference"].tag
 _submit_sm: Callable[..., SubmitSm] = SubmitSm
 
 
@@ -80,6 +82,7 @@ class Translator:
     _has_constants: bool = attrs.field(init=False)
     _extras: Callable[[str, str | None], Extras] = attrs.field(init=False)
     _without_tlvs: bool = attrs.field(init=False)
+    _refers: bool = attrs.field(init=False)
     _packed: bool = attrs.field(init=False)
     """Whether the septets of the GSM alphabet are packed."""
     _joins_by_header: bool = attrs.field(init=False)
@@ -103,6 +106,7 @@ class Translator:
         self._has_constants = bool(config.always or config.lane)
         self._extras = lru_cache(maxsize=1_000)(self._extras_of)  # few different ones are in use at a time
         self._without_tlvs = self.dialect.tlvs is Tlvs.NEVER
+        self._refers = config.doubt_settled_by == "reference"
         self._packed = config.gsm_packed
         self._joins_by_header = self._way is not Concatenation.SAR
 
@@ -137,6 +141,8 @@ class Translator:
             self._join(pdu, part, header)
         if part.options is not None or self._has_constants:
             self._add(pdu, self._extras(part.lane, part.options))
+        if self._refers and not any(each.tag == _REFERENCE for each in pdu.tlvs):
+            pdu.tlvs += (tlv("user_message_reference", user_message_reference(part.id)),)
         if self._without_tlvs and pdu.tlvs:
             raise EncodeError("tlvs", f"this message needs one, and carrier {self._name} gets none")
         return pdu
@@ -265,9 +271,15 @@ class Translator:
         due_at = doubt_policy(self.lanes[part.lane]).due_at(now, part.deadline, part.doubts)
         return Lost(part.id, part.attempt, now, self._name, reason, due_at, part.country)
 
-    def deliver(self, pdu: DeliverSm | DataSm, now: float) -> Receipt | Inbound:
-        """Return the receipt or the inbound message a deliver_sm (or data_sm) is; esm_class decides which."""
-        return self._arrivals.read(pdu, now)
+    def deliver(self, pdu: DeliverSm | DataSm, now: float, bind: str = "") -> Receipt | Inbound:
+        """Return the receipt or the inbound message a deliver_sm (or data_sm) is; esm_class decides which.
+
+        ``bind``: the one it came on.
+        """
+        arrived = self._arrivals.read(pdu, now)
+        if isinstance(arrived, Inbound):
+            arrived.bind = bind
+        return arrived
 
 
 def _shifted_codings(languages: tuple[str, ...], way: Concatenation) -> tuple[tuple[Coding, int, int], ...]:

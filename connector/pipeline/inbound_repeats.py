@@ -1,0 +1,93 @@
+"""Second copies of messages from subscribers that came whole: the carrier sends again what it had no answer for.
+
+Two people's votes and one vote sent twice look alike on the wire: the same words from the same number.  So the second
+one is a copy only if there is a reason for one: the answer to the first may not have arrived, because its link ended
+before the second came, because it was answered "not now" although it was kept after all, or because a life of ours
+ended between them.
+"""
+
+from collections.abc import Callable, Iterable
+
+import attrs
+
+from connector.config.inbound import InboundConfig, address_of
+from connector.model import Inbound, InboundPart, Repeat
+from connector.pipeline.inbound_join import Joined, mark_of
+
+MOST_REMEMBERED = 10_000
+"""Messages; the newest stay."""
+
+_Words = tuple[str, str, str, bytes]
+
+LinkSince = Callable[[str, str], float | None]
+"""(carrier, bind) → when its present link was bound; None while it is down."""
+
+
+@attrs.define
+class _Heard:
+    message: int
+    bind: str
+    at: float
+    unsure: bool
+    """Whether the carrier was told that it is to send it again."""
+
+
+class Repeats:
+    """The whole messages of the last minutes."""
+
+    def __init__(
+        self, next_id: Callable[[], int], config: InboundConfig, link_since: LinkSince, *, started_at: float
+    ) -> None:
+        self.config = config
+        """For how long a second copy may come; it may be changed at any time."""
+        self._next_id = next_id
+        self._link_since = link_since
+        self._started_at = started_at
+        self._heard: dict[_Words, _Heard] = {}
+        self._refused: dict[tuple[_Words, float], None] = {}
+
+    def recall(self, parts: Iterable[InboundPart]) -> None:
+        """Remember what an earlier life told, oldest first."""
+        for part in parts:
+            if part.said.reference is None and part.message is not None:
+                self._remember(_words(part.said), _Heard(part.message, part.said.bind, part.said.at, unsure=False))
+
+    def refused(self, said: Inbound) -> None:
+        """Note that the carrier was told to send this again, although it may be kept after all."""
+        self._refused[_words(said), said.at] = None
+        _bound(self._refused)
+
+    def take(self, part: InboundPart) -> Joined | Repeat:
+        """Return what a whole message is: new, or the second copy of one that was told."""
+        said, words = part.said, _words(part.said)
+        unsure = (words, said.at) in self._refused
+        self._refused.pop((words, said.at), None)
+        first = self._heard.get(words)
+        message = first.message if first is not None and self._is_copy(first, said) else None
+        new = self._next_id() if message is None else message
+        self._remember(words, _Heard(new, said.bind, said.at, unsure))
+        return Joined(new, (part.id,)) if message is None else Repeat(part.id, message)
+
+    def _is_copy(self, first: _Heard, said: Inbound) -> bool:
+        if said.at - first.at > self.config.repeat_within_s:
+            return False
+        if first.unsure:
+            return True
+        if said.at < self._started_at:  # both of an earlier life, of whose links nothing is known
+            return False
+        since = self._link_since(said.carrier, first.bind)
+        return since is None or since > first.at
+
+    def _remember(self, words: _Words, heard: _Heard) -> None:
+        self._heard.pop(words, None)
+        self._heard[words] = heard
+        _bound(self._heard)
+
+
+def _words(said: Inbound) -> _Words:
+    return said.carrier, address_of(said.sender), address_of(said.to), mark_of(said)
+
+
+def _bound(remembered: "dict[_Words, _Heard] | dict[tuple[_Words, float], None]") -> None:
+    while len(remembered) > MOST_REMEMBERED:
+        del remembered[next(iter(remembered))]  # type: ignore[arg-type]
