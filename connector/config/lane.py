@@ -118,6 +118,8 @@ class LaneConfig:
     quiet_hours: QuietHours | None = None
     """Hours in which nothing of it leaves."""
     retry: RetryConfig = RetryConfig()
+    keep_body_s: float = duration("7d", validator=within(0))
+    """How long after its end a message's text is kept; "0s" erases it at once."""
     urgent: bool = False
     """Whether acceptance and claim share one commit, ahead of bulk."""
 
@@ -135,6 +137,7 @@ LANES: Final = {
         keep_free=0.05,
         deadline_s=120.0,
         retry=RetryConfig(backoff_s=(1.0, 3.0, 10.0), second_opinion=True),
+        keep_body_s=0.0,
         urgent=True,
     ),
     "transactional": LaneConfig(reserve=0.3, deadline_s=3_600.0),

@@ -1,0 +1,143 @@
+"""Everything that is kept of a number, in memory: the same as `connector.store.sqlite_privacy`, on dicts."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from connector.lifecycle import Status
+from connector.model import DoubtPolicy, Message, MessageQuery, Moved, Traces, format_id
+from connector.store.memory_rows import PartRow, Rows
+from connector.store.privacy import names, pseudonym, spells
+from connector.store.restored import BACKUP, unsure_lines, was_due
+from connector.store.rules import policy_of
+from connector.store.tally import Tally
+
+KEY = b"the key of a store that no disk has"
+
+
+class PrivacyVerbs:
+    """The verbs of the memory engine about one number, and about being a backup."""
+
+    _rows: Rows
+    _tally: Tally
+    _rows_of: Callable[[int], list[PartRow]]
+    _move: Callable[..., Moved]
+    _now: float
+
+    def _widened(self, query: MessageQuery) -> MessageQuery:
+        return query if query.to is None else attrs.evolve(query, alias=pseudonym(query.to, KEY))
+
+    # --- what is kept ---
+
+    def traces(self, number: str) -> Traces:
+        rows = self._rows
+        ours = sorted(it for it, row in rows.messages.committed.rows.items() if number in (row.to, row.sender))
+        live = {it for it in ours if any(row.finished_at is None for row in self._rows_of(it))}
+        final = tuple(it for it in ours if it not in live)
+        inbound = rows.inbound.committed.rows.values()
+        told = rows.inbound_messages.committed.rows.values()
+        return Traces(
+            messages=final,
+            refs=tuple(self._refs(number, final, live)),
+            receipts=tuple(self._parked_of(number)),
+            inbound_parts=tuple(it.id for it in inbound if names(number, it.said.sender) or names(number, it.said.to)),
+            inbound=tuple(sorted(it.id for it in told if names(number, it.sender) or names(number, it.to))),
+            live=len(live),
+        )
+
+    def _refs(self, number: str, final: tuple[int, ...], live: set[int]) -> Iterator[tuple[str, str]]:
+        for (api_key, ref), row in sorted(self._rows.refs.committed.rows.items()):
+            own = "\x1f" not in ref and row.message in final
+            if row.message not in live and (own or number in ref):
+                yield api_key, ref
+
+    def _parked_of(self, number: str) -> Iterator[int]:
+        for parked, row in sorted(self._rows.parked.committed.rows.items()):
+            said = (*row.receipt.keys, *row.receipt.ids, row.receipt.detail, row.receipt.clue and row.receipt.clue.text)
+            if any(names(number, it) for it in row.receipt.number.split()) or spells(number, said):
+                yield parked
+
+    def export(self, number: str) -> list[dict[str, Any]]:
+        found, rows = self.traces(number), self._rows
+        shown: list[dict[str, Any]] = [self._shown(rows.messages.committed.rows[it]) for it in found.messages]
+        shown += [_row("parked", rows.parked.committed.rows[it]) for it in found.receipts]
+        shown += [_row("inbound", rows.inbound.committed.rows[it]) for it in found.inbound_parts]
+        shown += [_row("inbound_message", rows.inbound_messages.committed.rows[it]) for it in found.inbound]
+        ours = [row for _, row in sorted(rows.messages.committed.rows.items()) if number in (row.to, row.sender)]
+        shown += [self._shown(row) for row in ours if row.id not in found.messages]
+        return shown + [{"table": "ref", "api_key": api_key, "ref": ref} for api_key, ref in found.refs]
+
+    def _shown(self, message: Message) -> dict[str, Any]:
+        parts = [_row("part", row) for row in self._rows_of(message.id)]
+        return {**_row("message", message), "id": format_id(message.id), "text": message.text or None, "parts": parts}
+
+    # --- what is erased ---
+
+    def erase(self, number: str, wish: Traces) -> None:
+        alias = pseudonym(number, KEY)
+        for identity in wish.messages:
+            self._erase_message(self._rows.messages.working.rows[identity], number, alias)
+        for ref in wish.refs:
+            self._rows.refs.set(ref, None)
+        for parked in wish.receipts:
+            self._tally.counters["parked"] -= self._rows.parked.get(parked) is not None
+            self._rows.parked.set(parked, None)
+        for other, row in list(self._rows.other_ids.working.rows.items()):
+            if spells(number, (row.key, row.carrier_message_id)):
+                self._rows.other_ids.set(other, None)
+        for identity in wish.inbound:
+            self._rows.inbound_messages.set(identity, None)
+        for part in wish.inbound_parts:
+            kept = self._rows.inbound.get(part)
+            self._tally.counters["i:open"] -= kept is not None and kept.message is None
+            self._rows.inbound.set(part, None)
+
+    def _erase_message(self, message: Message, number: str, alias: str) -> None:
+        to = alias if message.to == number else message.to
+        sender = alias if message.sender == number else message.sender
+        left = attrs.evolve(message, to=to, sender=sender, text="", client_ref=None, metadata=None, options=None)
+        self._rows.messages.set(message.id, attrs.evolve(left, refs=(), guard=None))
+        for row in self._rows_of(message.id):
+            said = {name: getattr(row, name) for name in ("history", "key", "carrier_message_id")}
+            if spells(number, said.values()):
+                changed = {name: text and text.replace(number, "#") for name, text in said.items()}
+                self._rows.parts.set(row.id, attrs.evolve(row, **changed))
+
+    def scrub(self) -> bool:
+        return True
+
+    def remains(self, number: str) -> bool:
+        return number in repr(self._rows.kept())
+
+    # --- a backup that runs ---
+
+    def restored_from(self) -> float | None:
+        return self._rows.counters.committed.rows.get(BACKUP)
+
+    def distrust(self, limit: int, *, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]:
+        self._now = now
+        rows = [row for _, row in sorted(self._rows.parts.working.rows.items())]
+        unsure = [row for row in rows if was_due(row.status, row.due_at, now)][:limit]
+        if not unsure:
+            self._rows.counters.set(BACKUP, None)
+        return [self._doubt(row, now, policies) for row in unsure]
+
+    def _doubt(self, row: PartRow, now: float, policies: Mapping[str, DoubtPolicy]) -> Moved:
+        policy = policy_of(self._rows.queues.working.rows[row.queue].lane, policies)
+        attempt = row.attempt + 1
+        due_at = policy.due_at(now, row.deadline, row.doubts + 1)
+        doubt = {"attempt": attempt, "doubts": row.doubts + 1, "lost": attempt}
+        moved = self._move(row, Status.IN_DOUBT, unsure_lines(row.status, attempt, now), due_at=due_at, **doubt)
+        self._tally.attempted(submitted=1, doubted=1)
+        return attrs.evolve(moved, left=None)
+
+
+def _row(table: str, row: Any) -> dict[str, Any]:
+    """Return a row as plain values; octets are hexadecimal."""
+    plain = attrs.asdict(row, value_serializer=lambda _row, _field, value: _plain(value))
+    return {"table": table, **plain}
+
+
+def _plain(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else value

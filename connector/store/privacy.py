@@ -1,0 +1,137 @@
+"""Numbers that were erased: the keyed hash they are traced by, and whether any byte of them is left.
+
+The key lies in a file of its own beside the store, ``carrierline.db.key``, made when the first number is erased.
+Without it a hash says nothing, and with it only whether a number that one has already is the one that was erased.  It
+is in no backup of the store.  Who deletes it makes all erasures so far anonymous for good.
+"""
+
+import hmac
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from connector.errors import StoreError
+from connector.model import MessageQuery, Traces, format_id
+
+KEY_BYTES: Final = 32
+LEAST_DIGITS: Final = 8
+"""A shorter address is a short code or a name, and no spelling of a subscriber's number."""
+SEARCHED_AT_ONCE_BYTES: Final = 1 << 20
+
+_HASH_BITS = 55
+
+
+def pseudonym(number: str, key: bytes) -> str:
+    """Return what stands in place of an erased number: ``#`` and 55 bits of its HMAC-SHA256, no longer than a number.
+
+    >>> pseudonym("447700900123", b"key")
+    '#2n4jwfyyrjy'
+    """
+    digest = hmac.digest(key, number.encode(), "sha256")
+    return f"#{format_id(int.from_bytes(digest[:7]) >> 56 - _HASH_BITS)}"
+
+
+def names(number: str, address: str) -> bool:
+    """Tell whether an address as a carrier wrote it is this number (E.164 digits): international, or national."""
+    digits = address.lstrip("+0")
+    return digits == number or (len(digits) >= LEAST_DIGITS and digits.isdecimal() and number.endswith(digits))
+
+
+def spells(number: str, texts: Iterable[object]) -> bool:
+    """Tell whether any of these holds the digits of the number."""
+    return any(number in text for text in texts if isinstance(text, str))
+
+
+def pieces(found: Traces, limit: int) -> Iterator[Traces]:
+    """Return the same in pieces of at most ``limit`` rows of a kind each."""
+    longest = max(map(len, (found.messages, found.refs, found.receipts, found.inbound_parts, found.inbound)))
+    for at in range(0, longest, limit):
+        yield Traces(
+            messages=found.messages[at : at + limit],
+            refs=found.refs[at : at + limit],
+            receipts=found.receipts[at : at + limit],
+            inbound_parts=found.inbound_parts[at : at + limit],
+            inbound=found.inbound[at : at + limit],
+        )
+
+
+def key_path(store: Path) -> Path:
+    """Return where the key of a store's erased numbers lies."""
+    return Path(f"{store}.key")
+
+
+def make_private(store: Path) -> None:
+    """Make the files of a new store for the owner's eyes only, whatever the umask; those beside it take after it.
+
+    A place where no file can be made is for whoever opens it to say.
+    """
+    for path in (store, Path(f"{store}.lock")):
+        with suppress(OSError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def read_key(store: Path) -> bytes | None:
+    """Return the key of a store's erased numbers, or None if nothing was erased.  Raises StoreError if it is none."""
+    try:
+        key = key_path(store).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"the key of erased numbers, {key_path(store)}, cannot be read: {error.strerror}") from error
+    if len(key) != KEY_BYTES:
+        raise StoreError(f"the key of erased numbers, {key_path(store)}, is no key: put the right one back")
+    return key
+
+
+def make_key(store: Path) -> bytes:
+    """Return the key, made anew for the first erasure: on disk, for the owner's eyes only, before it is used."""
+    known = read_key(store)
+    if known is not None:
+        return known
+    key = os.urandom(KEY_BYTES)
+    target = os.open(key_path(store), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(target, "wb") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(target)
+    return key
+
+
+def widened(query: MessageQuery, store: Path) -> MessageQuery:
+    """Return a query that also finds the messages whose number was erased."""
+    key = None if query.to is None else read_key(store)
+    return query if key is None or query.to is None else attrs.evolve(query, alias=pseudonym(query.to, key))
+
+
+def emptied_log(store: Path) -> bool:
+    """Copy the write-ahead log into the store and cut it to nothing; False if a reader was in the way, try again then.
+
+    What was erased stands in the log until then.  First what nobody has to wait for, so that the writer is held only
+    for the rest, and not at all while a reader looks at an old state.  Raises sqlite3.Error.
+    """
+    with closing(sqlite3.connect(store, isolation_level=None, timeout=0)) as db:
+        db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        busy: int = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return not busy
+
+
+def remains(number: str, store: Path) -> bool:
+    """Tell whether the bytes of a store's files hold these digits: in a row, in free space, or in the log."""
+    return any(_holds(Path(f"{store}{suffix}"), number.encode()) for suffix in ("", "-wal", "-shm"))
+
+
+def _holds(path: Path, needle: bytes) -> bool:
+    if not path.exists():
+        return False
+    overlap = b""
+    with path.open("rb") as file:
+        while chunk := file.read(SEARCHED_AT_ONCE_BYTES):
+            if needle in overlap + chunk:
+                return True
+            overlap = chunk[-len(needle) :]
+    return False
