@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from connector.config import StoreConfig
+from connector.store.ballast import Ballast
 
 LOOK_EVERY_S = 1.0
 
@@ -12,17 +13,22 @@ LOOK_EVERY_S = 1.0
 class Disk:
     """The disk a store lies on."""
 
-    def __init__(self, config: StoreConfig, clock: Callable[[], float]) -> None:
+    def __init__(self, config: StoreConfig, clock: Callable[[], float], ballast: Ballast) -> None:
         self._config = config
+        self._ballast = ballast
         self._clock = clock
         self._looked_at = -LOOK_EVERY_S
         self._is_low = False
 
     def low(self) -> bool:
-        """Tell whether it has less room than the configuration wants kept; looked up once a second."""
+        """Tell whether it has less room than the configuration wants kept; looked up once a second.
+
+        It is low as well from the moment the ballast was given up until it is back.
+        """
         now = self._clock()
         if now - self._looked_at >= LOOK_EVERY_S:
             folder = Path(self._config.path).absolute().parent
             self._is_low = shutil.disk_usage(folder).free < self._config.min_free_mb * 1_000_000
             self._looked_at = now
-        return self._is_low
+            self._ballast.restore()
+        return self._is_low or not self._ballast.whole

@@ -58,6 +58,14 @@ NAMES = {
     "carrierline_notices_total",
     "carrierline_carrier_health_share",
     "carrierline_carrier_country_share",
+    "carrierline_inbound_messages_total",
+    "carrierline_inbound_partial_total",
+    "carrierline_inbound_unmatched_total",
+    "carrierline_inbound_parts_total",
+    "carrierline_inbound_repeats_total",
+    "carrierline_inbound_open_parts",
+    "carrierline_inbound_open_messages",
+    "carrierline_deliveries_refused_total",
 }
 LABELS = {"status", "lane", "verdict", "carrier", "bind", "cause", "scope", "kind", "country"}
 LEDGER = Ledger(accepted=5, messages={"sent": 2, "delivered": 3}, parts_accepted=5, parts={"sent": 5}, parked=4)

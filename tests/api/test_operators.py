@@ -14,7 +14,10 @@ from tests.api.world import NUMBER, SECRETS, World
 DOORS = [
     ("GET", "/v1/status"),
     ("GET", "/v1/verify"),
+    ("GET", "/v1/receipts"),
     ("POST", "/v1/reload"),
+    ("POST", "/v1/privacy/export"),
+    ("POST", "/v1/privacy/erase"),
     ("POST", "/v1/carriers/north/suspend"),
     ("POST", "/v1/carriers/north/resume"),
 ]

@@ -87,6 +87,7 @@ async def test_a_message_is_sent_shown_listed_and_verified(tmp_path: Path) -> No
     assert (await command("verify", *store)).stdout.decode().splitlines() == [
         "accepted 1 message in 1 part",
         "  delivered  1",
+        "submitted 1 attempt: 1 answered",
         "the ledger balances",
     ]
 

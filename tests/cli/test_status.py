@@ -79,6 +79,15 @@ STATUS: dict[str, Any] = {
         {**LANE, "lane": "transactional", "waiting": 7, "max_rate_per_s": 50.0, "ceiling_reached": True},
         {**LANE, "lane": "promotional", "waiting": 12_000, "quiet": True},
     ],
+    "inbound": {
+        "messages": 1,
+        "partial": 0,
+        "unmatched": 1,
+        "repeats": 2,
+        "open_messages": 3,
+        "open_parts": 4,
+        "refused": 5,
+    },
     "notices": [{"at": "2026-11-22T22:00:00Z", "kind": "health", "text": "carrier north: gets 50 % of its traffic"}],
     "store": {"last_commit_s": 0.004},
     "loop": {"lag_s": 0.0, "lag_max_s": 1.25, "busy": 0.1},
@@ -116,6 +125,9 @@ def test_carriers_and_binds_stand_in_columns_with_the_words_between(carrierline:
         "bind     state  host                     window  resp    p99     oldest  tries  next try  reason",
         "north/1  bound  smpp.north.example:3550  10/10   100 ms  450 ms  310 ms  1      -",
         "north/2  down   smpp.north.example:3550  10/10   100 ms  450 ms  310 ms  1      in 42 s   refused by it",
+        "",
+        "inbound: 1 message from subscribers (1 of nobody, 0 partial, 2 sent twice); 3 wait for parts; "
+        "5 left to carriers: the disk did not keep up",
         "",
         "2026-11-22T22:00:00Z health: carrier north: gets 50 % of its traffic",
     ]

@@ -169,8 +169,11 @@ def test_a_torn_file_is_refused(path: Path) -> None:
         SqliteEngine(path)
 
 
-def test_verify_finds_a_page_that_rotted(path: Path) -> None:
-    _fill(path, 400)
+def test_verify_finds_a_page_that_rotted_where_a_start_does_not_look(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connector.store.file.START_CHECK_S", 0.0)
+    _fill(path, 2_000)
     octets = bytearray(path.read_bytes())
     at = octets.index(b"your code is 1234")
     page = at - at % 4096
@@ -209,7 +212,7 @@ def test_books_that_were_tampered_with_do_not_balance(path: Path) -> None:
 
 
 def test_receipts_are_matched_without_the_memory_of_recent_ids(disk: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.store.sqlite_results.KNOWN_IDS", 2)
+    monkeypatch.setattr("connector.store.sqlite_receipts.KNOWN_IDS", 2)
     disk.sending(*(message(n) for n in range(5, 15)))
     disk.results(*(acknowledged(part(n), str(n)) for n in range(5, 15)))
     moved = disk.results(*(receipt(str(n)) for n in range(5, 15)))
@@ -217,7 +220,7 @@ def test_receipts_are_matched_without_the_memory_of_recent_ids(disk: World, monk
 
 
 def test_parked_receipts_are_joined_however_many_there_are(disk: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.store.sqlite_results.PARKED_KEYS", 2)
+    monkeypatch.setattr("connector.store.sqlite_receipts.PARKED_KEYS", 2)
     disk.results(*(receipt(str(n)) for n in range(5, 15)))
     disk.sending(message(5), message(6))
     assert Moved(part(5), Status.DELIVERED) in disk.results(acknowledged(part(5), "5"))

@@ -210,6 +210,10 @@ class World:
         [view] = self.engine.messages(MessageQuery(id=number))
         return view
 
+    def to(self, number: str) -> list[MessageView]:
+        """The messages to a number, newest first."""
+        return self.engine.messages(MessageQuery(to=number))
+
     def status(self, number: int) -> Status:
         return self.view(number).status
 

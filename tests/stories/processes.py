@@ -2,8 +2,6 @@
 
 import json
 import os
-import random
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -163,13 +161,3 @@ class CarrierLedger:
 
 def _whole_lines(path: Path) -> Iterator[str]:
     return (line for line in path.read_text().split("\n")[:-1] if line)
-
-
-def kill(running: trio.Process) -> None:
-    """kill -9."""
-    running.send_signal(signal.SIGKILL)
-
-
-def moment(draw: random.Random, low_s: float, high_s: float) -> float:
-    """Return a moment drawn between two."""
-    return draw.uniform(low_s, high_s)

@@ -1,0 +1,69 @@
+"""Ballast: room on the disk that is kept to be given up: what is under way can still be kept when the disk is full."""
+
+import errno
+import logging
+import os
+import shutil
+from pathlib import Path
+
+log = logging.getLogger("carrierline.store")
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class Ballast:
+    """A file of ``size_bytes`` beside the store, as long as the disk has it to spare.
+
+    ``keep_free_bytes``: what must be free besides before it is made again.  A size of 0 is none: then there is nothing
+    to give up and nothing is missing.
+    """
+
+    def __init__(
+        self, store: str | os.PathLike[str] | None = None, size_bytes: int = 0, keep_free_bytes: int = 0
+    ) -> None:
+        self._file = Path(f"{store}.ballast")
+        self._size_bytes = size_bytes
+        self._keep_free_bytes = keep_free_bytes
+        self._whole = not size_bytes
+        if size_bytes and not self.restore():
+            log.warning("the disk has no room for a ballast of %d MB: nothing new is taken", size_bytes // 1_000_000)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the room is still there to be given up."""
+        return self._whole
+
+    def release(self) -> bool:
+        """Give the room up; return whether there was any."""
+        if not self._size_bytes or not self._whole:
+            return False
+        self._whole = False
+        self._file.unlink(missing_ok=True)
+        log.error("the disk is full: the ballast of %d MB is given up", self._size_bytes // 1_000_000)
+        return True
+
+    def restore(self) -> bool:
+        """Take the room again if the disk can spare it; return whether it is whole.  Raises OSError if it fails."""
+        if self._whole:
+            return True
+        if self._in_place():
+            self._whole = True
+        elif shutil.disk_usage(self._file.absolute().parent).free >= self._size_bytes + self._keep_free_bytes:
+            self._whole = self._make()
+        return self._whole
+
+    def _in_place(self) -> bool:
+        return self._file.exists() and self._file.stat().st_blocks * 512 >= self._size_bytes
+
+    def _make(self) -> bool:
+        handle = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            os.posix_fallocate(handle, 0, self._size_bytes)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            self._file.unlink(missing_ok=True)
+            return False
+        finally:
+            os.close(handle)
+        return True

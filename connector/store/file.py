@@ -1,0 +1,187 @@
+"""The file a store lies in: its lock, its connections, its schema, and whether it is whole."""
+
+import fcntl
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import IO
+
+from connector.errors import StoreBroken, StoreError, StoreFull, StoreInUse, StoreTooNew
+from connector.store.wal import lost_tail
+
+Connect = Callable[[Path, bool], sqlite3.Connection]
+"""Opens a connection to a file, for reading only or not, in SQLite's autocommit mode.  Raises sqlite3.Error."""
+
+START_CHECK_S = 0.5
+"""Time a start may take to look for damage: 400 MB of what the system has in its cache (160 MB take 0.19 s).  Of a
+larger file the front is looked at, and the rest by `carrierline verify`."""
+
+# The writer's cache holds the hot end of the tables and indexes; a reader looks at a few hundred rows at a time.
+# What is erased is overwritten: it would else be found in the file's free space.
+_WRITER_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "wal_autocheckpoint = 4000",
+    "cache_size = -32768",
+    "secure_delete = ON",
+)
+_READER_PRAGMAS = ("cache_size = -4096",)
+
+# the file of the WAL's index could not grow: the disk is full, nothing is wrong with it
+_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_BROKEN = _DAMAGED | {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn SQLite's errors into ours: what the caller must do next is in the type."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0)
+        if code in _FULL:
+            raise StoreFull("the disk is full") from error
+        if code & 0xFF in _BROKEN:
+            raise StoreBroken(f"the store cannot be read or written: {error}") from error
+        raise StoreError(f"the store refused: {error}") from error
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise StoreError("a value is none that the store can hold") from error
+
+
+@contextmanager
+def opening(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors while a file is opened into ours, with the file's name and the way out."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _DAMAGED:
+            raise _damaged(path, str(error)) from error
+        with translated():
+            raise _named(error, path) from error
+
+
+def _named(error: sqlite3.Error, path: Path) -> sqlite3.Error:
+    """Return the same error with the file's name in its sentence."""
+    named = type(error)(f"{error} ({path})")
+    named.sqlite_errorcode = getattr(error, "sqlite_errorcode", 0)
+    return named
+
+
+def _damaged(path: Path, how: str) -> StoreBroken:
+    return StoreBroken(
+        f"the store {path} is damaged ({how}) and was left as it is: put a backup in its place,"
+        f" or save what can be read with: sqlite3 {path} .recover"
+    )
+
+
+def lock(path: Path) -> IO[str]:
+    """Hold the lock file beside the store for as long as this process lives: two writers would both claim."""
+    try:
+        held = open(f"{path}.lock", "w")  # noqa: SIM115 - held until close()
+    except OSError as error:
+        raise StoreError(f"there can be no store at {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        held.close()
+        raise StoreInUse(f"another connector is running on {path}: stop it first") from None
+    return held
+
+
+def connect(path: Path, read_only: bool) -> sqlite3.Connection:
+    """Open a connection, with the pragmas a writer or a reader needs.  Raises sqlite3.Error."""
+    uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+    try:
+        prepare(connection, read_only)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def prepare(connection: sqlite3.Connection, read_only: bool) -> None:
+    """Set the pragmas of a writer or a reader."""
+    for pragma in ("temp_store = MEMORY", *(_READER_PRAGMAS if read_only else _WRITER_PRAGMAS)):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+# --- is it ours, is it whole ---
+
+
+def schemas() -> list[str]:
+    """Return the schema's scripts, oldest first: the file's `user_version` says how many of them were run."""
+    folder = resources.files("connector.store").joinpath("schema")
+    scripts = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
+    return [script.read_text() for script in scripts]
+
+
+def check_version(connection: sqlite3.Connection, known: int) -> int:
+    """Return the schema's number.  Raises StoreTooNew above ``known``, StoreError for another program's database."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > known:
+        raise StoreTooNew(f"the store has schema {version}, this version knows {known}: run the newer version")
+    if version == 0 and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        raise StoreError("the file is a database of another program: name another path for the store")
+    return version
+
+
+def migrate(connection: sqlite3.Connection, scripts: Sequence[str]) -> None:
+    """Run the scripts the file has not seen, each in one transaction: killed in the midst, it has not happened."""
+    version = check_version(connection, len(scripts))
+    for number, script in enumerate(scripts, 1):
+        if number > version:
+            connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def check(path: Path, known: int, connect: Connect = connect) -> None:
+    """Look whether this is a store that can be used, and for damage for at most `START_CHECK_S` seconds.
+
+    Reads only, so that what is damaged stays as it was found: closing a writer would fold the log into the file.
+    Raises StoreTooNew, StoreError for another program's database, StoreBroken where there is damage; sqlite3.Error.
+    """
+    if not path.exists() or not path.stat().st_size:
+        if _size(f"{path}-wal"):
+            raise _damaged(path, "it is empty, but its write-ahead log is not")
+        return
+    if _size(f"{path}-journal"):
+        return  # cut off while it was made: nothing is in it, and only a writer may tidy it up
+    with closing(connect(path, True)) as connection:
+        check_version(connection, known)
+        problem = lost_tail(path) or _first_damage(connection, START_CHECK_S)
+    if problem is not None:
+        raise _damaged(path, problem)
+
+
+def _size(path: str) -> int:
+    file = Path(path)
+    return file.stat().st_size if file.exists() else 0
+
+
+def _first_damage(connection: sqlite3.Connection, within_s: float) -> str | None:
+    stop_at = time.monotonic() + within_s
+    connection.set_progress_handler(lambda: time.monotonic() > stop_at, 1_000)
+    try:
+        return next(damages(connection), None)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        return None
+    finally:
+        connection.set_progress_handler(None, 0)
+
+
+def damages(connection: sqlite3.Connection) -> Iterator[str]:
+    """Return what is wrong with the file's pages; the check itself may trip over it.  Raises sqlite3.Error."""
+    try:
+        rows: Iterable[tuple[str]] = connection.execute("PRAGMA quick_check")
+        yield from (row[0].replace("\n", " ") for row in rows if row[0] != "ok")
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise
+        yield str(error)
