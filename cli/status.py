@@ -67,6 +67,8 @@ def _draw(status: Mapping[str, Any], *, clear: bool) -> None:
         output.line(text)
     output.line()
     output.table(_BINDS, [_bind(bind) for carrier in status["carriers"] for bind in carrier["binds"]])
+    output.line()
+    output.line(_inbound(status["inbound"]))
     if status["notices"]:
         output.line()
     for notice in status["notices"]:
@@ -79,6 +81,14 @@ def _headline(status: Mapping[str, Any]) -> str:
     late = f"loop late {_time(loop['lag_s'])}, at most {_time(loop['lag_max_s'])}"
     state = "DRAINING, " if status["draining"] else ""
     return f"{state}up {_age(status['up_s'])}; waiting: {waiting}; {late}; commit {_time(store['last_commit_s'])}"
+
+
+def _inbound(inbound: Mapping[str, Any]) -> str:
+    """Return how messages from subscribers fare, since the start."""
+    told = f"{output.counted(inbound['messages'], 'message')} from subscribers"
+    some = f"{inbound['unmatched']} of nobody, {inbound['partial']} partial, {inbound['repeats']} sent twice"
+    left = f"; {inbound['refused']} left to carriers: the disk did not keep up" if inbound["refused"] else ""
+    return f"inbound: {told} ({some}); {inbound['open_messages']} wait for parts{left}"
 
 
 def _lane(lane: Mapping[str, Any]) -> str:

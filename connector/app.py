@@ -30,6 +30,7 @@ from connector.pipeline.door import Door, Outlook, Reloaded, Statistics, Steered
 from connector.pipeline.due import Clockwork
 from connector.pipeline.filing import Filing
 from connector.pipeline.ids import Ids
+from connector.pipeline.inbound import Inbounds
 from connector.pipeline.intake import Intake, References
 from connector.pipeline.normalise import Normaliser
 from connector.pipeline.notices import Kind, Notices
@@ -37,6 +38,7 @@ from connector.pipeline.queries import Queries
 from connector.pipeline.recover import recover
 from connector.pipeline.refile import Refiler
 from connector.pipeline.results import Results
+from connector.pipeline.retention import Retention
 from connector.pipeline.router import queue_names
 from connector.pipeline.vitals import PERIOD_S, Vitals
 from connector.reload import Act, Difference, Secrets, compare, needs_restart, read
@@ -84,7 +86,7 @@ class Connector:
         self._store = store
         self._clock = clock
         self._random = random
-        self.disk_low = Disk(config.store, clock).low
+        self.disk_low = Disk(config.store, clock, store.ballast).low
         self._ids = Ids(clock)
         self._recovered = 0
         self.carriers: dict[str, Carrier] = {}
@@ -93,7 +95,9 @@ class Connector:
         self.notices = Notices()
         self._clock_watch = ClockWatch(clock, self._tell_of_clock, self._wake_dispatch, wall=wall or clock)
         self._doctor = Doctor(self._routing.health, self.carriers, self.notices, self._wake_dispatch, clock)
-        self._results = Results(store, self._lanes, self._wake_dispatch, clock, self._doctor.note)
+        self._inbounds = Inbounds(store, config, self._next_id, self.carriers, clock)
+        notes = self._inbounds.noting(self._doctor.note)
+        self._results = Results(store, self._lanes, self._wake_dispatch, clock, notes, self._inbounds.refused)
         self._fleet = self._build_fleet(connect)
         self._passwords: dict[str, tuple[str, ...]] = {}
         self._add_carriers(secrets)
@@ -108,6 +112,7 @@ class Connector:
         )
         self._vitals = self._watching(cpu_s, look_every_s)
         self._clockwork = self._build_clockwork()
+        self._retention = Retention(store, config.store, self._routing.every_lane, clock)
 
     def _build_fleet(self, connect: Connect) -> Carriers:
         return Carriers(
@@ -121,18 +126,9 @@ class Connector:
         )
 
     def _build_dispatch(self) -> Dispatch:
-        routing = self._routing
-        return Dispatch(
-            self._store,
-            routing.lanes,
-            self.carriers,
-            self.config.lane,
-            routing.carriers_of,
-            self._clock,
-            self._results.count,
-            routing.choice,
-            routing.every_lane,
-        )
+        routing, carriers, lanes, count = self._routing, self.carriers, self.config.lane, self._results.count
+        of, choice, lane_of = routing.carriers_of, routing.choice, routing.every_lane
+        return Dispatch(self._store, routing.lanes, carriers, lanes, of, self._clock, count, choice, lane_of)
 
     def _build_clockwork(self) -> Clockwork:
         return Clockwork(
@@ -209,6 +205,7 @@ class Connector:
             processing_s=self._results.processing_s,
             rows=dict(self.intake.counts),
             parts={str(status): count for status, count in self._results.counts.items()},
+            inbound=self._inbounds.statistics(refused=self._results.patience.refused),
             recovered=self._recovered,
             draining=self.intake.draining,
             at=now,
@@ -320,6 +317,7 @@ class Connector:
         self._dispatch.change(config.lane)
         self._refiler.change(Filing(config))
         self.intake.change(config, self._normaliser())
+        self._inbounds.change(config)
         if self._api is not None:
             self._api.change(config.api, secrets.keys)
         self._wake_dispatch()
@@ -356,6 +354,8 @@ class Connector:
                 await self._open()
                 tasks = (
                     self._results,
+                    self._results.patience,
+                    self._inbounds,
                     self._dispatch,
                     self._clockwork,
                     self._vitals,
@@ -363,6 +363,7 @@ class Connector:
                     self._facts,
                     self._clock_watch,
                     self._refiler,
+                    self._retention,
                 )
                 stations = await outer.start(outlasting, *(task.run for task in tasks))
                 try:

@@ -16,6 +16,8 @@ from connector.model import SendRequest
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 TIMEOUT_S = 60.0
+PRIVACY_TIMEOUT_S = 600.0
+"""A number is looked for in every row and in every byte: a few seconds for each million messages."""
 CANCEL_TIMEOUT_S = 300.0
 """A carrier that is asked to give a message back may take its whole response timer."""
 
@@ -113,6 +115,22 @@ class Client:
         given = {name: value for name, value in filters.items() if value is not None}
         return await self._ask("GET", "/v1/messages", params=given)
 
+    async def receipts(self, *, after: int = 0, limit: int = 100) -> dict[str, Any]:
+        """Return ``{"receipts": [...]}``: those that are kept without a message, behind this id, oldest first."""
+        return await self._ask("GET", "/v1/receipts", params={"after": after, "limit": limit})
+
+    async def inbound(self, **filters: str | int | None) -> dict[str, Any]:
+        """Return ``{"inbound": [...], "next": cursor}``; filters are to, from, after, before, unmatched and limit.
+
+        Newest first; behind the id ``after`` (0: from the first one on) oldest first, to follow what comes.
+        """
+        given = {name: value for name, value in filters.items() if value is not None}
+        return await self._ask("GET", "/v1/inbound", params=given)
+
+    async def inbound_message(self, message_id: str) -> dict[str, Any]:
+        """Return one message from a subscriber."""
+        return await self._ask("GET", f"/v1/inbound/{quote(message_id, safe='')}")
+
     async def cancel(self, message_id: str) -> dict[str, Any]:
         """Take a message back: what waits at once, what was sent if its carrier gives it back.
 
@@ -143,6 +161,18 @@ class Client:
         """
         params = {} if notices is None else {"notices": notices}
         return await self._ask("GET", "/v1/status", params=params)
+
+    async def export(self, number: str) -> dict[str, Any]:
+        """Return ``{"number": digits, "rows": [...]}``: every row that holds something of this number."""
+        return await self._ask("POST", "/v1/privacy/export", json={"number": number}, timeout=PRIVACY_TIMEOUT_S)
+
+    async def erase(self, number: str) -> dict[str, Any]:
+        """Erase a number and all that was said to it or by it.
+
+        Returns how many ``messages``, ``receipts`` and ``inbound`` rows that were, how many messages are ``live`` and
+        were left, and whether the files are ``clean`` of the number.
+        """
+        return await self._ask("POST", "/v1/privacy/erase", json={"number": number}, timeout=PRIVACY_TIMEOUT_S)
 
     async def suspend(self, carrier: str) -> dict[str, Any]:
         """Send nothing more through this carrier, until `resume`; its binds stay up.

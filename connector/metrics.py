@@ -60,8 +60,31 @@ def _of_ledger(ledger: Ledger, statuses: Mapping[str, int]) -> Iterator[Metric]:
     yield _counter("messages_kept", "Messages ever kept.", [((), ledger.accepted)])
     by_status = [((status,), float(n)) for status, n in sorted({**statuses, **ledger.messages}.items())]
     yield _gauge("messages", "Messages by status.", by_status, ("status",))
+    yield _counter(
+        "attempts_submitted", "Attempts of which nobody has proved that no octet left.", [((), ledger.submitted)]
+    )
+    yield _counter("attempts_answered", "Attempts that were answered.", [((), ledger.answered)])
+    yield _gauge("attempts_in_doubt", "Attempts whose answer was lost and has not come since.", [((), ledger.doubted)])
     yield _gauge("receipts_parked", "Receipts that match no attempt yet.", [((), ledger.parked)])
-    yield _gauge("ledger_imbalance", "Messages unaccounted for: anything but 0 is a defect.", [((), ledger.imbalance)])
+    yield from _of_inbound(ledger)
+    yield _gauge(
+        "ledger_imbalance",
+        "Messages, parts and attempts unaccounted for: anything but 0 is a defect.",
+        [((), ledger.imbalance)],
+    )
+
+
+def _of_inbound(ledger: Ledger) -> Iterator[Metric]:
+    for name, key, text in (
+        ("inbound_messages", "messages", "Messages from subscribers, joined of their parts."),
+        ("inbound_partial", "partial", "Those among them that lack parts."),
+        ("inbound_unmatched", "unmatched", "Those among them that belong to no API key."),
+        ("inbound_parts", "parts", "deliver_sm from subscribers that were kept."),
+        ("inbound_repeats", "repeats", "Those among them that carriers sent again."),
+    ):
+        yield _counter(name, text, [((), ledger.inbound.get(key, 0))])
+    text = "Parts of messages from subscribers that wait for others."
+    yield _gauge("inbound_open_parts", text, [((), ledger.inbound.get("open", 0))])
 
 
 def _of_pipeline(statistics: Statistics, statuses: Mapping[str, int]) -> Iterator[Metric]:
@@ -78,6 +101,11 @@ def _of_pipeline(statistics: Statistics, statuses: Mapping[str, int]) -> Iterato
     yield _counter("store_commits", "Transactions committed.", [((), store.commits)])
     yield _gauge("store_last_commit_seconds", "Duration of the newest transaction.", [((), store.last_commit_s)])
     yield _gauge("store_waiting", "Pieces of work that wait for the writer.", [((), store.waiting)])
+    inbound = statistics.inbound
+    text = "Messages from subscribers that wait for parts."
+    yield _gauge("inbound_open_messages", text, [((), inbound.open_messages)])
+    text = "deliver_sm left to their carriers, for the disk did not take them in time."
+    yield _counter("deliveries_refused", text, [((), inbound.refused)])
     yield _gauge("draining", "1 while the connector is about to stop.", [((), float(statistics.draining))])
 
 

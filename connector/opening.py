@@ -11,6 +11,7 @@ from connector.app import Connector
 from connector.clock import steady_wall_clock as steady_wall_clock
 from connector.config import Config
 from connector.settings import check
+from connector.store.ballast import Ballast
 from connector.store.batcher import ThreadWriter
 from connector.store.sqlite import SqliteEngine
 from connector.store.store import Store
@@ -18,8 +19,10 @@ from connector.store.store import Store
 
 def open_store(config: Config) -> tuple[SqliteEngine, Store]:
     """Open the configured store.  Raises StoreInUse, StoreTooNew or StoreBroken."""
-    engine = SqliteEngine(config.store.path)
-    return engine, Store(engine, ThreadWriter(engine, time.monotonic))
+    kept = config.store
+    engine = SqliteEngine(kept.path)
+    ballast = Ballast(kept.path, kept.ballast_mb * 1_000_000, kept.min_free_mb * 1_000_000)
+    return engine, Store(engine, ThreadWriter(engine, time.monotonic), ballast)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from connector.config import CarrierConfig, Config, Credentials, KeyConfig, RouteConfig, load_config
+from connector.config import CarrierConfig, Config, Credentials, InboundConfig, KeyConfig, RouteConfig, load_config
 from connector.config.differences import differences, differing, differing_keys
 from connector.errors import ConfigError
 
@@ -115,11 +115,20 @@ def compare(before: Config, after: Config, *, rotated: Iterable[str] = ()) -> Di
         changes.append(Change("routes", "what waits is looked at again, in the background, and goes by the new ones"))
     lanes = _of_named("lane", before.lane.items(), after.lane.items(), lambda item: item[0], lambda item: item[1])
     changes += [attrs.evolve(it, text=_LANE_GONE) if it.text == "removed" else it for it in lanes]
+    changes += _of_inbound(before.inbound, after.inbound)
     for name in ("max_body_kb", "max_concurrent", "allow_plaintext"):
         if getattr(before.api, name) != getattr(after.api, name):
             changes.append(Change("api", f"another {name}"))
     changes += [Change(what, "another secret") for what in rotated]
     return Difference(acts, tuple(changes))
+
+
+def _of_inbound(before: InboundConfig, after: InboundConfig) -> Iterator[Change]:
+    yield from _of_named("inbound route", before.route, after.route, lambda route: str(route.name))
+    old, new = ([str(route.name) for route in each.route] for each in (before, after))
+    if old != new and sorted(old) == sorted(new):
+        yield Change("inbound routes", "come in another order")
+    yield from (Change("inbound", text) for text in differences(before, attrs.evolve(after, route=before.route)))
 
 
 def _criteria(config: Config) -> list[RouteConfig]:

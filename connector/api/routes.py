@@ -1,6 +1,6 @@
 """The routes of the HTTP door: each decodes, asks a station, and shows what it said."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -12,8 +12,10 @@ from starlette.responses import Response
 
 from connector.api.auth import Keys
 from connector.api.filters import BadFilter, message_query
+from connector.api.inbound import inbound_query, show_inbound, show_page
 from connector.api.previews import show_preview, show_previews
 from connector.api.problems import Problem, answer
+from connector.api.receipts import receipts_query, show_receipt
 from connector.api.schemas import (
     MAX_ROWS,
     BadBody,
@@ -27,13 +29,14 @@ from connector.api.schemas import (
 )
 from connector.api.status import NOTICES, carrier_state, show_status
 from connector.config import KeyConfig
-from connector.errors import ConfigError, IntakeRefused, KeyReused
+from connector.errors import ConfigError, InputError, IntakeRefused, KeyReused
 from connector.lifecycle import Status
 from connector.metrics import render
-from connector.model import Reason, SendRequest, Verdict, format_id, parse_id
+from connector.model import InboundQuery, Reason, SendRequest, Verdict, format_id, parse_id
 from connector.pipeline.door import Door, Steered
 from connector.pipeline.notices import KEPT
 from connector.pipeline.preview import Preview, refused
+from connector.pipeline.privacy import digits_of
 from connector.settings import nearest, shown
 
 MAX_IDEMPOTENCY_KEY = 255
@@ -180,17 +183,31 @@ class Routes:
     async def get_messages(self, request: Request) -> Response:
         """List messages, newest first."""
         key = self._key(request)
-        given = request.query_params
-        for name in given:
-            if len(given.getlist(name)) > 1:
-                raise Problem(400, f"{name} is given twice", reason=Reason.BAD_REQUEST, field=name)
         try:
-            query = message_query(given, key.name, country=key.country)
+            query = message_query(_filters(request), key.name, country=key.country)
         except BadFilter as error:
             raise Problem(400, str(error), reason=Reason.BAD_REQUEST, field=error.field) from None
         views = await self._door.queries.messages(query)
         more = format_id(views[-1].id) if len(views) == query.limit else None
         return answer({"messages": [show_message(view, events=False) for view in views], "next": more})
+
+    async def get_inbound(self, request: Request) -> Response:
+        """List messages from subscribers: the caller's own, an operator's key all of them."""
+        key = self._key(request)
+        try:
+            query = inbound_query(_filters(request), None if key.operator else key.name)
+        except BadFilter as error:
+            raise Problem(400, str(error), reason=Reason.BAD_REQUEST, field=error.field) from None
+        return answer(show_page(await self._door.queries.inbound(query), query))
+
+    async def get_inbound_message(self, request: Request) -> Response:
+        """Show one message from a subscriber."""
+        key, message_id = self._key(request), _message_id(request)
+        query = InboundQuery(id=message_id, api_key=None if key.operator else key.name, limit=1)
+        found = await self._door.queries.inbound(query)
+        if not found:
+            raise _no_message()
+        return answer(show_inbound(found[0]))
 
     async def key(self, request: Request) -> Response:
         """Show what the caller's key is called and may do."""
@@ -208,6 +225,15 @@ class Routes:
         )
 
     # --- for operators ---
+
+    async def get_receipts(self, request: Request) -> Response:
+        """List receipts that are kept without a message, and why."""
+        self._operator(request)
+        try:
+            after, limit = receipts_query(_filters(request))
+        except BadFilter as error:
+            raise Problem(400, str(error), reason=Reason.BAD_REQUEST, field=error.field) from None
+        return answer({"receipts": [show_receipt(it) for it in await self._door.queries.parked(after, limit)]})
 
     async def verify(self, request: Request) -> Response:
         """Show the ledger, and what a recount of the whole store found."""
@@ -235,6 +261,27 @@ class Routes:
             text = f"there is no carrier {shown(name)}{nearest(name, known)}"
             raise Problem(404, text, reason="not_found", field="name")
         return answer({"carrier": name, "suspended": suspended, "already": done is Steered.ALREADY})
+
+    async def export(self, request: Request) -> Response:
+        """Show every row that holds something of a number; POST, for an address ends in logs."""
+        number = await self._number(request)
+        return answer({"number": number, "rows": await self._door.queries.privacy.export(number)})
+
+    async def erase(self, request: Request) -> Response:
+        """Erase a number and all that was said to it or by it."""
+        number = await self._number(request)
+        return answer(attrs.asdict(await self._door.queries.privacy.erase(number)))
+
+    async def _number(self, request: Request) -> str:
+        """Return the digits of the number that an operator asks about."""
+        key = self._operator(request)
+        try:
+            asked = msgspec.json.decode(await self._body(request), type=dict[str, str])
+            return digits_of(asked["number"], key.country)
+        except (msgspec.DecodeError, KeyError):
+            raise Problem(400, 'the body is {"number": "+447700900123"}', reason=Reason.BAD_REQUEST) from None
+        except InputError as error:
+            raise Problem(422, str(error), reason=Reason.NUMBER_INVALID, field="number") from None
 
     async def reload(self, request: Request) -> Response:
         """Read the configuration again and change what differs; 422 with every problem if it is bad."""
@@ -282,6 +329,15 @@ async def _decoded(rows: Sequence[msgspec.Raw]) -> list[SendRequest | Verdict]:
         decoded += [decode_row(row) for row in rows[start : start + ROWS_DECODED_AT_ONCE]]
         await trio.lowlevel.checkpoint()
     return decoded
+
+
+def _filters(request: Request) -> Mapping[str, str]:
+    """Return what a list is narrowed by."""
+    given = request.query_params
+    for name in given:
+        if len(given.getlist(name)) > 1:
+            raise Problem(400, f"{name} is given twice", reason=Reason.BAD_REQUEST, field=name)
+    return given
 
 
 def _notices(request: Request) -> int:

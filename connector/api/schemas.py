@@ -303,5 +303,9 @@ def show_verification(found: Verification) -> dict[str, Any]:
         "messages": dict(ledger.messages),
         "parts_accepted": ledger.parts_accepted,
         "parts": dict(ledger.parts),
+        "submitted": ledger.submitted,
+        "answered": ledger.answered,
+        "in_flight": ledger.in_flight,
+        "doubted": ledger.doubted,
         "parked": ledger.parked,
     }

@@ -32,6 +32,13 @@ _UNKNOWN: Final[Mapping[str, Any]] = {
 """Health of a carrier that was never used."""
 
 
+_COUNTED: Final = {"messages": 0, "partial": 0, "unmatched": 0, "repeats": 0}
+
+
+def _no_counts(field: "attrs.Attribute[Any]", _value: object) -> bool:
+    return field.name != "counts"
+
+
 def show_status(statistics: Statistics, *, notices: int = NOTICES) -> dict[str, Any]:
     """Return carriers and binds, lanes, store and event loop, and the latest notices.
 
@@ -55,6 +62,7 @@ def show_status(statistics: Statistics, *, notices: int = NOTICES) -> dict[str, 
         "lanes": [attrs.asdict(queue) for queue in statistics.queues],
         "parts": dict(statistics.parts),
         "recovered": statistics.recovered,
+        "inbound": {**_COUNTED, **attrs.asdict(statistics.inbound, filter=_no_counts), **statistics.inbound.counts},
         "processing_s": round(statistics.processing_s, 6),
         "store": attrs.asdict(statistics.store),
         "notices": [_notice(each) for each in latest],

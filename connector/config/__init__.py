@@ -10,6 +10,7 @@ from connector.config.carrier import CarrierConfig, PriceConfig
 from connector.config.config import EXAMPLE, Config, effective, load_config
 from connector.config.dialect import DialectConfig
 from connector.config.health import HealthConfig
+from connector.config.inbound import InboundConfig, InboundRouteConfig
 from connector.config.lane import LANES, LaneAtCarrier, LaneConfig, QuietHours, RetryConfig, RetryRule
 from connector.config.route import RouteConfig
 from connector.config.store import StoreConfig
@@ -27,6 +28,8 @@ __all__ = [
     "DialectConfig",
     "Endpoint",
     "HealthConfig",
+    "InboundConfig",
+    "InboundRouteConfig",
     "KeyConfig",
     "LaneAtCarrier",
     "LaneConfig",

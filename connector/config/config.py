@@ -11,6 +11,7 @@ from connector.config.api import ApiConfig
 from connector.config.carrier import CarrierConfig
 from connector.config.checks import Problems
 from connector.config.health import HealthConfig
+from connector.config.inbound import InboundConfig
 from connector.config.lane import LANES, LaneConfig
 from connector.config.route import RouteConfig
 from connector.config.store import StoreConfig
@@ -31,6 +32,7 @@ class Config:
     route: tuple[RouteConfig, ...] = ()
     """In order of precedence; without any, one named "default" takes every message to all carriers in file order."""
     health: HealthConfig = attrs.field(factory=HealthConfig)
+    inbound: InboundConfig = attrs.field(factory=InboundConfig)
     lane: dict[str, LaneConfig] = attrs.field(metadata=named(LANES), factory=lambda: dict(LANES))
 
     def __attrs_post_init__(self) -> None:
@@ -78,6 +80,11 @@ class Config:
         for index, carrier in enumerate(self.carrier):
             for path, sentence in carrier.dialect.lane_problems(self.lane):
                 yield ("carrier", index, "dialect", *path), sentence
+        for index, rule in enumerate(self.inbound.route):
+            at = ("inbound", "route", index)
+            keys = [key.name for key in self.api.key]
+            yield from (((*at, "api_key"), said) for _, said in checks.unknown([rule.api_key], keys, (), "API key"))
+            yield from checks.unknown(rule.carriers or (), carriers, (*at, "carriers"), "carrier")
         for index, key in enumerate(self.api.key):
             yield from checks.unknown(key.lanes, self.lane, ("api", "key", index, "lanes"), "lane")
 

@@ -14,6 +14,7 @@ from connector.carrier.limits import ScopeStatistics as ScopeStatistics
 from connector.pipeline.cancel import Cancellation as Cancellation
 from connector.pipeline.cancel import Canceller
 from connector.pipeline.health import HealthStatistics as HealthStatistics
+from connector.pipeline.inbound import InboundStatistics as InboundStatistics
 from connector.pipeline.intake import Intake
 from connector.pipeline.limited import LimitedBy
 from connector.pipeline.notices import Kind as NoticeKind
@@ -78,6 +79,7 @@ class Statistics:
     at: float
     """When this was."""
     started_at: float
+    inbound: InboundStatistics = attrs.field(factory=InboundStatistics)
 
 
 @attrs.frozen

@@ -8,6 +8,11 @@ NODE_BITS = 6
 COUNTER_BITS = 9
 
 
+def first_id(at: float) -> int:
+    """Return the smallest id that a message of this time can have; 0 before the first of all times."""
+    return max(0, int((at - EPOCH_S) * 1000)) << NODE_BITS + COUNTER_BITS
+
+
 class Ids:
     """Hands out ids: 40 bits of milliseconds, 6 of node, 9 of counter; 55 together, so that a part's id fits in 63.
 

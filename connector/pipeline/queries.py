@@ -1,6 +1,16 @@
 """The read door: what the outer doors may ask about messages, without touching the store themselves."""
 
-from connector.model import EventBatch, Ledger, MessageQuery, MessageView, Verification
+from connector.model import (
+    EventBatch,
+    InboundMessage,
+    InboundQuery,
+    Ledger,
+    MessageQuery,
+    MessageView,
+    ParkedReceipt,
+    Verification,
+)
+from connector.pipeline.privacy import Privacy
 from connector.store.store import Store
 
 
@@ -9,6 +19,7 @@ class Queries:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.privacy = Privacy(store)
 
     async def message(self, message_id: int, *, api_key: str | None = None) -> MessageView | None:
         """Return one message with its timeline; None if there is none, or it is another API key's."""
@@ -18,6 +29,14 @@ class Queries:
     async def messages(self, query: MessageQuery) -> list[MessageView]:
         """Return messages, newest first."""
         return await self._store.messages(query)
+
+    async def inbound(self, query: InboundQuery) -> list[InboundMessage]:
+        """Return messages from subscribers: newest first, or behind a cursor oldest first."""
+        return await self._store.inbound(query)
+
+    async def parked(self, after: int, limit: int) -> list[ParkedReceipt]:
+        """Return receipts that are kept without a part, behind this id, oldest first."""
+        return await self._store.parked(after, limit)
 
     async def events(self, after: int, limit: int) -> list[EventBatch]:
         """Return the event log behind a cursor."""

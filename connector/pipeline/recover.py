@@ -3,7 +3,9 @@
 import logging
 from collections.abc import Callable, Mapping
 
+from connector.lifecycle import Status
 from connector.model import DoubtPolicy
+from connector.pipeline.restored import distrust
 from connector.store.store import Store
 
 log = logging.getLogger("carrierline.recover")
@@ -16,9 +18,10 @@ async def recover(store: Store, policies: Mapping[str, DoubtPolicy], clock: Call
 
     ``policies``: by lane, what becomes of a part in doubt.
     """
+    await distrust(store, policies, clock)
     total = 0
     while moved := await store.recover(limit=PARTS_PER_COMMIT, now=clock(), policies=policies):
-        total += len(moved)
+        total += sum(change.status is Status.IN_DOUBT for change in moved)
     if total:
         log.warning("%d parts were on the wire when the last run ended: they are in doubt", total)
     return total

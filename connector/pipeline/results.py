@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 import trio
 
 from connector.carrier.inbox import Batch
+from connector.errors import StoreBroken, StoreError
 from connector.lifecycle import Status
-from connector.model import Answer, Moved, Part, Result
+from connector.model import Answer, Inbound, Moved, Part, Result
+from connector.pipeline.inbound_owed import Patience, is_owed, push_back
 from connector.pipeline.lanes import Lanes
 from connector.store.store import Store
 
@@ -14,6 +16,14 @@ RESULTS_PER_COMMIT = 500
 SMOOTHING = 0.05
 _WAIT = frozenset({Status.ACCEPTED, Status.IN_DOUBT})
 """A part in doubt waits too, where it is sent in spite of that."""
+
+
+def _results_of(batches: Iterable[Batch]) -> list[Result]:
+    return [result for batch in batches for result in batch.results]
+
+
+def _refused_by_nobody(said: Inbound) -> None:
+    pass
 
 
 def _noted_by_nobody(results: Sequence[Result], moved: Sequence[Moved], now: float) -> None:
@@ -30,17 +40,22 @@ class Results:
         wake_dispatch: Callable[[], None],
         clock: Callable[[], float],
         note: Callable[[Sequence[Result], Sequence[Moved], float], None] = _noted_by_nobody,
+        refused: Callable[[Inbound], None] = _refused_by_nobody,
     ) -> None:
-        """``note`` is told what every commit brought."""
+        """``note`` is told what every commit brought, ``refused`` what a carrier will send again though it is kept."""
         self._store = store
         self._lanes = lanes
         self._wake_dispatch = wake_dispatch
         self._clock = clock
         self._note = note
         self._batches: list[Batch] = []
+        self._taken: list[Batch] = []
+        """What the commit under way is about."""
         self._wake = trio.Event()
         self._empty = trio.Event()
         self._committing = False
+        self.patience = Patience(lambda: self._batches, lambda: self._taken, refused, clock)
+        """To be run beside this."""
         self.processing_s = 0.0
         """From the read of an answer to its commit, smoothed."""
         self.counts: dict[str, int] = {}
@@ -75,8 +90,9 @@ class Results:
             self._wake = trio.Event()
             while self._batches:
                 self._committing = True
-                await self._commit(self._take())
-                self._committing = False
+                self._taken = self._take()
+                await self._commit(self._taken)
+                self._committing, self._taken = False, []
             self._empty.set()
 
     def _take(self) -> list[Batch]:
@@ -88,9 +104,8 @@ class Results:
         return taken
 
     async def _commit(self, batches: list[Batch]) -> None:
-        results = [result for batch in batches for result in batch.results]
-        moved = await self._store.results(results, now=self._clock())
-        self._note(results, moved, self._clock())
+        moved = await self._keep(batches)
+        self._note(_results_of(batches), moved, self._clock())
         self._take_time(batches)
         for batch in batches:
             if batch.responses:
@@ -100,6 +115,24 @@ class Results:
         if returned:
             self._put_back(batches, moved, returned)
         self.count(moved)
+
+    async def _keep(self, batches: list[Batch]) -> list[Moved]:
+        """Bring these to disk; what the disk does not take is left to its carrier, where the carrier has it still.
+
+        Our own outcomes wait for room: nobody else knows them.
+        """
+        results = _results_of(batches)
+        insists = not any(is_owed(result) for result in results)
+        try:
+            return await self._store.results(results, now=self._clock(), insist=insists)
+        except StoreBroken:
+            raise
+        except StoreError:
+            if insists:
+                raise
+            self.patience.tell(push_back(batches))
+        results = _results_of(batches)
+        return await self._store.results(results, now=self._clock()) if results else []
 
     def _take_time(self, batches: list[Batch]) -> None:
         now = self._clock()

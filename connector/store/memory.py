@@ -30,6 +30,7 @@ from connector.model import (
     Moved,
     NotSent,
     Owner,
+    ParkedReceipt,
     Part,
     QueueName,
     QueueState,
@@ -44,15 +45,20 @@ from connector.model import (
     is_whole,
 )
 from connector.store import memory_reads as reads
-from connector.store.history import Settled, event_of, line, receipt_line, settled_line
+from connector.store.history import Settled, event_of, line, settled_line
+from connector.store.memory_inbound import InboundVerbs
+from connector.store.memory_privacy import PrivacyVerbs
+from connector.store.memory_receipts import Receipts
+from connector.store.memory_retention import LAST_GONE, RetentionVerbs
 from connector.store.memory_rows import PartRow, RefRow, Rows, Snapshot, append_row
 from connector.store.rules import (
     REROUTE_LOOK_S,
     UNSETTLED,
+    accepted_only,
     after_answer,
     after_wish,
+    attempts_of,
     due_after,
-    fitting,
     is_turned_away,
     kin_of,
     names_the_unknown,
@@ -64,7 +70,7 @@ from connector.store.rules import (
 from connector.store.tally import Tally
 
 
-class MemoryEngine:
+class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
     """The verbs of the store on dicts, synchronous; see `connector.store.store.Store` for what each one does.
 
     Writing verbs run inside `begin` … `commit`; reading verbs see what is committed.  Not for threads.
@@ -74,6 +80,7 @@ class MemoryEngine:
         self.owner = Owner(node, 1 if life is None else life.fence + 1)
         self._rows = Rows({} if life is None else life.rows)
         self._tally = Tally()
+        self._receipts = Receipts(self._rows, self._tally, self._move, self._note)
         self._now = 0.0
         self._open = False
         self._closed = False
@@ -116,7 +123,7 @@ class MemoryEngine:
         for name, n in self._tally.counters.items():
             self._rows.counters.set(name, (self._rows.counters.get(name) or 0) + n)
         for status, parts in self._tally.events:
-            seq = len(self._rows.events.working.rows) + 1
+            seq = max(next(reversed(self._rows.events.working.rows), 0), self._rows.counters.get(LAST_GONE) or 0) + 1
             self._rows.events.set(seq, EventBatch(seq, self._now, Status(status), tuple(parts)))
 
     def _refresh_message(self, message: int) -> None:
@@ -219,6 +226,7 @@ class MemoryEngine:
             self._rows.parts.set(row.id, row.claimed(claim, owner, now))
             self._tally.moved([row.id], waiting, Status.SENDING)
             self._pin(claim)
+            self._tally.attempted(1)
             won.append(claim)
         return won
 
@@ -237,12 +245,12 @@ class MemoryEngine:
         settled = [result for result in results if isinstance(result, Settled)]
         moved = [change for result in settled if (change := self._settle(result, owner))]
         moved = [self._untied(change) for change in moved]
-        receipts = [receipt for result in settled for receipt in self._unpark(result)]
+        receipts = [receipt for result in settled for receipt in self._receipts.unpark(result)]
         receipts += [result for result in results if isinstance(result, Receipt)]
-        moved += self._match(receipts)
+        moved += self._receipts.match(receipts, lambda answer: self._settle(answer, owner))
         for result in results:
             if isinstance(result, Inbound):
-                append_row(self._rows.inbound, result)
+                self._keep_inbound(result)
         return moved
 
     def _untied(self, change: Moved) -> Moved:
@@ -271,9 +279,12 @@ class MemoryEngine:
         if new is None:
             if ours and names_the_unknown(result, row.status, row.key):
                 row = row.named(result)
+            elif isinstance(result, Answer) and result.key != row.key:
+                self._receipts.keep_id(result)
             self._note(row, note)
             return None
         answer = result if isinstance(result, Answer) else None
+        self._tally.attempted(*attempts_of(result, row.status, was_lost=row.lost == row.attempt))
         return self._move(
             row.set_back(answer) if answer else row,
             new,
@@ -288,52 +299,6 @@ class MemoryEngine:
             reason=None if isinstance(result, NotSent) else result.reason,
             finished_at=result.at if new in FINAL else None,
         )
-
-    def _unpark(self, result: Settled) -> list[Receipt]:
-        if not isinstance(result, Answer) or result.key is None:
-            return []
-        found = []
-        for number in sorted(self._rows.parked.working.at((result.carrier, result.key))):
-            found.append(self._rows.parked.working.rows[number])
-            self._rows.parked.set(number, None)
-            self._tally.counters["parked"] -= 1
-        return found
-
-    def _match(self, receipts: Sequence[Receipt]) -> list[Moved]:
-        matched = [(receipt, self._find(receipt)) for receipt in receipts]
-        for receipt, part in matched:
-            if part is None:
-                append_row(self._rows.parked, receipt)
-                self._tally.counters["parked"] += 1
-        for receipt, part in matched:
-            if part is not None and receipt.event is None:
-                self._note(self._row(part), receipt_line(receipt))
-        words = [(receipt, part) for receipt, part in matched if part is not None and receipt.event is not None]
-        return [change for receipt, part in words if (change := self._finish(receipt, part))]
-
-    def _find(self, receipt: Receipt) -> int | None:
-        for key in receipt.keys:
-            rows = [self._row(part) for part in self._rows.parts.working.at((receipt.carrier, key))]
-            rows.sort(key=lambda row: (row.sent_at or 0.0, row.id), reverse=True)
-            candidates = [(row.id, self._rows.messages.working.rows[row.id >> 8].to) for row in rows]
-            part = fitting(candidates, receipt.number, sure=len(receipt.keys) == 1)
-            if part is not None:
-                return part
-        return None
-
-    def _finish(self, receipt: Receipt, part: int) -> Moved | None:
-        row = self._row(part)
-        assert receipt.event is not None
-        new = move(row.status, receipt.event)
-        if new is None:
-            if row.status is not move(Status.SENT, receipt.event):
-                self._note(row, receipt_line(receipt))
-            return None
-        why = {"reason": receipt.reason, "temporary": receipt.temporary}
-        if new is Status.DELIVERED:
-            why = {"reason": None, "temporary": None}
-        end = {"due_at": None, "finished_at": receipt.at, "done_at": receipt.done_at}
-        return self._move(row, new, receipt_line(receipt), **end, **why)
 
     # --- what else moves ---
 
@@ -355,6 +320,8 @@ class MemoryEngine:
                 new = move(row.status, event, doubts=row.doubts)
                 assert new is not None  # whatever may be due may be refused
             row = self._row(row.id)
+        if wish.event is Event.SILENCE and row.hopeful:
+            wish, new = accepted_only(wish.part)
         note = line(self._now, wish.event, None, row.attempt, wish.reason)
         finished = self._now if new in FINAL else None
         return self._move(row, new, note, due_at=due_after(wish), finished_at=finished, reason=wish.reason)
@@ -392,7 +359,9 @@ class MemoryEngine:
             note = line(now, Event.LOST, row.carrier, row.attempt, "restarted")
             doubt = {"doubts": row.doubts + 1, "lost": row.attempt}
             moved.append(self._move(row, Status.IN_DOUBT, note, due_at=due_at, **doubt))
-        return moved
+            self._tally.attempted(doubted=1)
+        receipts = self._receipts.unpark_told([change.part for change in moved])
+        return moved + self._receipts.match(receipts, lambda answer: self._settle(answer, owner))
 
     def sweep(self, limit: int, *, before: float) -> int:
         old = sorted((row.at, *ref) for ref, row in self._rows.refs.working.rows.items() if row.at < before)
@@ -424,7 +393,7 @@ class MemoryEngine:
         return reads.unsettled(self._rows, after, limit, queues)
 
     def messages(self, query: MessageQuery) -> list[MessageView]:
-        return reads.messages(self._rows, query)
+        return reads.messages(self._rows, self._widened(query))
 
     def events(self, after: int, limit: int) -> list[EventBatch]:
         return reads.events(self._rows, after, limit)
@@ -437,10 +406,13 @@ class MemoryEngine:
         return dict(self._rows.facts.committed.rows)
 
     def last_id(self) -> int:
-        return max(self._rows.messages.committed.rows, default=0)
+        return max(max(self._rows.messages.committed.rows, default=0), self._last_inbound())
+
+    def parked(self, after: int, limit: int) -> list[ParkedReceipt]:
+        return reads.parked(self._rows, after, limit)
 
     def ledger(self) -> Ledger:
         return reads.ledger(self._rows)
 
     def verify(self) -> Verification:
-        return reads.verify(self._rows)
+        return reads.verify(self._rows, self.owner.fence)

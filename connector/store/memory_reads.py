@@ -3,6 +3,7 @@
 import heapq
 from collections import Counter
 from collections.abc import Sequence
+from operator import attrgetter
 
 import attrs
 
@@ -14,14 +15,17 @@ from connector.model import (
     Message,
     MessageQuery,
     MessageView,
+    ParkedReceipt,
     Part,
     Unsettled,
     Verification,
     Wanted,
     is_whole,
 )
-from connector.store.conservation import differences, ledger_of, wrong_statuses
+from connector.store.audit import Standing, first_few, strays
+from connector.store.conservation import differences, ledger_of, with_gone, wrong_statuses
 from connector.store.history import entries
+from connector.store.memory_retention import LAST_GONE
 from connector.store.memory_rows import PartRow, Rows
 
 
@@ -82,9 +86,10 @@ def due(rows: Rows, limit: int, now: float) -> list[Due]:
 
 
 def events(rows: Rows, after: int, limit: int) -> list[EventBatch]:
-    """Return the rows of the event log behind this cursor; their numbers have no gaps."""
+    """Return the rows of the event log behind this cursor; what is old is gone from its front."""
     batches = rows.events.committed.rows
-    return [batches[seq] for seq in range(max(after, 0) + 1, min(after + limit, len(batches)) + 1)]
+    first, last = max(after + 1, next(iter(batches), 1)), next(reversed(batches), 0)
+    return [batches[seq] for seq in range(first, min(first + limit, last + 1)) if seq in batches]
 
 
 # --- messages ---
@@ -109,7 +114,7 @@ def _asked_for(message: Message, query: MessageQuery) -> bool:
     return (
         query.id in (None, message.id)
         and query.api_key in (None, message.api_key)
-        and query.to in (None, message.to)
+        and (query.to is None or message.to in (query.to, query.alias))
         and (query.since is None or message.created_at >= query.since)
         and (query.before is None or message.id < query.before)
     )
@@ -160,12 +165,22 @@ def ledger(rows: Rows) -> Ledger:
     return ledger_of(rows.counters.committed.rows)
 
 
-def verify(rows: Rows) -> Verification:
-    """Recount everything and compare it with the counters."""
+def verify(rows: Rows, fence: int) -> Verification:
+    """Recount everything, compare it with the counters, and every status with the part's history and the event log."""
     kept = ledger(rows)
-    split = [(row.id >> 8, row.status) for row in rows.parts.committed.rows.values() if not is_whole(row.id)]
-    wrong = wrong_statuses(rows.statuses.committed.rows, split)
-    return Verification(ledger=kept, problems=(*differences(kept, recount(rows)), *wrong))
+    parts = sorted(rows.parts.committed.rows.values(), key=attrgetter("id"))
+    stored = rows.statuses.committed.rows
+    split = ((row.id >> 8, stored.get(row.id >> 8), str(row.status)) for row in parts if not is_whole(row.id))
+    problems = differences(kept, recount(rows)) + first_few(wrong_statuses(split))
+    standings = (Standing(row.id, row.status, row.attempt, row.doubts, row.fence, row.history) for row in parts)
+    log = rows.events.committed.rows
+    strayed = strays(
+        standings,
+        lambda: ((str(log[seq].status), log[seq].parts) for seq in sorted(log)),
+        whole_log=LAST_GONE not in rows.counters.committed.rows,
+        fence=fence,
+    )
+    return Verification(ledger=kept, problems=(*problems, *first_few(strayed)))
 
 
 def recount(rows: Rows) -> Ledger:
@@ -173,10 +188,19 @@ def recount(rows: Rows) -> Ledger:
     parts = rows.parts.committed.rows.values()
     statuses = Counter(str(row.status) for row in parts if is_whole(row.id))
     statuses.update(str(status) for status in rows.statuses.committed.rows.values())
-    return Ledger(
+    counted = Ledger(
         accepted=len(rows.messages.committed.rows),
         messages=statuses,
         parts_accepted=len(parts),
         parts=Counter(str(row.status) for row in parts),
         parked=len(rows.parked.committed.rows),
+        inbound={"open": len(rows.inbound.committed.at("open"))},
     )
+    return with_gone(counted, rows.counters.committed.rows)
+
+
+def parked(rows: Rows, after: int, limit: int) -> list[ParkedReceipt]:
+    """Return receipts that are kept without a part, oldest first."""
+    found = [number for number in sorted(rows.parked.committed.rows) if number > after][:limit]
+    kept = rows.parked.committed.rows
+    return [ParkedReceipt(number, kept[number].receipt, kept[number].why) for number in found]

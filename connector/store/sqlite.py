@@ -1,23 +1,25 @@
 """The store on SQLite: one file, one writing connection, WAL, every commit on disk before anyone hears of it."""
 
-import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from importlib import resources
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import IO
+from typing import Any
 
-from connector.errors import StoreBroken, StoreError, StoreFull, StoreInUse, StoreTooNew
+from connector.errors import StoreError
 from connector.lifecycle import Status, message_status
 from connector.model import (
+    Aged,
     Claim,
     Conflict,
     DoubtPolicy,
     Due,
     Duplicate,
     EventBatch,
+    InboundMessage,
+    InboundPart,
+    InboundQuery,
     Kept,
     Ledger,
     Message,
@@ -26,45 +28,33 @@ from connector.model import (
     Move,
     Moved,
     Owner,
+    ParkedReceipt,
     Part,
     QueueName,
     QueueState,
+    Recipient,
     Refile,
     Refiled,
+    Repeat,
     Result,
+    Sent,
+    Step,
+    Traces,
     Unsettled,
     Verification,
     Wanted,
 )
+from connector.store import privacy, restored, sqlite_privacy, sqlite_receipts
+from connector.store import sqlite_inbound as inbound
 from connector.store import sqlite_reads as reads
+from connector.store.file import Connect, check, check_version, connect, lock, migrate, opening, schemas
+from connector.store.file import translated as translated
 from connector.store.sqlite_results import Results
+from connector.store.sqlite_retention import Retention
 from connector.store.sqlite_writes import Writes
 from connector.store.tally import Tally, pack_parts
 
 SCHEMA_VERSION = 1
-
-# The writer's cache holds the hot end of the tables and indexes; a reader looks at a few hundred rows at a time.
-_WRITER_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 4000", "cache_size = -32768")
-_READER_PRAGMAS = ("cache_size = -4096",)
-
-_FULL = sqlite3.SQLITE_FULL
-_BROKEN = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY})
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn SQLite's errors into ours: what the caller must do next is in the type."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code == _FULL:
-            raise StoreFull("the disk is full") from error
-        if code in _BROKEN:
-            raise StoreBroken(f"the store cannot be read or written: {error}") from error
-        raise StoreError(f"the store refused: {error}") from error
-    except (UnicodeEncodeError, OverflowError) as error:
-        raise StoreError("a value is none that the store can hold") from error
 
 
 class SqliteEngine:
@@ -72,24 +62,28 @@ class SqliteEngine:
 
     Writing verbs run inside `begin` … `commit`, on one thread at a time.  Reading verbs use connections of their own
     and see what is committed.  Raises StoreInUse when another connector has the file, StoreTooNew when a newer version
-    wrote it.
+    wrote it, StoreBroken where it is damaged or cannot be written; the file is as it was then.
+    ``connect``: opens the connections, SQLite's own by default.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, node: str = "one") -> None:
+    def __init__(self, path: str | os.PathLike[str], *, node: str = "one", connect: Connect = connect) -> None:
         self.path = Path(path)
         self._tally = Tally()
         # whatever is open is closed again if the file turns out not to be usable
         with ExitStack() as opened:
-            opened.enter_context(_lock(self.path))
-            with translated():
-                self._db = opened.enter_context(closing(_connect(self.path)))
-                _migrate(self._db)
+            privacy.make_private(self.path)
+            opened.enter_context(lock(self.path))
+            with opening(self.path):
+                check(self.path, SCHEMA_VERSION, connect)
+                self._db = opened.enter_context(closing(connect(self.path, False)))
+                migrate(self._db, schemas())
                 self.owner = Owner(node, _next_fence(self._db))
-                self._dispatch_reader = opened.enter_context(closing(_connect(self.path, read_only=True)))
-                self._door_reader = opened.enter_context(closing(_connect(self.path, read_only=True)))
-                self._auditor = opened.enter_context(closing(_connect(self.path, read_only=True)))
+                self._dispatch_reader = opened.enter_context(closing(connect(self.path, True)))
+                self._door_reader = opened.enter_context(closing(connect(self.path, True)))
+                self._auditor = opened.enter_context(closing(connect(self.path, True)))
                 self._writes = Writes(self._db, self._tally)
                 self._results = Results(self._db, self._tally)
+                self._retention = Retention(self._db, self._tally)
             self._opened = opened.pop_all()
 
     def close(self) -> None:
@@ -147,7 +141,8 @@ class SqliteEngine:
 
     def recover(self, owner: Owner, *, limit: int, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]:
         with translated():
-            return self._writes.recover(owner, limit=limit, now=now, policies=policies)
+            moved = self._writes.recover(owner, limit=limit, now=now, policies=policies)
+            return moved + self._results.recovered([change.part for change in moved], owner)
 
     def refile(self, moves: Sequence[Refile], *, now: float) -> list[Refiled]:
         with translated():
@@ -157,9 +152,39 @@ class SqliteEngine:
         with translated():
             return self._writes.sweep(limit, before=before)
 
+    def erase_bodies(self, limit: int, *, before: Mapping[str, float]) -> Step:
+        with translated():
+            return self._retention.erase_bodies(limit, before)
+
+    def forget_messages(self, limit: int, *, after: int, until: int, before: float) -> Step:
+        with translated():
+            step = self._retention.forget_messages(limit, after, until, before)
+            if step.gone:
+                self._results.drop(self._retention.ids_gone)
+            return step
+
+    def forget(self, kind: Aged, limit: int, *, before: float) -> Step:
+        with translated():
+            return self._retention.forget(kind, limit, before)
+
+    def erase(self, number: str, wish: Traces) -> None:
+        with translated():
+            alias = privacy.pseudonym(number, privacy.make_key(self.path))
+            sqlite_privacy.erase(self._db, self._tally, number, alias, wish)
+            self._results.forget()
+
+    def distrust(self, limit: int, *, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]:
+        with translated():
+            self._writes.now = now
+            return restored.distrust(self._db, self._tally, limit, now=now, policies=policies)
+
     def probe(self, *, now: float) -> None:
         with translated():
             self._writes.probe(now)
+
+    def tell(self, messages: Sequence[InboundMessage], repeats: Sequence[Repeat]) -> list[int]:
+        with translated():
+            return inbound.tell(self._db, self._tally, messages, repeats)
 
     # --- reading verbs ---
 
@@ -177,7 +202,7 @@ class SqliteEngine:
 
     def messages(self, query: MessageQuery) -> list[MessageView]:
         with translated():
-            return reads.messages(self._door_reader, query)
+            return reads.messages(self._door_reader, privacy.widened(query, self.path))
 
     def known(self, api_key: str, refs: Sequence[tuple[str, bytes]]) -> list[int | None]:
         with translated():
@@ -195,9 +220,58 @@ class SqliteEngine:
         with translated():
             return dict(self._door_reader.execute("SELECT name, value FROM fact"))
 
+    def traces(self, number: str) -> Traces:
+        with translated():
+            return sqlite_privacy.traces(self._auditor, number)
+
+    def export(self, number: str) -> list[dict[str, Any]]:
+        with translated():
+            return sqlite_privacy.export(self._auditor, number)
+
+    def scrub(self) -> bool:
+        with translated():
+            return privacy.emptied_log(self.path)
+
+    def remains(self, number: str) -> bool:
+        return privacy.remains(number, self.path)
+
+    def vacuum(self) -> None:
+        """Write the file anew without free space.  It takes a minute for some gigabytes: only while nobody waits."""
+        with translated():
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def restored_from(self) -> float | None:
+        with translated():
+            return restored.backup_at(self._door_reader)
+
     def last_id(self) -> int:
         with translated():
-            return int(self._door_reader.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()[0])
+            return inbound.last_id(self._door_reader)
+
+    def inbound_open(self, after: int, limit: int) -> list[InboundPart]:
+        with translated():
+            return inbound.still_open(self._dispatch_reader, after, limit)
+
+    def inbound_told(self, limit: int, *, since: float) -> list[InboundPart]:
+        with translated():
+            return inbound.told(self._dispatch_reader, limit, since)
+
+    def inbound_parts(self, ids: Sequence[int]) -> list[InboundPart]:
+        with translated():
+            return inbound.parts(self._dispatch_reader, ids)
+
+    def last_sent(self, recipients: Sequence[Recipient]) -> list[list[Sent]]:
+        with translated():
+            return inbound.last_sent(self._dispatch_reader, recipients)
+
+    def inbound(self, query: InboundQuery) -> list[InboundMessage]:
+        with translated():
+            return inbound.messages(self._door_reader, query)
+
+    def parked(self, after: int, limit: int) -> list[ParkedReceipt]:
+        with translated():
+            return sqlite_receipts.parked(self._door_reader, after, limit)
 
     def ledger(self) -> Ledger:
         with translated():
@@ -212,53 +286,11 @@ def open_read_only(path: str | os.PathLike[str]) -> sqlite3.Connection:
     """Open a store for reading only, whether or not a connector runs on it.  Raises StoreError if there is none."""
     if not Path(path).is_file():
         raise StoreError(f"there is no store at {path}")
-    with translated(), ExitStack() as opened:
-        connection = opened.enter_context(closing(_connect(Path(path), read_only=True)))
-        _check_version(connection)
+    with opening(Path(path)), ExitStack() as opened:
+        connection = opened.enter_context(closing(connect(Path(path), True)))
+        check_version(connection, SCHEMA_VERSION)
         opened.pop_all()
     return connection
-
-
-def _lock(path: Path) -> IO[str]:
-    """Hold the lock file beside the store for as long as this process lives: two writers would both claim."""
-    try:
-        lock = open(f"{path}.lock", "w")  # noqa: SIM115 - held until close()
-    except OSError as error:
-        raise StoreError(f"there can be no store at {path}: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise StoreInUse(f"another connector is running on {path}: stop it first") from None
-    return lock
-
-
-def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
-    try:
-        for pragma in ("temp_store = MEMORY", *(_READER_PRAGMAS if read_only else _WRITER_PRAGMAS)):
-            connection.execute(f"PRAGMA {pragma}")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _check_version(connection: sqlite3.Connection) -> int:
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > SCHEMA_VERSION:
-        raise StoreTooNew(f"the store has schema {version}, this version knows {SCHEMA_VERSION}: run the newer version")
-    return version
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    version = _check_version(connection)
-    folder = resources.files("connector.store").joinpath("schema")
-    scripts = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
-    for number, script in enumerate(scripts, 1):
-        if number > version:
-            connection.executescript(f"BEGIN;\n{script.read_text()}\nPRAGMA user_version = {number};\nCOMMIT;")
 
 
 def _next_fence(connection: sqlite3.Connection) -> int:

@@ -2,18 +2,22 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import trio
 
 from connector.errors import StoreFull
 from connector.model import (
+    Aged,
     Claim,
     Conflict,
     DoubtPolicy,
     Due,
     Duplicate,
     EventBatch,
+    InboundMessage,
+    InboundPart,
+    InboundQuery,
     Kept,
     Ledger,
     Message,
@@ -22,16 +26,23 @@ from connector.model import (
     Move,
     Moved,
     Owner,
+    ParkedReceipt,
     Part,
     QueueName,
     QueueState,
+    Recipient,
     Refile,
     Refiled,
+    Repeat,
     Result,
+    Sent,
+    Step,
+    Traces,
     Unsettled,
     Verification,
     Wanted,
 )
+from connector.store.ballast import Ballast
 from connector.store.batcher import BatcherStatistics, Urgency, Writer
 
 log = logging.getLogger("carrierline.store")
@@ -65,6 +76,12 @@ class Engine(Protocol):
     def sweep(self, limit: int, *, before: float) -> int: ...
     def probe(self, *, now: float) -> None: ...
     def record(self, facts: Mapping[str, str]) -> None: ...
+    def erase_bodies(self, limit: int, *, before: Mapping[str, float]) -> Step: ...
+    def forget_messages(self, limit: int, *, after: int, until: int, before: float) -> Step: ...
+    def forget(self, kind: Aged, limit: int, *, before: float) -> Step: ...
+    def erase(self, number: str, wish: Traces) -> None: ...
+    def distrust(self, limit: int, *, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]: ...
+    def tell(self, messages: Sequence[InboundMessage], repeats: Sequence[Repeat]) -> list[int]: ...
 
     def heads(self, wanted: Sequence[Wanted], *, now: float) -> dict[int, list[Part]]: ...
     def due(self, limit: int, *, now: float) -> list[Due]: ...
@@ -73,6 +90,17 @@ class Engine(Protocol):
     def known(self, api_key: str, refs: Sequence[tuple[str, bytes]]) -> list[int | None]: ...
     def events(self, after: int, limit: int) -> list[EventBatch]: ...
     def facts(self) -> dict[str, str]: ...
+    def traces(self, number: str) -> Traces: ...
+    def export(self, number: str) -> list[dict[str, Any]]: ...
+    def scrub(self) -> bool: ...
+    def remains(self, number: str) -> bool: ...
+    def restored_from(self) -> float | None: ...
+    def inbound_open(self, after: int, limit: int) -> list[InboundPart]: ...
+    def inbound_told(self, limit: int, *, since: float) -> list[InboundPart]: ...
+    def inbound_parts(self, ids: Sequence[int]) -> list[InboundPart]: ...
+    def last_sent(self, recipients: Sequence[Recipient]) -> list[list[Sent]]: ...
+    def inbound(self, query: InboundQuery) -> list[InboundMessage]: ...
+    def parked(self, after: int, limit: int) -> list[ParkedReceipt]: ...
     def last_id(self) -> int: ...
     def ledger(self) -> Ledger: ...
     def verify(self) -> Verification: ...
@@ -81,13 +109,15 @@ class Engine(Protocol):
 class Store:
     """The verbs of an engine, run by a writer.
 
-    On a full disk only `append` refuses, with StoreFull; what was begun already waits for room.  Every verb raises
+    On a full disk only `append` refuses, with StoreFull; what was begun already gets the ballast's room, and waits for
+    more when that is used up.  Every verb raises
     StoreError where its transaction failed, StoreBroken where the store can promise nothing more.
     """
 
-    def __init__(self, engine: Engine, writer: Writer) -> None:
+    def __init__(self, engine: Engine, writer: Writer, ballast: Ballast | None = None) -> None:
         self._engine = engine
         self._writer = writer
+        self.ballast = ballast or Ballast()
         self.owner = engine.owner
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
@@ -118,15 +148,26 @@ class Store:
         )
 
     async def claim(self, claims: Sequence[Claim], *, now: float) -> list[Claim]:
-        """Move waiting parts to `sending`; return the claims that won (the others moved meanwhile)."""
+        """Move waiting parts to `sending`; return the claims that won (the others moved meanwhile).
+
+        Waits while the disk is so full that the ballast is given up.
+        """
+        while not self.ballast.restore():  # noqa: ASYNC110 - the condition is on the disk
+            await trio.sleep(FULL_DISK_PAUSE_S)
         return await self._insist(
             Urgency.CLAIM, len(claims), lambda: self._engine.claim(claims, owner=self.owner, now=now)
         )
 
-    async def results(self, results: Sequence[Result], *, now: float) -> list[Moved]:
-        """Settle answers, match or park receipts, keep inbound messages: one list, in read order, one commit."""
+    async def results(self, results: Sequence[Result], *, now: float, insist: bool = True) -> list[Moved]:
+        """Settle answers, match or park receipts, keep inbound messages: one list, in read order, one commit.
+
+        ``insist``: whether to wait for room on a full disk; without it StoreFull is raised, and nothing is done.
+        """
         return await self._insist(
-            Urgency.RESULTS, len(results), lambda: self._engine.results(results, owner=self.owner, now=now)
+            Urgency.RESULTS,
+            len(results),
+            lambda: self._engine.results(results, owner=self.owner, now=now),
+            waits=insist,
         )
 
     async def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]:
@@ -151,17 +192,51 @@ class Store:
         """Forget up to ``limit`` references older than ``before`` whose message is not live; return how many."""
         return await self._insist(Urgency.REST, limit, lambda: self._engine.sweep(limit, before=before))
 
-    async def _insist(self, urgency: Urgency, rows: int, work: Callable[[], T]) -> T:
+    async def erase_bodies(self, limit: int, *, before: Mapping[str, float]) -> Step:
+        """Erase the texts of messages that came to their end before a moment of their lane, ``limit`` parts a step.
+
+        A lane that is not named has the earliest moment of all.  See `connector.store.sqlite_retention`.
+        """
+        return await self._insist(Urgency.REST, limit, lambda: self._engine.erase_bodies(limit, before=before))
+
+    async def forget_messages(self, limit: int, *, after: int, until: int, before: float) -> Step:
+        """Erase messages with ids between these, looking at ``limit``, whose parts all came to their end by then."""
+        return await self._insist(
+            Urgency.REST, limit, lambda: self._engine.forget_messages(limit, after=after, until=until, before=before)
+        )
+
+    async def forget(self, kind: Aged, limit: int, *, before: float) -> Step:
+        """Erase up to ``limit`` rows of a kind that are older than ``before``."""
+        return await self._insist(Urgency.REST, limit, lambda: self._engine.forget(kind, limit, before=before))
+
+    async def erase(self, number: str, wish: Traces) -> None:
+        """Erase everything personal in these rows; of messages the keyed hash of the number stays."""
+        await self._insist(Urgency.REST, wish.rows, lambda: self._engine.erase(number, wish))
+
+    async def distrust(self, *, limit: int, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]:
+        """Put up to ``limit`` parts that a backup has as waiting in doubt: they may have been sent since it was taken.
+
+        When it returns none, the store counts as an original again.
+        """
+        return await self._insist(Urgency.REST, limit, lambda: self._engine.distrust(limit, now=now, policies=policies))
+
+    async def _insist(self, urgency: Urgency, rows: int, work: Callable[[], T], *, waits: bool = True) -> T:
         """Run work that must not be lost for want of room: while the disk is full it waits, and asks again.
 
         Each try is shielded, for a commit cannot be undone; between two tries a cancellation ends the waiting.
         """
+        await trio.lowlevel.checkpoint_if_cancelled()  # who was cancelled in a commit begins no other one
         while True:
             try:
                 with trio.CancelScope(shield=True):
                     done = await self._writer.put(urgency, rows, work)
                 return done
             except StoreFull:
+                # claims would only make more work: the ballast is for what is under way
+                if urgency is not Urgency.CLAIM and self.ballast.release():
+                    continue
+                if not waits:
+                    raise
                 log.error("the disk is full: %d rows wait for room", rows)
                 await trio.sleep(FULL_DISK_PAUSE_S)
 
@@ -204,8 +279,60 @@ class Store:
         """Return every fact by name."""
         return await self._writer.read(self._engine.facts)
 
+    async def tell(self, messages: Sequence[InboundMessage], repeats: Sequence[Repeat] = ()) -> list[int]:
+        """Keep messages joined from inbound parts, and note which parts are repeats; all in one commit.
+
+        Returns the ids of the messages really kept: one with a part that was told before is not kept again.
+        """
+        rows = len(repeats) + sum(1 + len(message.parts) for message in messages)
+        return await self._insist(Urgency.REST, rows, lambda: self._engine.tell(messages, repeats))
+
+    async def inbound_open(self, after: int, limit: int) -> list[InboundPart]:
+        """Return inbound parts behind this id that no message has yet, in the order they were kept."""
+        return await self._writer.peek(lambda: self._engine.inbound_open(after, limit))
+
+    async def inbound_told(self, limit: int, *, since: float) -> list[InboundPart]:
+        """Return the newest inbound parts that were told and came since then, newest first."""
+        return await self._writer.peek(lambda: self._engine.inbound_told(limit, since=since))
+
+    async def inbound_parts(self, ids: Sequence[int]) -> list[InboundPart]:
+        """Return these inbound parts, in this order; ids that are not there are passed over."""
+        return await self._writer.peek(lambda: self._engine.inbound_parts(ids))
+
+    async def last_sent(self, recipients: Sequence[Recipient]) -> list[list[Sent]]:
+        """Return, for each of these numbers, up to `SENT_LOOKED_AT` newest messages to it, newest first."""
+        return await self._writer.peek(lambda: self._engine.last_sent(recipients))
+
+    async def parked(self, after: int, limit: int) -> list[ParkedReceipt]:
+        """Return receipts that are kept without a part, behind this id, oldest first."""
+        return await self._writer.read(lambda: self._engine.parked(after, limit))
+
+    async def inbound(self, query: InboundQuery) -> list[InboundMessage]:
+        """Return inbound messages: newest first, or behind a cursor oldest first."""
+        return await self._writer.read(lambda: self._engine.inbound(query))
+
+    async def traces(self, number: str) -> Traces:
+        """Return what is kept of a number (E.164 digits)."""
+        return await self._writer.audit(lambda: self._engine.traces(number))
+
+    async def export(self, number: str) -> list[dict[str, Any]]:
+        """Return every row that holds something of a number, as plain values."""
+        return await self._writer.audit(lambda: self._engine.export(number))
+
+    async def scrub(self) -> bool:
+        """Empty the write-ahead log, so that what was erased is gone; False if a reader was in the way."""
+        return await self._writer.read(self._engine.scrub)
+
+    async def remains(self, number: str) -> bool:
+        """Tell whether the bytes of the store's files hold these digits anywhere."""
+        return await self._writer.audit(lambda: self._engine.remains(number))
+
+    async def restored_from(self) -> float | None:
+        """Return when the backup was taken that this store is, and None if it is none or was looked after."""
+        return await self._writer.read(self._engine.restored_from)
+
     async def last_id(self) -> int:
-        """Return the largest message id kept, 0 if there is none."""
+        """Return the largest message id kept, inbound ones included; 0 if there is none."""
         return await self._writer.read(self._engine.last_id)
 
     async def ledger(self) -> Ledger:

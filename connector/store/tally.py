@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from connector.lifecycle import Status
-from connector.model import is_whole
+from connector.model import InboundMessage, is_whole
 
 
 def pack_parts(parts: Sequence[int]) -> bytes:
@@ -46,9 +46,33 @@ class Tally:
         self.counters["messages"] += messages
         self.counters["parts"] += parts
 
+    def attempted(self, submitted: int = 0, answered: int = 0, doubted: int = 0) -> None:
+        """Count attempts that began, were answered, or whose answer was lost; negative ones take that back."""
+        self.counters["submitted"] += submitted
+        self.counters["answered"] += answered
+        self.counters["doubted"] += doubted
+
+    def kept_inbound(self, parts: int) -> None:
+        """Count parts of messages from subscribers; none is told yet."""
+        self.counters["i:parts"] += parts
+        self.counters["i:open"] += parts
+
+    def told_inbound(self, message: InboundMessage) -> None:
+        """Count a message joined from parts that were open."""
+        self.counters["i:open"] -= len(message.parts)
+        self.counters["i:messages"] += 1
+        self.counters["i:partial"] += message.partial
+        self.counters["i:unmatched"] += message.api_key is None
+
+    def repeated_inbound(self, parts: int) -> None:
+        """Count open parts that turned out to be second copies."""
+        self.counters["i:open"] -= parts
+        self.counters["i:repeats"] += parts
+
     def entered(self, part: int, status: str) -> None:
         """A new part has this status (and its message too, where it is the only one)."""
         self.counters[f"p:{status}"] += 1
+        self.counters["submitted"] += status == Status.SENDING
         self._log(status, [part])
         if is_whole(part):
             self.counters[f"m:{status}"] += 1
