@@ -16,6 +16,8 @@ from connector.store.rules import is_another_number, same_number
 MOST_HELD: Final = 50
 """Attempts under one id that are looked at, the newest ones, messages to one number, and receipts parked under one key:
 a carrier that gives every message the same id costs no more than others."""
+LONGEST_NUMBER: Final = 255
+"""Digits of an id that are read as a number: message_id has up to 64 (SMPP 3.4, 5.2.23), Python writes up to 4,300."""
 TOLD_PATIENCE_S: Final = 86_400.0
 """How long the last word is awaited for a part that only a receipt on the way has told of."""
 LATE_ANSWER_S: Final = 900.0
@@ -45,6 +47,8 @@ class Doubted(NamedTuple):
     text: str
     """Of this part."""
     created_at: float
+    is_doubted: bool = True
+    """False for one that is on the wire."""
 
 
 class Why(StrEnum):
@@ -64,6 +68,8 @@ def other_forms(written: str) -> tuple[str, ...]:
     """Return the keys that an attempt may have whose id this one is, written otherwise."""
     bare = written.strip(" \0").casefold()
     forms = [bare.lstrip("0") or bare[:1]]
+    if len(bare) > LONGEST_NUMBER:
+        return tuple(form for form in forms if form)
     if bare.isascii() and bare.isdecimal():
         forms.append(f"{int(bare):x}")
     if bare and all(character in "0123456789abcdef" for character in bare):
@@ -99,10 +105,16 @@ def find(receipt: Receipt, held: Callable[[str], Sequence[Held]]) -> int | Why:
     return _only_one((each for found in under.values() for each in found), receipt) or why
 
 
-def by_clue(receipt: Receipt, clue: Clue, doubted: Iterable[Doubted]) -> int | None:
-    """Return the part in doubt that a receipt tells by what else it says, if exactly one fits."""
-    fit = [each.part for each in doubted if same_number(each.to, receipt.number) and _is_told(receipt, clue, each)]
-    return fit[0] if len(fit) == 1 else None
+def by_clue(receipt: Receipt, clue: Clue, why: Why, open_: Iterable[Doubted]) -> int | None:
+    """Return the part in doubt that a receipt tells by what else it says, if exactly one fits.
+
+    ``open_``: parts in doubt, and those on the wire: the receipt may have overtaken the answer of one of these.  A tie
+    by id is none that a text could break.
+    """
+    if why is Why.SEVERAL and clue.reference is None:
+        return None
+    fit = [each for each in open_ if same_number(each.to, receipt.number) and _is_told(receipt, clue, each)]
+    return fit[0].part if len(fit) == 1 and fit[0].is_doubted else None
 
 
 def answer_in(receipt: Receipt, part: int, attempt: int) -> Answer:
@@ -145,13 +157,12 @@ def _as_declared(receipt: Receipt, key: str, written: str, held: Held) -> bool:
 
 
 def is_plain(receipt: Receipt, held: Held) -> bool:
-    """Tell at once of the newest attempt under the first key whether it is meant: it nearly always is."""
+    """Tell at once of the newest attempt under the first key whether it is meant: it nearly always is.
+
+    In another spelling that its dialect declares it may be another's as it is written: then the rows are looked at.
+    """
     written = receipt.ids[0] if receipt.ids else receipt.keys[0]
-    return (
-        (held.id == written or (receipt.numeric and receipt.keys[0].isdecimal()))
-        and held.at <= receipt.at
-        and same_number(held.to, receipt.number)
-    )
+    return held.id == written and held.at <= receipt.at and same_number(held.to, receipt.number)
 
 
 def _meant(held: Sequence[Held], receipt: Receipt) -> int | None:
@@ -162,7 +173,8 @@ def _meant(held: Sequence[Held], receipt: Receipt) -> int | None:
     again) it is the newest that was answered before the receipt came and went to its number.
     """
     if len(held) == 1 and len(set(receipt.keys)) == 1:
-        return None if is_another_number(held[0].to, receipt.number) else held[0].part
+        is_later = held[0].at > receipt.at + LATE_ANSWER_S  # it was parked, and this answer gave its id anew
+        return None if is_later or is_another_number(held[0].to, receipt.number) else held[0].part
     fit = [each for each in held if same_number(each.to, receipt.number)]
     before = [each for each in fit if each.at <= receipt.at]
     if before:

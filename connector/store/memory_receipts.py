@@ -10,6 +10,8 @@ from connector.store.joining import MOST_HELD, Doubted, Held, Why, answer_in, by
 from connector.store.memory_rows import OtherId, ParkedRow, PartRow, Rows, append_row
 from connector.store.tally import Tally
 
+_OPEN = frozenset({Status.IN_DOUBT, Status.SENDING})
+
 
 class Receipts:
     """Matches, applies and parks, inside a transaction that the caller opens and closes."""
@@ -37,10 +39,11 @@ class Receipts:
     def match(self, receipts: Sequence[Receipt], settle: Callable[[Answer], Moved | None]) -> list[Moved]:
         moved: list[Moved] = []
         matched: list[tuple[Receipt, int]] = []
-        for receipt in receipts:
+        todo = list(receipts)
+        for receipt in todo:  # it grows: what tells of a part may bring others that were parked
             found = self._find(receipt)
             if isinstance(found, Why) and receipt.clue is not None:
-                found = self._told(receipt, receipt.clue, settle, moved) or found
+                found = self._told(receipt, receipt.clue, found, settle, moved, todo) or found
             if isinstance(found, Why):
                 append_row(self._rows.parked, ParkedRow(receipt, found))
                 self._tally.counters["parked"] += 1
@@ -65,24 +68,33 @@ class Receipts:
         return found + [Held(it.part, self._to(it.part), it.sent_at, it.carrier_message_id) for it in others]
 
     def _told(
-        self, receipt: Receipt, clue: Clue, settle: Callable[[Answer], Moved | None], moved: list[Moved]
+        self,
+        receipt: Receipt,
+        clue: Clue,
+        why: Why,
+        settle: Callable[[Answer], Moved | None],
+        moved: list[Moved],
+        todo: list[Receipt],
     ) -> int | None:
-        part = by_clue(receipt, clue, self._doubted(receipt))
+        part = by_clue(receipt, clue, why, self._open_to(receipt))
         if part is None:
             return None
-        change = settle(answer_in(receipt, part, self._row(part).attempt))
+        answer = answer_in(receipt, part, self._row(part).attempt)
+        change = settle(answer)
         moved += [] if change is None else [change]
+        todo += self.unpark(answer)
         return part
 
-    def _doubted(self, receipt: Receipt) -> Iterable[Doubted]:
+    def _open_to(self, receipt: Receipt) -> Iterable[Doubted]:
         to = receipt.number.partition(" ")[0]
         for identity in sorted(self._rows.messages.working.at(("to", to)), reverse=True)[:MOST_HELD]:
             message = self._rows.messages.working.rows[identity]
             for part in message.parts():
                 row = self._row(part.id)
-                doubtful = row.status is Status.IN_DOUBT or (row.status is Status.UNKNOWN and row.key is None)
-                if doubtful and row.carrier == receipt.carrier:
-                    yield Doubted(part.id, message.to, message.sender, part.text, message.created_at)
+                is_open = row.status in _OPEN or (row.status is Status.UNKNOWN and row.key is None)
+                if is_open and row.carrier == receipt.carrier:
+                    doubted = row.status is not Status.SENDING
+                    yield Doubted(part.id, message.to, message.sender, part.text, message.created_at, doubted)
 
     # --- words ---
 

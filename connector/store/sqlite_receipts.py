@@ -51,10 +51,12 @@ _HELD_LATE = """
     WHERE other_id.carrier = ? AND other_id.key = ? ORDER BY other_id.part DESC LIMIT ?
 """
 _DOUBTED = """
-    SELECT part.id, message.to_addr, message.sender, message.text, message.bounds, message.created_at
+    SELECT part.id, message.to_addr, message.sender, message.text, message.bounds, message.created_at,
+        part.status <> 'sending'
     FROM (SELECT * FROM message WHERE to_addr = ? ORDER BY id DESC LIMIT ?) AS message
     JOIN part ON part.id BETWEEN message.id << 8 AND message.id << 8 | 255
-    WHERE part.carrier = ? AND (part.status = 'in_doubt' OR part.status = 'unknown' AND part.key IS NULL)
+    WHERE part.carrier = ?
+        AND (part.status IN ('in_doubt', 'sending') OR part.status = 'unknown' AND part.key IS NULL)
 """
 _PARK = """
     INSERT INTO parked (carrier, keys, at, event, number, detail, reason, temporary, done_at, why, more)
@@ -117,6 +119,7 @@ class Receipts:
         if late.key is not None and late.event is Event.ACKNOWLEDGED:
             written = late.carrier_message_id or late.key
             self._db.execute(_KEEP_ID, (late.carrier, late.key, late.part, written, late.at))
+            self._known.pop((late.carrier, late.key), None)
             self._has_other_ids = True
 
     # --- matching ---
@@ -128,10 +131,11 @@ class Receipts:
         """
         moved: list[Moved] = []
         matched: list[tuple[Receipt, int]] = []
-        for receipt in receipts:
+        todo = list(receipts)
+        for receipt in todo:  # it grows: what tells of a part may bring others that were parked
             found = self._find(receipt)
             if isinstance(found, Why) and receipt.clue is not None:
-                found = self._told(receipt, receipt.clue, settle, moved) or found
+                found = self._told(receipt, receipt.clue, found, settle, moved, todo) or found
             if isinstance(found, Why):
                 self._park(receipt, found)
             else:
@@ -155,16 +159,21 @@ class Receipts:
             rows += self._db.execute(_HELD_LATE, (carrier, key, MOST_HELD)).fetchall()
         return [Held(*row) for row in rows]
 
-    def _told(self, receipt: Receipt, clue: Clue, settle: Settle, moved: list[Moved]) -> int | None:
+    def _told(
+        self, receipt: Receipt, clue: Clue, why: Why, settle: Settle, moved: list[Moved], todo: list[Receipt]
+    ) -> int | None:
         """Return the part in doubt that a receipt tells by what else it says; its attempt is settled by that."""
         to = receipt.number.partition(" ")[0]
         rows = self._db.execute(_DOUBTED, (to, MOST_HELD, receipt.carrier)).fetchall()
-        part = by_clue(receipt, clue, [_doubted(*row) for row in rows])
+        part = by_clue(receipt, clue, why, [_doubted(*row) for row in rows])
         if part is None:
             return None
         attempt = self._db.execute("SELECT attempt FROM part WHERE id = ?", (part,)).fetchone()[0]
-        change = settle(answer_in(receipt, part, attempt))
+        answer = answer_in(receipt, part, attempt)
+        change = settle(answer)
         moved += [] if change is None else [change]
+        self._known.pop((receipt.carrier, answer.key or ""), None)
+        todo += self.unpark([answer])
         return part
 
     # --- final words ---
@@ -269,9 +278,11 @@ def parked(db: sqlite3.Connection, after: int, limit: int) -> list[ParkedReceipt
     return [ParkedReceipt(identity, _parked_receipt(*row), why) for identity, why, *row in rows]
 
 
-def _doubted(part: int, to: str, sender: str, text: str | None, bounds: str | None, created_at: float) -> Doubted:
+def _doubted(
+    part: int, to: str, sender: str, text: str | None, bounds: str | None, created_at: float, is_doubted: int
+) -> Doubted:
     start, end = (json.loads(bounds) if bounds else [(0, None)])[max(0, (part & 0xFF) - 1)]
-    return Doubted(part, to, sender, (text or "")[start:end], created_at)
+    return Doubted(part, to, sender, (text or "")[start:end], created_at, bool(is_doubted))
 
 
 def _finish_row(status: str, receipt: Receipt, part: int) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 import trio
 
-from connector.errors import StoreFull
+from connector.errors import StoreBroken, StoreFull
 from connector.model import (
     Aged,
     Claim,
@@ -119,10 +119,16 @@ class Store:
         self._writer = writer
         self.ballast = ballast or Ballast()
         self.owner = engine.owner
+        self.is_broken = False
+        """Whether it can promise nothing more: nobody need wait for a commit."""
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Run the writer until cancelled."""
-        await self._writer.run(task_status=task_status)
+        try:
+            await self._writer.run(task_status=task_status)
+        except StoreBroken:
+            self.is_broken = True
+            raise
 
     def statistics(self) -> BatcherStatistics:
         return self._writer.statistics()

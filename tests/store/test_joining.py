@@ -81,6 +81,11 @@ def test_a_receipt_that_overtook_its_answer_means_that_when_it_comes() -> None:
     assert found(receipt("7A"), *(held(n, "7A", at=NOW + LATE_ANSWER_S + n) for n in (8, 9))) is Why.OTHER_NUMBER
 
 
+def test_a_receipt_that_was_parked_means_no_message_that_got_its_id_days_later() -> None:
+    assert found(receipt("7A"), held(8, "7A", at=NOW + LATE_ANSWER_S - 1)) == 8
+    assert found(receipt("7A"), held(8, "7A", at=NOW + 5 * DAY)) is Why.OTHER_NUMBER
+
+
 def test_two_ids_of_one_receipt_need_its_number() -> None:
     assert found(receipt("7A", "7B"), held(5, "7B")) == 5
     assert found(receipt("7A", "7B", number=""), held(5, "7B")) is Why.OTHER_NUMBER
@@ -136,7 +141,9 @@ def test_every_spelling_of_a_number_is_found_by_every_other(number: int) -> None
             assert found(receipt(receipted), held(5, answered)) == 5, (answered, receipted)
 
 
-@pytest.mark.parametrize("written", ["", " ", "\0", "0", "000", "²", "x" * 65, "9" * 65, "f" * 65])
+@pytest.mark.parametrize(
+    "written", ["", " ", "\0", "0", "000", "²", "x" * 65, "9" * 65, "f" * 65, "9" * 5_000, "f" * 5_000]
+)
 def test_forms_of_anything_are_a_few(written: str) -> None:
     assert len(other_forms(written)) <= 3
 
@@ -171,6 +178,9 @@ def test_receipts_of_ids_that_collide_in_every_way_never_mean_another_message(se
 # --- by what else it says -------------------------------------------------------------------------------------------
 
 
+UNKNOWN = Why.UNKNOWN_ID
+
+
 def doubted(part: int, **changes: Any) -> Doubted:
     values = {"to": NUMBER, "sender": "Bank", "text": "your code is 1234", "created_at": NOW - 60} | changes
     return Doubted(part, **values)
@@ -182,7 +192,7 @@ def clue(**changes: Any) -> Clue:
 
 def test_one_part_in_doubt_to_its_number_from_its_sender_with_its_text_is_meant() -> None:
     said = receipt("7A")
-    assert by_clue(said, clue(), [doubted(5), doubted(6, text="something else")]) == 5
+    assert by_clue(said, clue(), UNKNOWN, [doubted(5), doubted(6, text="something else")]) == 5
 
 
 @pytest.mark.parametrize(
@@ -196,19 +206,34 @@ def test_one_part_in_doubt_to_its_number_from_its_sender_with_its_text_is_meant(
     ],
 )
 def test_nothing_less_will_do(changes: dict[str, Any]) -> None:
-    assert by_clue(receipt("7A"), clue(), [doubted(5, **changes)]) is None
+    assert by_clue(receipt("7A"), clue(), UNKNOWN, [doubted(5, **changes)]) is None
 
 
 def test_two_that_fit_are_none() -> None:
-    assert by_clue(receipt("7A"), clue(), [doubted(5), doubted(6)]) is None
+    assert by_clue(receipt("7A"), clue(), UNKNOWN, [doubted(5), doubted(6)]) is None
 
 
 @pytest.mark.parametrize("text", ["", "  ", "you"])
 def test_a_text_that_says_nothing_tells_nothing(text: str) -> None:
-    assert by_clue(receipt("7A"), clue(text=text), [doubted(5)]) is None
+    assert by_clue(receipt("7A"), clue(text=text), UNKNOWN, [doubted(5)]) is None
+
+
+def test_one_on_the_wire_with_the_same_text_may_be_meant_as_well() -> None:
+    said = receipt("7A")
+    assert by_clue(said, clue(), UNKNOWN, [doubted(5), doubted(6, is_doubted=False)]) is None
+    assert by_clue(said, clue(), UNKNOWN, [doubted(6, is_doubted=False)]) is None
+    assert (
+        by_clue(said, clue(reference=user_message_reference(5)), UNKNOWN, [doubted(5), doubted(6, is_doubted=False)])
+        == 5
+    )
+
+
+def test_a_text_breaks_no_tie_by_id() -> None:
+    assert by_clue(receipt("7A"), clue(), Why.SEVERAL, [doubted(5)]) is None
+    assert by_clue(receipt("7A"), clue(reference=user_message_reference(5)), Why.SEVERAL, [doubted(5)]) == 5
 
 
 def test_our_own_number_tells_the_part_whatever_the_text() -> None:
     said = clue(text="", reference=user_message_reference(6))
-    assert by_clue(receipt("7A"), said, [doubted(5), doubted(6)]) == 6
-    assert by_clue(receipt("7A", number=OTHER), said, [doubted(6)]) is None
+    assert by_clue(receipt("7A"), said, UNKNOWN, [doubted(5), doubted(6)]) == 6
+    assert by_clue(receipt("7A", number=OTHER), said, UNKNOWN, [doubted(6)]) is None
