@@ -295,10 +295,10 @@ class Carrier:
         urgent = places if first is None else min(places, first)
         if not self.limits.nested:
             return self._outgoing.take(room, now, urgent=urgent)
-        leaving = self._outgoing.take_where(room, Budget(self.limits, (), now, 0.0).admits, now, urgent=urgent)
+        leaving = self._outgoing.take(room, now, urgent=urgent, admits=Budget(self.limits, (), now, 0.0).admits)
         self.limits.take(leaving, now)
-        held_up = self._outgoing.take_where(
-            len(self._outgoing), lambda part: self.limits.opens_at(part, now) > now + HELD_UP_S, now
+        held_up = self._outgoing.take(
+            len(self._outgoing), now, admits=lambda part: self.limits.opens_at(part, now) > now + HELD_UP_S
         )
         self._return(held_up, Reason.THROTTLED)
         return leaving

@@ -90,6 +90,12 @@ class Budget:
             self._left[place] -= 1
         return True
 
+    def give_back(self, part: Part) -> None:
+        """Take back that this part was counted: it does not go."""
+        self._shut.discard((part.sender, part.country))
+        for place in self._limits.places(part):
+            self._left[place] += 1
+
     def _room(self, place: Place) -> int:
         if place not in self._left:
             coming = self._limits.throttle(place).coming(self._now, self._ahead_s)

@@ -35,44 +35,36 @@ class Outgoing:
         """Whether an urgent one is to leave next."""
         return bool(self._urgent) and not (self._others and self._overtaking >= MOST_OVERTAKING)
 
-    def take(self, count: int, now: float, *, urgent: int | None = None) -> list[Part]:
+    def take(
+        self, count: int, now: float, *, urgent: int | None = None, admits: Callable[[Part], bool] | None = None
+    ) -> list[Part]:
         """Take out up to ``count`` whose turn it is; of urgent ones up to ``urgent``, where that is another number.
 
         When `MOST_OVERTAKING` urgent ones in a row have overtaken others, one of these has its turn: a crowd of urgent
-        parts slows the others down and does not stop them.
+        parts slows the others down and does not stop them.  Those that are not admitted keep their places.
         """
-        most = count if urgent is None else urgent
-        taken: list[tuple[float, Part]] = []
-        while self._urgent and len(taken) < most:
-            if self._others and self._overtaking >= MOST_OVERTAKING:
-                if len(taken) >= count:
-                    break
-                taken.append(self._others.popleft())
-                self._overtaking = 0
-                continue
-            taken.append(self._urgent.popleft())
-            self._overtaking = self._overtaking + 1 if self._others else 0
-        while self._others and len(taken) < count:
-            taken.append(self._others.popleft())
-            self._overtaking = 0
-        if taken:
-            self.wait_s += (now - taken[-1][0] - self.wait_s) * SMOOTHING
-        return [part for _, part in taken]
-
-    def take_where(
-        self, count: int, admits: Callable[[Part], bool], now: float, *, urgent: int | None = None
-    ) -> list[Part]:
-        """Take out up to ``count`` that are admitted, as `take` does; the others keep their places."""
         taken: list[Part] = []
-        for queue, most in ((self._urgent, count if urgent is None else urgent), (self._others, count)):
-            for _ in range(len(queue)):
-                since, part = queue.popleft()
-                if len(taken) < most and admits(part):
-                    taken.append(part)
-                    self.wait_s += (now - since - self.wait_s) * SMOOTHING
-                else:
-                    queue.append((since, part))
+        stay: dict[bool, list[tuple[float, Part]]] = {True: [], False: []}
+        while (queue := self._next(len(taken), count, count if urgent is None else urgent)) is not None:
+            since, part = queue.popleft()
+            is_urgent = queue is self._urgent
+            if admits is not None and not admits(part):
+                stay[is_urgent].append((since, part))
+                continue
+            self._overtaking = self._overtaking + 1 if is_urgent and self._others else 0
+            taken.append(part)
+            last = since
+        if taken:
+            self.wait_s += (now - last - self.wait_s) * SMOOTHING
+        self._urgent.extendleft(reversed(stay[True]))
+        self._others.extendleft(reversed(stay[False]))
         return taken
+
+    def _next(self, taken: int, count: int, urgent: int) -> "deque[tuple[float, Part]] | None":
+        """Return the ones whose turn it is; None where nobody's is."""
+        if self._urgent and taken < urgent and not (self._others and self._overtaking >= MOST_OVERTAKING):
+            return self._urgent
+        return self._others if self._others and taken < count else None
 
     def give_up(self, count: int) -> list[Part]:
         """Take out the last ``count``, those that are not urgent before the others."""

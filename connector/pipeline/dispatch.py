@@ -65,7 +65,7 @@ class Dispatch:
         self._lanes.ceilings.change(settings)
         self._urgent = tuple(name for name, lane in settings.items() if lane.urgent)
         self._bulk = tuple(name for name, lane in settings.items() if not lane.urgent)
-        self._keep_free = max((lane.keep_free for lane in settings.values()), default=0.0)
+        self._keeping = sorted({0.0, *(lane.keep_free for lane in settings.values())})
 
     def claiming(self, carrier: str) -> int:
         """Return how many parts are being claimed for this carrier: their commit is under way."""
@@ -100,9 +100,17 @@ class Dispatch:
 
     def _offer(self, carrier: Carrier, now: float) -> Offer:
         credit = self._choice.credit(carrier.name, min(carrier.credit(now), CLAIM_PARTS))
-        kept = max(0, credit - carrier.credit(now, keep_free=self._keep_free))
+        kept = self._kept(carrier, credit, self._keeping[0], now)
+        offer = Offer(credit, kept, kept_from={k: self._kept(carrier, credit, k, now) for k in self._keeping[1:-1]})
         budget = carrier.budget(now)
-        return Offer(credit, kept, None if budget is None else budget.admits)
+        if budget is not None:
+            offer.admits, offer.give_back = budget.admits, budget.give_back
+        return offer
+
+    def _kept(self, carrier: Carrier, credit: int, keep_free: float, now: float) -> int:
+        """Return how many places are kept from lanes that keep this part of a window free, for those that keep more."""
+        more = self._keeping[-1] - keep_free
+        return max(0, credit - carrier.credit(now, keep_free=more)) if more else 0
 
     def _start(self, pick: Pick, nursery: trio.Nursery, now: float) -> None:
         self._leaving.update(part.id for part in pick.expired)
@@ -250,7 +258,7 @@ class Dispatch:
         """Return how long nothing will change by time alone."""
         now = self._clock()
         times = [carrier.next_credit_at(now) for carrier in self._carriers.values()]
-        times += [self._lanes.ceilings.next_opening(now), self._choice.next_change(now)]
+        times += [self._lanes.ceilings.next_opening(now), self._choice.next_change(now), self._lanes.next_look(now)]
         return max(0.001, min((at - now for at in times if at is not None), default=_PATIENCE_S))
 
 

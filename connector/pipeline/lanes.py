@@ -125,6 +125,11 @@ class Lanes:
         """Take out every part in memory whose deadline has passed."""
         return [part for queue in self._queues.values() for part in queue.expired(now)]
 
+    def next_look(self, now: float) -> float | None:
+        """Return when to look next for parts that hide others; None where none is put off being looked at."""
+        times = [queue.look_for_stranded_at for queue in self._queues.values() if queue.look_for_stranded_at > now]
+        return min(times, default=None)
+
     # --- who goes next ---
 
     def pick(self, offers: Mapping[str, Offer], lanes: Collection[str], now: float) -> Pick:

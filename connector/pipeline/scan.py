@@ -79,8 +79,12 @@ class Scan:
         """Tell whether a carrier takes a part, and take the room for it."""
         if self._rooms.get(carrier, 0) <= 0:
             return False
-        admits = self._offers[carrier].admits
-        if (admits is not None and not admits(part)) or not self._choice.sure(carrier, part, self._rule):
-            return False  # being sure comes last: it counts the part among those a carrier is probed with
+        offer = self._offers[carrier]
+        if offer.admits is not None and not offer.admits(part):
+            return False
+        if not self._choice.sure(carrier, part, self._rule):  # last: it counts the part where a carrier is probed
+            if offer.give_back is not None:
+                offer.give_back(part)
+            return False
         self._rooms[carrier] -= 1
         return True

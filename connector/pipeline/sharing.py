@@ -19,6 +19,8 @@ from connector.pipeline.turn import Chooser, Offer, Pick, Turn
 
 LEAST_WEIGHT: Final = 0.01
 """Of a lane without a reserve: it may not starve."""
+MOST_VAIN_DEALS: Final = 8
+"""Deals in a row that nobody could use; each finds queues that are stuck."""
 
 Asking: TypeAlias = Mapping[str, Mapping[str, Sequence[Queue]]]
 """By carrier and lane: the queues with something to send that it would take now."""
@@ -44,6 +46,9 @@ class Sharing:
         self._choice = choice
         self._ceilings = ceilings
         self._lane_carry: dict[str, dict[str, float]] = {}
+        self._held: dict[str, dict[str, int]] = {}
+        """By carrier: places that were dealt to lanes whose claim was under way, and that are still there."""
+        self._rests = 0
         self._queue_carry: dict[tuple[str, str], dict[str, float]] = {}
 
     def pick(
@@ -55,15 +60,13 @@ class Sharing:
         that is not among ``lanes`` too: its share is held for its own turn.  What a lane cannot use the others may,
         but for what is kept for lanes that keep places free.
         """
-        turn = Turn(offers, queues, now, max((lane.keep_free for lane in self._lanes.values()), default=0.0))
+        turn = Turn(offers, queues, now)
         asking = self._asking(turn, self._lanes)
         self._forget_idle(turn, asking)
-        shares = self._shares(turn, asking)
-        for carrier, by_lane in shares.items():
-            offers[carrier].held = sum(places for lane, places in by_lane.items() if lane not in lanes)
-        while asking := self._asking(turn, lanes):
-            if not self._deal(turn, asking, shares):
-                break
+        shares: Shares = {carrier: self._dealt(turn, carrier, by_lane, lanes) for carrier, by_lane in asking.items()}
+        vain = 0
+        while vain < MOST_VAIN_DEALS and (asking := self._asking(turn, lanes)):
+            vain = 0 if self._deal(turn, asking, shares) else vain + 1
             shares = self._shares(turn, asking)
         self._deal_rest(turn, asking)
         return turn.pick
@@ -92,26 +95,38 @@ class Sharing:
     def _room(self, lane: str, carrier: str, turn: Turn) -> int:
         """Return how many parts of this lane a carrier takes now, and the lane's ceilings let it have."""
         offer = turn.offers.get(carrier)
-        room = 0 if offer is None else offer.usable(self._own(lane, turn))
+        room = 0 if offer is None else offer.usable(self._lanes[lane].keep_free)
         if room > 0 and self._ceilings.limits(lane):
             ceiling = self._ceilings.room(lane, carrier, turn.now)
             return room if ceiling is None else min(room, ceiling)
         return room
 
-    def _own(self, lane: str, turn: Turn) -> float:
-        """Return which part of the places that are kept free is for this lane."""
-        keeps = self._lanes[lane].keep_free
-        return keeps / turn.keep_free if keeps else 0.0
+    def _dealt(
+        self, turn: Turn, carrier: str, asking: Mapping[str, Sequence[Queue]], lanes: Collection[str]
+    ) -> Mapping[str, int]:
+        """Deal a carrier's places, and hold those of lanes whose turn it is not: each place is dealt once.
+
+        A lane holds no more than it has waiting.
+        """
+        offer = turn.offers[carrier]
+        held = {lane: places for lane, places in self._held.get(carrier, {}).items() if lane in asking}
+        if sum(held.values()) > offer.lent:
+            held = {}  # they are gone: what there is now is dealt anew
+        fresh = self._apportion(carrier, asking, offer.lent - sum(held.values()))
+        shares = {lane: places + held.get(lane, 0) for lane, places in fresh.items()}
+        waits = {lane: sum(map(_in_memory, asking[lane])) for lane in asking if lane not in lanes}
+        self._held[carrier] = {lane: min(shares[lane], count) for lane, count in waits.items()}
+        offer.held = sum(self._held[carrier].values())
+        return shares
 
     def _shares(self, turn: Turn, asking: Asking) -> Shares:
         return {
-            carrier: apportion(
-                turn.offers[carrier].lent,
-                {lane: self._lanes[lane].reserve or LEAST_WEIGHT for lane in by_lane},
-                self._lane_carry.setdefault(carrier, {}),
-            )
-            for carrier, by_lane in asking.items()
+            carrier: self._apportion(carrier, by_lane, turn.offers[carrier].lent) for carrier, by_lane in asking.items()
         }
+
+    def _apportion(self, carrier: str, lanes: Iterable[str], places: int) -> dict[str, int]:
+        weights = {lane: self._lanes[lane].reserve or LEAST_WEIGHT for lane in lanes}
+        return apportion(places, weights, self._lane_carry.setdefault(carrier, {}))
 
     def _forget_idle(self, turn: Turn, asking: Asking) -> None:
         """Drop the fractions of those for whom nothing waits."""
@@ -129,7 +144,7 @@ class Sharing:
         allowed: dict[int, Allowed] = {}
         for carrier, by_lane in asking.items():
             for lane, queues in by_lane.items():
-                places = shares[carrier].get(lane, 0) + turn.offers[carrier].kept_for(self._own(lane, turn))
+                places = shares[carrier].get(lane, 0) + turn.offers[carrier].kept_for(self._lanes[lane].keep_free)
                 for queue, count in self._split(carrier, lane, queues, min(places, self._room(lane, carrier, turn))):
                     allowed.setdefault(queue, {})[carrier] = count
         return sum(
@@ -149,8 +164,11 @@ class Sharing:
 
     def _deal_rest(self, turn: Turn, asking: Asking) -> None:
         """Let whoever can take what those to whom it was dealt could not."""
-        able = {queue.id: queue for by_lane in asking.values() for queues in by_lane.values() for queue in queues}
-        for queue in able.values():
+        found = {queue.id: queue for by_lane in asking.values() for queues in by_lane.values() for queue in queues}
+        able = list(found.values())
+        self._rests += 1
+        first = self._rests % len(able) if able else 0
+        for queue in able[first:] + able[:first]:
             rest = {
                 carrier: self._room(queue.lane, carrier, turn)
                 for carrier in asking
@@ -183,7 +201,7 @@ class Sharing:
         if not parts:
             return
         turn.pick.parts.setdefault(carrier, []).extend(parts)
-        turn.offers[carrier].take(len(parts), self._own(queue.lane, turn))
+        turn.offers[carrier].take(len(parts), self._lanes[queue.lane].keep_free)
         if self._ceilings.limits(queue.lane):
             self._ceilings.take(queue.lane, carrier, len(parts), turn.now)
         allowed[carrier] -= len(parts)
@@ -216,7 +234,6 @@ class Sharing:
         rooms = {name: room for name in names if (room := self._left(queue, name, allowed, turn)) > 0}
         if not rooms:
             return
-        able = tuple(rooms)
         ceiling = self._ceilings.room(queue.lane, None, turn.now)
         count = sum(rooms.values())
         scan = Scan(self._choice, queue.rule, names, rooms, turn.offers, turn.now)
@@ -225,7 +242,7 @@ class Sharing:
         for carrier, parts in scan.chosen.items():
             self._give(queue, carrier, self._tie(queue, carrier, parts), allowed, turn)
         if len(taken) < count:
-            turn.pick.stranded += put_off(queue, self._choice, able, turn.now)
+            turn.pick.stranded += put_off(queue, self._choice, turn.open, turn.now)
 
     def _tie(self, queue: Queue, carrier: str, parts: list[Part]) -> list[Part]:
         """Keep messages of several parts on one carrier: what is tied elsewhere waits there, siblings follow."""
@@ -241,3 +258,7 @@ class Sharing:
         if begun := {part.message_id for part in mine if part.total > 1}:
             queue.begin(begun, carrier)
         return mine
+
+
+def _in_memory(queue: Queue) -> int:
+    return len(queue.heads) + sum(map(len, queue.tied.values()))

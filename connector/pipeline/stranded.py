@@ -15,9 +15,9 @@ HELD: Final = 1_000
 LOOK_EVERY_S: Final = 0.5
 AT_ONCE: Final = 2_000
 """Parts put off by one look."""
-PAUSE_S: Final = 60.0
+PAUSE_S: Final = 10.0
 """The shortest pause of a part that was put off; longer where more wait than `MOST_PER_S` allows."""
-MOST_PER_S: Final = 500
+MOST_PER_S: Final = 1_000
 """Parts that come back in a second, to be put off again if nothing has changed."""
 PART_OF_THE_TIME_LEFT: Final = 0.25
 """A part close to its deadline is looked at sooner."""

@@ -19,6 +19,10 @@ class Offer:
     """How many of these are only for lanes that keep places free."""
     admits: Callable[[Part], bool] | None = None
     """Whether its countries and senders let a part through, which it then counts; None where all may pass."""
+    give_back: Callable[[Part], None] | None = None
+    """Takes back that a part was counted which then did not go."""
+    kept_from: dict[float, int] = attrs.field(factory=dict)
+    """How many are kept from lanes that keep some free themselves, by their part of the window; none unless said."""
     held: int = 0
     """How many are for lanes that take nothing in this turn."""
 
@@ -27,18 +31,23 @@ class Offer:
         """Places that all lanes share."""
         return max(0, self.credit - self.kept - self.held)
 
-    def kept_for(self, own: float) -> int:
-        """Return how many of the places kept free are for a lane that keeps this part of them."""
-        return int(self.kept * own)
+    def kept_for(self, keep_free: float) -> int:
+        """Return how many of the places kept free a lane may use that keeps this part of a window free."""
+        return self.kept - self.kept_from.get(keep_free, 0) if keep_free else 0
 
-    def usable(self, own: float) -> int:
-        """Return how many places are left for a lane that keeps this part of those kept free."""
-        return self.credit - self.held - self.kept + self.kept_for(own)
+    def usable(self, keep_free: float) -> int:
+        """Return how many places are left for such a lane."""
+        return self.credit - self.held - self.kept + self.kept_for(keep_free)
 
-    def take(self, count: int, own: float) -> None:
-        """Use so many of them for a lane that keeps this part of what is kept free, of that first."""
+    def take(self, count: int, keep_free: float) -> None:
+        """Use so many places for such a lane, first of those that are kept from lanes that keep less."""
         self.credit -= count
-        self.kept -= min(self.kept_for(own), count)
+        own = self.kept_for(keep_free)
+        beyond = self.kept_from.get(keep_free, 0)
+        for lane, kept in self.kept_from.items():
+            if lane < keep_free:
+                self.kept_from[lane] -= min(count, kept - beyond)
+        self.kept -= min(own, count)
 
 
 @attrs.define
@@ -62,11 +71,14 @@ class Turn:
     queues: Mapping[str, Sequence[Queue]]
     """All there are, by lane."""
     now: float
-    keep_free: float = 0.0
-    """The largest part of a window that any lane keeps free."""
     pick: Pick = attrs.field(factory=Pick)
+    open: frozenset[str] = attrs.field(init=False)
+    """Carriers that have places for anybody."""
     stuck: set[tuple[int, str]] = attrs.field(factory=set)
     """Queues, each with a carrier that takes nothing of what is in memory now."""
+
+    def __attrs_post_init__(self) -> None:
+        self.open = frozenset(name for name, offer in self.offers.items() if offer.credit > 0)
 
 
 class Chooser(Protocol):

@@ -28,7 +28,7 @@ def test_urgent_ones_leave_first_and_otherwise_it_is_first_come_first_served() -
 def test_who_is_not_admitted_keeps_its_place() -> None:
     outgoing = Outgoing(["otp"])
     outgoing.add(named("A", "B", "A", "C"), 0.0)
-    assert senders(outgoing.take_where(2, lambda each: each.sender != "A", 0.0)) == "BC"
+    assert senders(outgoing.take(2, 0.0, admits=lambda each: each.sender != "A")) == "BC"
     assert senders(outgoing.take(5, 0.0)) == "AA"
 
 
@@ -41,6 +41,14 @@ def test_after_many_urgent_ones_the_others_have_a_turn_and_it_is_their_moment_th
     assert not outgoing.next_is_urgent
     assert senders(outgoing.take(0, 0.0, urgent=1)) == "", "nothing urgent goes before it"
     assert senders(outgoing.take(2, 0.0)) == "AX"
+
+
+def test_the_others_have_their_turn_too_where_some_are_not_admitted() -> None:
+    outgoing = Outgoing(["otp"])
+    outgoing.add(named(*"XYXYXYXYXYXYXYXY", lane="otp"), 0.0)
+    outgoing.add(named(*"ABABABAB"), 0.0)
+    left = "".join(senders(outgoing.take(2, 0.0, admits=lambda each: each.sender not in "YB")) for _ in range(4))
+    assert left == "XXXXXAXX"
 
 
 def test_those_that_came_last_are_given_up_first_and_urgent_ones_last() -> None:

@@ -124,5 +124,46 @@ def test_of_the_places_kept_free_a_lane_has_as_many_as_it_keeps_itself() -> None
     waiting = Lanes(lanes, {"one": ("north",)})
     waiting.open(QueueState(n, QueueName(lane, "one", "shop"), 0) for n, lane in enumerate(lanes, 1))
     waiting.add(attrs.evolve(part, queue=1, lane="alarm") for part in Waiting((OTP, "x", "y"), x=("z",)).make(1, 100))
-    offers = {"north": Offer(100, 50)}
+    offers = {"north": Offer(100, 50, kept_from={0.01: 49})}
     assert len(waiting.pick(offers, tuple(lanes), 0.0).parts["north"]) == 51
+
+
+def test_a_lane_that_keeps_less_takes_what_it_keeps_and_never_what_another_keeps_beyond_that() -> None:
+    lanes = {"alarm": LaneConfig(keep_free=0.25), OTP: attrs.evolve(LANES[OTP], keep_free=0.5)}
+    waiting = Lanes(lanes, {"one": ("north",)})
+    waiting.open(QueueState(n, QueueName(lane, "one", "shop"), 0) for n, lane in enumerate(lanes, 1))
+    waiting.add(attrs.evolve(part, queue=1, lane="alarm") for part in Waiting((OTP, "x", "y"), x=("z",)).make(1, 100))
+    offers = {"north": Offer(100, 50, kept_from={0.25: 25})}
+    assert len(waiting.pick(offers, tuple(lanes), 0.0).parts["north"]) == 75
+
+
+# --- while a claim is under way -------------------------------------------------------------------------------------
+
+
+def test_a_place_that_is_held_for_a_lane_is_not_dealt_again_at_the_next_look() -> None:
+    it = Waiting((OTP, "default", "shop"), (PROMOTIONAL, "default", "shop"))
+    it.add(1, 100)
+    it.add(2, 100)
+    assert it.lanes_of(it.pick([PROMOTIONAL], north=4)) == {PROMOTIONAL: 1}
+    for _ in range(20):
+        assert it.lanes_of(it.pick([PROMOTIONAL], north=3)) == {}, "these three are the other lane's"
+    assert it.lanes_of(it.pick(north=3)) == {OTP: 3}
+
+
+def test_no_more_is_held_for_a_lane_than_it_has_waiting() -> None:
+    it = Waiting((OTP, "default", "shop"), (PROMOTIONAL, "default", "shop"))
+    it.add(1, 1)
+    it.add(2, 100)
+    assert it.lanes_of(it.pick([PROMOTIONAL], north=100)) == {PROMOTIONAL: 99}
+
+
+def test_what_several_stuck_queues_leave_the_others_share_alike() -> None:
+    it = Waiting(*((PROMOTIONAL, "one", f"key{n}") for n in range(10)), one=("north",))
+    for queue in range(1, 9):
+        it.add(queue, 20, sender="HELD")
+    it.add(9, 400)
+    it.add(10, 400)
+    it.admits = lambda part: part.sender != "HELD"
+    taken = Counter(part.queue for _ in range(100) for part in it.pick(north=4).parts["north"])
+    assert taken.total() == 400
+    assert abs(taken[9] - taken[10]) < 80
