@@ -381,6 +381,8 @@ class Connector:
 
     async def _last_commits(self) -> None:
         self._dispatch.stop()
+        if self._store.is_broken:
+            return
         with trio.move_on_after(LAST_COMMITS_S, shield=True):
             await self._dispatch.settled()
             await self._results.settled()
