@@ -61,14 +61,17 @@ class Sharing:
         but for what is kept for lanes that keep places free.
         """
         turn = Turn(offers, queues, now)
+        if not turn.open:
+            return turn.pick
         asking = self._asking(turn, self._lanes)
         self._forget_idle(turn, asking)
         shares: Shares = {carrier: self._dealt(turn, carrier, by_lane, lanes) for carrier, by_lane in asking.items()}
         vain = 0
-        while vain < MOST_VAIN_DEALS and (asking := self._asking(turn, lanes)):
+        while vain < MOST_VAIN_DEALS and turn.has_places and (asking := self._asking(turn, lanes)):
             vain = 0 if self._deal(turn, asking, shares) else vain + 1
             shares = self._shares(turn, asking)
-        self._deal_rest(turn, asking)
+        if vain and turn.has_places:
+            self._deal_rest(turn, self._asking(turn, lanes))
         return turn.pick
 
     # --- who may have how many ---
@@ -79,7 +82,7 @@ class Sharing:
             queues = [queue for queue in turn.queues.get(lane, ()) if queue.heads or queue.tied]
             if not queues or self._choice.is_shut(lane, turn.now):
                 continue
-            for carrier in turn.offers:
+            for carrier in turn.open:
                 if self._room(lane, carrier, turn) <= 0:
                     continue
                 able = [queue for queue in queues if self._may_use(queue, carrier, turn)]

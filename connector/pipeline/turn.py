@@ -72,13 +72,18 @@ class Turn:
     """All there are, by lane."""
     now: float
     pick: Pick = attrs.field(factory=Pick)
-    open: frozenset[str] = attrs.field(init=False)
-    """Carriers that have places for anybody."""
+    open: Mapping[str, Offer] = attrs.field(init=False)
+    """Carriers that had places for anybody as it began."""
     stuck: set[tuple[int, str]] = attrs.field(factory=set)
     """Queues, each with a carrier that takes nothing of what is in memory now."""
 
     def __attrs_post_init__(self) -> None:
-        self.open = frozenset(name for name, offer in self.offers.items() if offer.credit > 0)
+        self.open = {name: offer for name, offer in self.offers.items() if offer.credit > 0}
+
+    @property
+    def has_places(self) -> bool:
+        """Whether anything is left for those whose turn it is."""
+        return any(offer.credit > offer.held for offer in self.open.values())
 
 
 class Chooser(Protocol):

@@ -28,6 +28,8 @@ class Receipts:
         self._tally = tally
         self._change = change
         self._note = note
+        self._places: dict[int, int] = {}
+        """Numbers of receipts that were just taken out of parking, by object: one that goes back keeps its place."""
 
     def keep_id(self, late: Answer) -> None:
         if late.key is not None and late.event is Event.ACKNOWLEDGED:
@@ -45,10 +47,11 @@ class Receipts:
             if isinstance(found, Why) and receipt.clue is not None:
                 found = self._told(receipt, receipt.clue, found, settle, moved, todo) or found
             if isinstance(found, Why):
-                append_row(self._rows.parked, ParkedRow(receipt, found))
+                self._park(ParkedRow(receipt, found))
                 self._tally.counters["parked"] += 1
             else:
                 matched.append((receipt, found))
+        self._places.clear()
         for receipt, part in matched:
             if receipt.event is None:
                 self._hope(part, receipt)
@@ -120,6 +123,13 @@ class Receipts:
 
     # --- parking ---
 
+    def _park(self, row: ParkedRow) -> None:
+        place = self._places.pop(id(row.receipt), None)
+        if place is None:
+            append_row(self._rows.parked, row)
+        else:
+            self._rows.parked.set(place, row)
+
     def unpark(self, result: Settled) -> list[Receipt]:
         """Return the parked receipts that this answer, or its absence, was missing for, taken out of parking."""
         key = self._key_of(result)
@@ -134,8 +144,10 @@ class Receipts:
 
     def _take_parked(self, carrier: str, key: str) -> list[Receipt]:
         found = []
-        for number in sorted(self._rows.parked.working.at((carrier, key)))[:MOST_HELD]:
-            found.append(self._rows.parked.working.rows[number].receipt)
+        for number in sorted(self._rows.parked.working.at((carrier, key)))[-MOST_HELD:]:
+            receipt = self._rows.parked.working.rows[number].receipt
+            found.append(receipt)
+            self._places[id(receipt)] = number
             self._rows.parked.set(number, None)
             self._tally.counters["parked"] -= 1
         return found

@@ -59,12 +59,12 @@ _DOUBTED = """
         AND (part.status IN ('in_doubt', 'sending') OR part.status = 'unknown' AND part.key IS NULL)
 """
 _PARK = """
-    INSERT INTO parked (carrier, keys, at, event, number, detail, reason, temporary, done_at, why, more)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO parked (id, carrier, keys, at, event, number, detail, reason, temporary, done_at, why, more)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _UNPARK = """
     SELECT id, carrier, keys, at, event, number, detail, reason, temporary, done_at, more FROM parked
-    WHERE id IN (SELECT parked FROM parked_key WHERE carrier = ? AND key = ? ORDER BY parked LIMIT ?) ORDER BY id
+    WHERE id IN (SELECT parked FROM parked_key WHERE carrier = ? AND key = ? ORDER BY parked DESC LIMIT ?) ORDER BY id
 """
 _WENT = "SELECT part.carrier, message.to_addr FROM part JOIN message ON message.id = part.id >> 8 WHERE part.id = ?"
 _PARKED = """
@@ -89,12 +89,15 @@ class Receipts:
         self._tally = tally
         self._known: dict[tuple[str, str], Held] = {}
         """The newest attempt under a key; the id of a `sent` part never changes."""
+        self._places: dict[int, int] = {}
+        """Ids of receipts that were just taken out of parking, by object: one that goes back keeps its place."""
         self._parked = self._load_parked()
         self._has_other_ids = bool(db.execute("SELECT EXISTS (SELECT 1 FROM other_id)").fetchone()[0])
 
     def forget(self) -> None:
         """Drop the hints: the transaction they came from was rolled back."""
         self._known.clear()
+        self._places.clear()
         self._parked = self._load_parked()
 
     def drop(self, ids: Iterable[tuple[str | None, str | None]]) -> None:
@@ -140,6 +143,7 @@ class Receipts:
                 self._park(receipt, found)
             else:
                 matched.append((receipt, found))
+        self._places.clear()
         notes = [(receipt_line(receipt), receipt.hopeful, part) for receipt, part in matched if receipt.event is None]
         if notes:
             self._db.executemany(_NOTE, notes)
@@ -218,7 +222,8 @@ class Receipts:
         return set(rows) if len(rows) <= PARKED_KEYS else None
 
     def _park(self, receipt: Receipt, why: Why) -> None:
-        parked = self._db.execute(_PARK, (*_parked_row(receipt), why, _more(receipt))).lastrowid
+        row = (self._places.pop(id(receipt), None), *_parked_row(receipt), why, _more(receipt))
+        parked = self._db.execute(_PARK, row).lastrowid
         keys = [(receipt.carrier, key, parked) for key in parking_keys(receipt)]
         self._db.executemany("INSERT OR IGNORE INTO parked_key VALUES (?, ?, ?)", keys)
         self._tally.counters["parked"] += 1
@@ -266,6 +271,7 @@ class Receipts:
             self._db.executemany("DELETE FROM parked_key WHERE carrier = ? AND key = ? AND parked = ?", spellings)
             self._db.execute("DELETE FROM parked WHERE id = ?", (parked,))
             found.append(receipt)
+            self._places[id(receipt)] = parked
         self._tally.counters["parked"] -= len(rows)
         if self._parked is not None and len(rows) < MOST_HELD:
             self._parked.discard((carrier, key))

@@ -503,3 +503,12 @@ def test_a_receipt_that_tells_a_part_in_doubt_settles_it(world: World, crash: bo
     assert world.results(receipt("78")) == []
     assert world.engine.ledger().parked == 0
     assert world.engine.verify().ok
+
+
+def test_a_receipt_that_an_answer_does_not_mean_keeps_its_place_among_those_kept(world: World) -> None:
+    world.results(receipt("77", number=OTHER_NUMBER), receipt("78"))
+    before = [each.id for each in world.engine.parked(0, 10)]
+    world.sent(5, "77")
+    assert [each.id for each in world.engine.parked(0, 10)] == before
+    assert world.engine.ledger().parked == 2
+    assert world.engine.verify().ok
