@@ -5,7 +5,7 @@ loses nothing and tells nothing twice, and memory holds no text.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import attrs
@@ -17,7 +17,7 @@ from connector.carrier.carrier import Carrier
 from connector.config import Config, DialectConfig
 from connector.config.inbound import address_of
 from connector.model import Inbound, InboundMessage, InboundPart, Moved, Recipient, Repeat, Result, format_id
-from connector.pipeline.inbound_join import REMEMBERED_S, Joined, Joiner, key_of
+from connector.pipeline.inbound_join import REMEMBERED_S, Joined, Joiner, key_of, without
 from connector.pipeline.inbound_repeats import Repeats
 from connector.pipeline.inbound_routes import Rules, answered
 from connector.store.store import Store
@@ -39,7 +39,7 @@ class InboundStatistics:
     """How messages from subscribers fare; what was kept is counted in the ledger."""
 
     open_messages: int = 0
-    """Those of which parts are missing and waited for."""
+    """Those of which parts are missing and waited for; what looks like a second copy of one waits among them."""
     open_parts: int = 0
     """Parts of these that are here."""
     counts: Mapping[str, int] = attrs.field(factory=dict)
@@ -124,18 +124,19 @@ class Inbounds:
         self._repeats.recall(told)
 
     async def _rest(self) -> None:
-        """Wait for a part, or until a message that lacks some is due."""
-        due_at = self._joiner.next_due_at()
-        if due_at is None:
+        """Wait for a part, or until a message that lacks some is due, or a link is to be looked at."""
+        due = [at for at in (self._joiner.next_due_at(), self._repeats.next_due_at()) if at is not None]
+        if not due:
             await self._wake.wait()
             return
-        with trio.move_on_after(max(SHORTEST_NAP_S, due_at - self._clock())):
+        with trio.move_on_after(max(SHORTEST_NAP_S, min(due) - self._clock())):
             await self._wake.wait()
 
     async def _turn(self) -> bool:
         """Take a handful of open parts and tell what they complete; return whether there may be more."""
         parts = await self._store.inbound_open(self._last_seen, PARTS_PER_TURN)
         now = self._clock()
+        self._repeats.settle(now)
         items = [item for part in parts for item in self._take(part, now)] + self._joiner.due(now)
         if parts:
             self._last_seen = parts[-1].id
@@ -155,16 +156,25 @@ class Inbounds:
     async def _tell(self, items: Sequence[Joined | Repeat], at_hand: Mapping[int, InboundPart]) -> None:
         joined = [item for item in items if isinstance(item, Joined)]
         repeats = [item for item in items if isinstance(item, Repeat)]
+        told = await self._tell_what_is_here(joined, repeats, at_hand)
+        # whoever erases a number while this reads takes parts away: what is left of their messages is told after all
+        left = [item for item in joined if item.id not in told]
+        if left:
+            await self._tell_what_is_here(left, [], {})
+
+    async def _tell_what_is_here(
+        self, joined: Sequence[Joined], repeats: Sequence[Repeat], at_hand: Mapping[int, InboundPart]
+    ) -> frozenset[int]:
         found = dict(at_hand)
         missing = [part for item in joined for part in item.parts if part not in found]
         if missing:
-            found |= {part.id: part for part in await self._store.inbound_parts(missing)}
-        # a part that is not there any more was erased, and its message with it
-        whole = [item for item in joined if all(part in found for part in item.parts)]
-        messages = [self._message(item, [found[part].said for part in item.parts]) for item in whole]
+            found |= {part.id: part for part in await self._store.inbound_parts(missing) if part.message is None}
+        here = [item for item in (_without_erased(item, found) for item in joined) if item.parts]
+        messages = [self._message(item, [found[part].said for part in item.parts]) for item in here]
         messages = await self._routed(messages)
-        told = frozenset(await self._store.tell(messages, repeats))
+        told = frozenset(await self._store.tell(messages, repeats)) if messages or repeats else frozenset[int]()
         self._count([message for message in messages if message.id in told], len(repeats))
+        return told
 
     def _message(self, item: Joined, parts: Sequence[Inbound]) -> InboundMessage:
         first = parts[0]
@@ -203,6 +213,16 @@ class Inbounds:
         for message in told:
             if message.api_key is None:
                 log.info("inbound %s from carrier %s is nobody's: no rule fits", format_id(message.id), message.carrier)
+
+
+def _without_erased(item: Joined, found: Collection[int]) -> Joined:
+    """Return a message without the parts that are not there any more: they count as missing."""
+    numbered = list(zip(without(item.missing, item.total), item.parts, strict=True))
+    gone = {number for number, part in numbered if part not in found}
+    if not gone:
+        return item
+    parts = tuple(part for number, part in numbered if number not in gone)
+    return attrs.evolve(item, parts=parts, missing=tuple(sorted({*item.missing, *gone})))
 
 
 def _handfuls(items: Sequence[Joined | Repeat]) -> Iterator[list[Joined | Repeat]]:

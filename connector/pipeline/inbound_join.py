@@ -65,6 +65,12 @@ class _Open:
     """(id, mark) by number."""
     copies: list[int] = attrs.field(factory=list)
     """Parts that are here twice."""
+    told: dict[int, int] | None = None
+    """Message by number, where all parts say what a message under this key has said that was told; else None.
+
+    They come again, or another message says the same in some part: a signature under a reference that never changes.
+    The next part shows it.
+    """
 
     @property
     def size(self) -> int:
@@ -111,32 +117,41 @@ class Joiner:
     def take(self, part: InboundPart, key: Key, now: float) -> list[Joined | Repeat]:
         """Take a part that is kept, and return what is to be told now."""
         number, mark = part.said.number or 1, mark_of(part.said)
-        if (told := self._told.get(key)) is not None and key not in self._open:
-            if (known := self._known(told, key, part.id, number, mark)) is not None:
-                return known
-            self._forget(key)
         done: list[Joined | Repeat] = []
-        group = self._open.get(key)
+        group, told = self._open.get(key), self._told.get(key)
+        if told is not None and (group is None or group.told is not None) and number not in told.parts:
+            return [self._late(told, key, part.id, number, mark)]
+        if group is None and told is not None and told.parts[number][1] != mark:
+            self._forget(key)
         if group is not None and number in group.parts:
             if group.parts[number][1] == mark:
+                if group.told is not None:
+                    return [Repeat(part.id, group.told[number])]
                 group.copies.append(part.id)
                 self.open_parts += 1
                 return self._crowded((key.carrier, key.sender), now)
             done += self._close(key, now)  # the handset has begun another message under the same reference
             self._forget(key)
         self._add(key, number, (part.id, mark), now)
+        self._compare(key, number, mark)
         if len(self._open[key].parts) == key.total:
             done += self._close(key, now)
         return done + self._crowded((key.carrier, key.sender), now)
 
-    def _known(self, told: _Told, key: Key, part: int, number: int, mark: bytes) -> list[Joined | Repeat] | None:
-        """Return what becomes of a part of a message that was told; None where it is another message's."""
-        if number in told.parts:
-            message, known = told.parts[number]
-            return [Repeat(part, message)] if known == mark else None
-        late = Joined(self._next_id(), (part,), key.total, _without({number}, key.total), told.message)
+    def _late(self, told: _Told, key: Key, part: int, number: int, mark: bytes) -> Joined:
+        """Return what becomes of a part that its message was told without."""
+        late = Joined(self._next_id(), (part,), key.total, without({number}, key.total), told.message)
         self._note(told, number, late.id, mark)
-        return [late]
+        return late
+
+    def _compare(self, key: Key, number: int, mark: bytes) -> None:
+        """Note whether all that is open under a key may be second copies still."""
+        group, told = self._open[key], self._told.get(key)
+        known = told.parts.get(number) if told is not None else None
+        if known is None or known[1] != mark or (group.told is None and len(group.parts) > 1):
+            group.told = None
+        else:
+            group.told = {**(group.told or {}), number: known[0]}
 
     def _add(self, key: Key, number: int, part: tuple[int, bytes], now: float) -> None:
         group = self._open.pop(key, None) or _Open(now)
@@ -178,7 +193,9 @@ class Joiner:
         del others[key]
         if not others:
             del self._of_sender[key.carrier, key.sender]
-        missing = _without(group.parts, key.total)
+        if group.told is not None:
+            return iter([Repeat(part, group.told[number]) for number, (part, _) in sorted(group.parts.items())])
+        missing = without(group.parts, key.total)
         joined = Joined(self._next_id(), tuple(group.parts[n][0] for n in sorted(group.parts)), key.total, missing)
         told = _Told(joined.id, now, {})
         self._remember(key, told)
@@ -200,6 +217,7 @@ class Joiner:
             self._remembered -= len(told.parts)
 
 
-def _without(numbers: Iterable[int], total: int) -> tuple[int, ...]:
+def without(numbers: Iterable[int], total: int) -> tuple[int, ...]:
+    """Return the numbers of the parts of a message of ``total`` parts but these."""
     here = set(numbers)
     return tuple(number for number in range(1, total + 1) if number not in here)

@@ -2,10 +2,11 @@
 
 Two people's votes and one vote sent twice look alike on the wire: the same words from the same number.  So the second
 one is a copy only if there is a reason for one: the answer to the first may not have arrived, because its link ended
-before the second came, because it was answered "not now" although it was kept after all, or because a life of ours
-ended between them.
+within seconds, because it was answered "not now" although it was kept after all, or because a life of ours ended
+between them.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 
 import attrs
@@ -16,6 +17,10 @@ from connector.pipeline.inbound_join import Joined, mark_of
 
 MOST_REMEMBERED = 10_000
 """Messages; the newest stay."""
+
+ANSWER_READ_S = 10.0
+"""A link that stands so long after a message came has brought its answer home: the shortest response timer that
+carriers are known to use would have ended it otherwise."""
 
 _Words = tuple[str, str, str, bytes]
 
@@ -30,6 +35,8 @@ class _Heard:
     at: float
     unsure: bool
     """Whether the carrier was told that it is to send it again."""
+    settled: bool = False
+    """Whether its link was seen standing long enough after it: its answer has arrived."""
 
 
 class Repeats:
@@ -45,6 +52,8 @@ class Repeats:
         self._started_at = started_at
         self._heard: dict[_Words, _Heard] = {}
         self._refused: dict[tuple[_Words, float], None] = {}
+        self._young: deque[tuple[str, _Heard]] = deque(maxlen=MOST_REMEMBERED)
+        """(carrier, message) whose link has not been looked at again yet, oldest first."""
 
     def recall(self, parts: Iterable[InboundPart]) -> None:
         """Remember what an earlier life told, oldest first."""
@@ -65,14 +74,32 @@ class Repeats:
         first = self._heard.get(words)
         message = first.message if first is not None and self._is_copy(first, said) else None
         new = self._next_id() if message is None else message
-        self._remember(words, _Heard(new, said.bind, said.at, unsure))
+        heard = _Heard(new, said.bind, said.at, unsure)
+        self._remember(words, heard)
+        self._young.append((said.carrier, heard))
         return Joined(new, (part.id,)) if message is None else Repeat(part.id, message)
+
+    def next_due_at(self) -> float | None:
+        """Return when the link of a message is to be looked at next; None if there is none."""
+        return self._young[0][1].at + ANSWER_READ_S if self._young else None
+
+    def settle(self, now: float) -> None:
+        """Note of which messages the link has stood long enough: whoever writes their words again means it."""
+        links: dict[tuple[str, str], float | None] = {}
+        while self._young and self._young[0][1].at + ANSWER_READ_S <= now:
+            carrier, heard = self._young.popleft()
+            if (carrier, heard.bind) not in links:
+                links[carrier, heard.bind] = self._link_since(carrier, heard.bind)
+            since = links[carrier, heard.bind]
+            heard.settled = since is not None and since <= heard.at
 
     def _is_copy(self, first: _Heard, said: Inbound) -> bool:
         if said.at - first.at > self.config.repeat_within_s:
             return False
         if first.unsure:
             return True
+        if first.settled:
+            return False
         if said.at < self._started_at:  # both of an earlier life, of whose links nothing is known
             return False
         since = self._link_since(said.carrier, first.bind)

@@ -15,7 +15,7 @@ class Ballast:
     """A file of ``size_bytes`` beside the store, as long as the disk has it to spare.
 
     ``keep_free_bytes``: what must be free besides before it is made again.  A size of 0 is none: then there is nothing
-    to give up and nothing is missing.
+    to give up and nothing is missing, and the file of an earlier size goes.
     """
 
     def __init__(
@@ -25,8 +25,20 @@ class Ballast:
         self._size_bytes = size_bytes
         self._keep_free_bytes = keep_free_bytes
         self._whole = not size_bytes
-        if size_bytes and not self.restore():
-            log.warning("the disk has no room for a ballast of %d MB: nothing new is taken", size_bytes // 1_000_000)
+        self._given_up = False
+        self._stopped = False
+        if store is not None and not size_bytes:
+            self._file.unlink(missing_ok=True)
+        if not self.restore() or not self._whole:
+            log.warning(
+                "the disk has no room for a ballast of %d MB: nothing new is taken until %d MB are free",
+                size_bytes // 1_000_000,
+                self._wanted_bytes // 1_000_000,
+            )
+
+    @property
+    def _wanted_bytes(self) -> int:
+        return self._size_bytes + self._keep_free_bytes
 
     @property
     def whole(self) -> bool:
@@ -38,19 +50,38 @@ class Ballast:
         if not self._size_bytes or not self._whole:
             return False
         self._whole = False
+        self._given_up = True
         self._file.unlink(missing_ok=True)
-        log.error("the disk is full: the ballast of %d MB is given up", self._size_bytes // 1_000_000)
+        log.error(
+            "the disk is full: the ballast of %d MB is given up; nothing new is taken or sent until %d MB are free",
+            self._size_bytes // 1_000_000,
+            self._wanted_bytes // 1_000_000,
+        )
         return True
 
     def restore(self) -> bool:
-        """Take the room again if the disk can spare it; return whether it is whole.  Raises OSError if it fails."""
+        """Take the room again if the disk can spare it; return whether what is kept may be sent.
+
+        It may while the ballast is whole, and where there never was room for one, while the disk has what must be free
+        besides: only a disk that was full already stops it.  Raises OSError if it fails.
+        """
         if self._whole:
             return True
         if self._in_place():
             self._whole = True
-        elif shutil.disk_usage(self._file.absolute().parent).free >= self._size_bytes + self._keep_free_bytes:
+            return True
+        free_bytes = shutil.disk_usage(self._file.absolute().parent).free
+        if free_bytes >= self._wanted_bytes:
             self._whole = self._make()
-        return self._whole
+        if self._whole:
+            self._given_up = False
+        goes_on = self._whole or (not self._given_up and free_bytes >= self._keep_free_bytes)
+        if not goes_on and not self._given_up and not self._stopped:
+            log.error(
+                "there is no ballast and less than %d MB free: nothing is sent", self._keep_free_bytes // 1_000_000
+            )
+        self._stopped = not goes_on
+        return goes_on
 
     def _in_place(self) -> bool:
         return self._file.exists() and self._file.stat().st_blocks * 512 >= self._size_bytes

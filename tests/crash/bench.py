@@ -21,12 +21,17 @@ from connector.model import SendRequest
 from connector.reader import open_reader
 from simulator import Scenario
 from simulator.ledger import Entry
+from simulator.mo import subscriber_parts
 from simulator.scenario import Delay, DeliveryRules, Listen, ReceiptRules, Response
 from simulator.smsc import Smsc
 from tests.stories.processes import ENVIRON, KEY, _line_with, until
 
+HANDSET, CODE = "447700900999", "60300"
+PART_CHARACTERS = 152
+"""Of a part with a 16-bit reference."""
 ROWS = 25
 PAUSE_S = 0.03
+UNTOLD = "SELECT count(*) FROM inbound WHERE message IS NULL"
 TRY_AGAIN = frozenset({0, 429, 503, 507})
 CONFIG = """
 [store]
@@ -55,6 +60,8 @@ drain = "3s"
 name = "{route}"
 lanes = ["otp", "transactional"]
 carriers = ["north"]
+[inbound]
+join_timeout = "10s"
 [lane.transactional]
 on_doubt = "resend"
 resends = 10
@@ -98,6 +105,18 @@ def _request(number: int) -> SendRequest:
     words = 40 if number % 7 == 0 else 1
     lane = "otp" if number % 5 == 0 else "transactional"
     return SendRequest(to=f"+4479{11_000_000 + number:08}", text=f"n{number} " * words, lane=lane)
+
+
+def written(number: int) -> str:
+    """Return what a subscriber writes in the message with this number: every fifth is a long one."""
+    return " ".join([f"mo {number}"] * (40 if number % 5 == 4 else 1))
+
+
+def pieces(text: str) -> list[str]:
+    """Return the texts of the parts of a subscriber's message."""
+    if len(text) <= 160:
+        return [text]
+    return [text[at : at + PART_CHARACTERS] for at in range(0, len(text), PART_CHARACTERS)]
 
 
 @attrs.define
@@ -160,7 +179,9 @@ class Bench:
         while True:
             await trio.sleep(PAUSE_S)
             if self.smsc.statistics().binds:
-                self.smsc.deliver("447700900999", "60300", f"mo {self.subscribers}")
+                reference = self.subscribers & 0xFFFF
+                text = written(self.subscribers)
+                self.smsc.deliver_sm(subscriber_parts(HANDSET, CODE, text, reference=reference, wide=True))
                 self.subscribers += 1
 
     async def die_at(self, step: str, *, at: int = 1, **config: Any) -> None:
@@ -218,8 +239,10 @@ class Bench:
             row for row in parts if row[0] in ("accepted", "sending", "sent") or row == ("in_doubt", "transactional")
         ]
         [(received,)] = _rows(self.folder, "SELECT count(DISTINCT text) FROM inbound")
+        [(untold,)] = _rows(self.folder, UNTOLD)
         await trio.sleep(0.2)
-        return not moving and received == self.subscribers
+        sent = sum(len(pieces(written(number))) for number in range(self.subscribers))
+        return not moving and not untold and received == sent
 
 
 def _rows(folder: Path, sql: str) -> list[Any]:
@@ -282,6 +305,12 @@ class Figures:
     receipts_lost: int
     subscribers: int
     subscribers_lost: int
+    """Messages of subscribers of which a part was not kept."""
+    told_twice: int
+    never_told: int
+    """Messages of subscribers that were not told whole."""
+    untold_parts: int
+    """Kept parts that are in no message."""
     problems: tuple[str, ...]
 
     def line(self) -> str:
@@ -290,7 +319,8 @@ class Figures:
     @property
     def is_clean(self) -> bool:
         wrong = (self.lost, self.kept_twice, self.doubled, self.unclaimed, self.receipts_lost, self.subscribers_lost)
-        return not any(wrong) and not self.problems
+        misheard = (self.told_twice, self.never_told, self.untold_parts)
+        return not any(wrong) and not any(misheard) and not self.problems
 
 
 def judged(bench: Bench) -> Figures:
@@ -301,6 +331,9 @@ def judged(bench: Bench) -> Figures:
     parts = defaultdict(lambda: NO_ROW, _parts(folder))
     parked = {word for (numbers,) in _rows(folder, "SELECT number FROM parked") for word in numbers.split()}
     texts = {text for (text,) in _rows(folder, "SELECT text FROM inbound")}
+    heard = Counter(text for (text,) in _rows(folder, "SELECT text FROM inbound_message"))
+    wrote = [written(number) for number in range(bench.subscribers)]
+    [(untold,)] = _rows(folder, UNTOLD)
     told = {(entry.destination_addr, _number(entry)) for entry in ledger if entry.receipt_acknowledged_at is not None}
     submits = Counter((entry.destination_addr, _number(entry)) for entry in ledger)
     return Figures(
@@ -316,7 +349,10 @@ def judged(bench: Bench) -> Figures:
         receipts=len(told),
         receipts_lost=sum(not _is_told(parts[key]) and key[0] not in parked for key in told),
         subscribers=bench.subscribers,
-        subscribers_lost=sum(f"mo {number}" not in texts for number in range(bench.subscribers)),
+        subscribers_lost=sum(not texts.issuperset(pieces(text)) for text in wrote),
+        told_twice=sum(count > 1 for count in heard.values()),
+        never_told=sum(not heard[text] for text in wrote),
+        untold_parts=untold,
         problems=(*_problems(folder), *_unsettled(parts.values())),
     )
 

@@ -40,7 +40,7 @@ async def test_kills_at_any_moment_lose_nothing_and_double_nothing_unseen(tmp_pa
 async def test_the_judge_misses_what_is_gone(tmp_path: Path) -> None:
     """The figures above are worth something only if a loss shows in them."""
     async with bench(tmp_path, SEED) as it:
-        await it.die_at("after the write of deliver_sm_resp", at=3)
+        await it.die_at("after the write of deliver_sm_resp", at=10)
         await it.settle()
         assert judged(it).is_clean
         told = [entry for entry in it.smsc.ledger if entry.receipt_acknowledged_at is not None][-1]
@@ -51,11 +51,26 @@ async def test_the_judge_misses_what_is_gone(tmp_path: Path) -> None:
     assert (figures.lost, figures.doubled, figures.unclaimed) == (1, 1, 2)
     assert figures.receipts_lost >= 1
     assert figures.subscribers_lost == 1
+    assert (figures.told_twice, figures.never_told, figures.untold_parts) == (1, 1, 1)
     assert figures.problems
 
 
+async def test_the_judge_sees_a_part_that_nobody_was_told_of(tmp_path: Path) -> None:
+    async with bench(tmp_path, SEED) as it:
+        await it.die_at("after the write of deliver_sm_resp", at=3)
+        await it.settle()
+        with closing(sqlite3.connect(tmp_path / "store.db")) as db, db:
+            db.execute("UPDATE inbound SET message = NULL WHERE id = (SELECT max(id) FROM inbound)")
+        figures = judged(it)
+    assert (figures.told_twice, figures.never_told, figures.untold_parts) == (0, 0, 1)
+    assert not figures.is_clean
+
+
 def _forget(db: sqlite3.Connection, number: str) -> None:
-    """Take away the receipt of the message to this number, one other message, and one subscriber's."""
+    """Take away the receipt of the message to this number, one other message, and one subscriber's.
+
+    Of two more from subscribers, the one is told in the place of the other, and a part of one is told no more.
+    """
     [(message,)] = db.execute("SELECT id FROM message WHERE to_addr = ?", (number,))
     db.execute("UPDATE part SET history = replace(history, 'delivered', 'nothing') WHERE id >> 8 = ?", (message,))
     db.execute(
@@ -64,3 +79,5 @@ def _forget(db: sqlite3.Connection, number: str) -> None:
         (message,),
     )
     db.execute("DELETE FROM inbound WHERE text = 'mo 0'")
+    db.execute("UPDATE inbound_message SET text = 'mo 1' WHERE id = (SELECT max(id) FROM inbound_message)")
+    db.execute("UPDATE inbound SET message = NULL WHERE id = (SELECT max(id) FROM inbound)")

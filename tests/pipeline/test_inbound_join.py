@@ -111,11 +111,53 @@ def test_a_part_that_comes_twice_is_told_once() -> None:
     assert desk.repeats == [Repeat(102, joined.id)]
 
 
-def test_a_part_that_comes_again_after_its_message_was_told_opens_no_other_one() -> None:
+def test_a_part_that_comes_again_after_its_message_was_told_is_none_of_another_one() -> None:
+    """Unless another one comes behind it: that is waited for."""
     desk = Desk()
     desk.take(said(1, 2), said(2, 2))
-    assert desk.take(said(2, 2), now=REMEMBERED_S - 1) == [Repeat(103, desk.told[0].id)]
-    assert desk.joiner.open_messages == 0
+    assert desk.take(said(2, 2), now=REMEMBERED_S - 1) == []
+    assert desk.take(said(2, 2), now=REMEMBERED_S - 1) == [Repeat(104, desk.told[0].id)]
+    assert desk.due(REMEMBERED_S - 1 + WAIT_S) == [Repeat(103, desk.told[0].id)]
+    assert (desk.joiner.open_messages, desk.joiner.open_parts) == (0, 0)
+
+
+def test_a_message_that_comes_again_as_a_whole_is_told_once() -> None:
+    desk = Desk()
+    desk.take(said(1, 3), said(2, 3), said(3, 3))
+    desk.take(said(3, 3), said(1, 3), said(2, 3), now=100.0)
+    assert len(desk.told) == 1
+    assert sorted(repeat.part for repeat in desk.repeats) == [104, 105, 106]
+    assert (desk.joiner.open_messages, desk.joiner.open_parts) == (0, 0)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations((1, 2, 3))))
+def test_a_second_message_under_one_reference_may_end_as_the_first_did(order: tuple[int, ...]) -> None:
+    """A handset that never changes its reference, and a signature that fills the last parts."""
+    desk = Desk()
+    desk.take(said(1, 3), said(2, 3), said(3, 3))
+    anew = {1: said(1, 3, octets=b"anew"), 2: said(2, 3), 3: said(3, 3)}
+    desk.take(*(anew[number] for number in order), now=100.0)
+    desk.due(100.0 + WAIT_S)
+    assert [(numbers(desk, joined), joined.missing) for joined in desk.told] == [([1, 2, 3], ())] * 2
+    assert desk.repeats == []
+
+
+def test_a_copy_of_the_part_in_whose_place_another_comes_is_a_copy_after_all() -> None:
+    desk = Desk()
+    desk.take(said(1, 2), said(2, 2))
+    desk.take(said(1, 2), said(1, 2, octets=b"anew"), said(2, 2, octets=b"too"), now=100.0)
+    assert desk.repeats == [Repeat(103, desk.told[0].id)]
+    assert [numbers(desk, joined) for joined in desk.told] == [[1, 2], [1, 2]]
+
+
+def test_a_part_that_comes_too_late_is_told_behind_a_copy_of_one_that_did_not() -> None:
+    desk = Desk()
+    desk.take(said(1, 2))
+    desk.due(WAIT_S)
+    desk.take(said(1, 2), said(2, 2), now=WAIT_S + 1)
+    desk.due(2 * WAIT_S + 1)
+    assert [joined.continues for joined in desk.told] == [None, desk.told[0].id]
+    assert desk.repeats == [Repeat(102, desk.told[0].id)]
 
 
 def test_a_reference_is_free_again_after_some_minutes() -> None:
@@ -172,8 +214,8 @@ def test_a_part_that_comes_too_late_is_told_alone_and_says_what_it_continues() -
     desk.take(said(3, 3), now=WAIT_S + 1)
     partial, late = desk.told
     assert (numbers(desk, late), late.missing, late.continues) == ([3], (1, 2), partial.id)
-    assert desk.take(said(3, 3), now=WAIT_S + 2) == [Repeat(103, late.id)]
-    assert desk.take(said(1, 3), now=WAIT_S + 2) == [Repeat(104, partial.id)]
+    assert desk.take(said(3, 3), said(1, 3), now=WAIT_S + 2) == []
+    assert desk.due(2 * WAIT_S + 2) == [Repeat(104, partial.id), Repeat(103, late.id)]
 
 
 def test_one_subscriber_cannot_fill_the_table() -> None:
@@ -217,10 +259,10 @@ def test_a_life_remembers_what_the_one_before_it_told() -> None:
     ]
     desk = Desk()
     desk.joiner.recall(parts)
-    assert desk.take(said(1, 3)) == [Repeat(101, 11)]
-    assert desk.take(said(3, 3)) == [Repeat(102, 12)]
+    desk.take(said(1, 3), said(3, 3))
     [late] = [item for item in desk.take(said(2, 3)) if isinstance(item, Joined)]
     assert late.continues == 11
+    assert desk.due(WAIT_S) == [Repeat(101, 11), Repeat(102, 12)]
 
 
 def test_of_two_messages_under_one_reference_the_newer_one_is_remembered() -> None:
@@ -231,7 +273,8 @@ def test_of_two_messages_under_one_reference_the_newer_one_is_remembered() -> No
     ]
     desk = Desk()
     desk.joiner.recall(parts)
-    assert desk.take(said(1, 2, octets=b"anew")) == [Repeat(101, 12)]
+    desk.take(said(1, 2, octets=b"anew"))
+    assert desk.due(WAIT_S) == [Repeat(101, 12)]
 
 
 # --- any order, copies, losses, several at once -----------------------------------------------------------------------

@@ -47,6 +47,18 @@ def test_after_the_link_of_the_first_has_ended_the_second_is_a_copy(since: float
     assert desk.take(said(STARTED_AT + 21)) == (Repeat(103, 11) if since is None else Joined(12, (103,)))
 
 
+@pytest.mark.parametrize(("stood_s", "copies"), [(9.0, 1), (10.0, 0)])
+def test_a_link_that_stood_long_enough_has_brought_the_answer_home(stood_s: float, copies: int) -> None:
+    desk = Desk()
+    desk.take(said())
+    assert desk.repeats.next_due_at() == STARTED_AT + 20
+    desk.repeats.settle(STARTED_AT + 10 + stood_s)
+    desk.since = STARTED_AT + 30
+    desk.repeats.settle(STARTED_AT + 31)
+    assert desk.repeats.next_due_at() is None
+    assert isinstance(desk.take(said(STARTED_AT + 180)), Repeat) is bool(copies)
+
+
 @pytest.mark.parametrize(
     "other",
     [{"octets": b"2"}, {"sender": "447700900456"}, {"to": "60888"}, {"carrier": "south"}, {"destination_port": 5}],

@@ -10,9 +10,10 @@ from trio.testing import MockClock
 
 from connector.config import Config, InboundConfig, InboundRouteConfig
 from connector.lifecycle import Status
-from connector.model import InboundMessage, InboundQuery
+from connector.model import InboundMessage, InboundQuery, Repeat, Traces
 from connector.pipeline.inbound_join import REMEMBERED_S
 from connector.pipeline.inbound_owed import ANSWER_WITHIN_S
+from connector.pipeline.privacy import Privacy
 from simulator import Scenario
 from simulator.mo import subscriber_message, subscriber_parts
 from simulator.scenario import Delay, ReceiptRules
@@ -170,6 +171,67 @@ async def test_the_same_vote_twice_over_a_link_that_stands_is_two_votes(autojump
             it.smsc["north"].deliver(HANDSET, CODE, "1")
             await trio.sleep(1)
         assert [message.text for message in await until_told(it, 2)] == ["1", "1"]
+
+
+async def test_the_same_vote_after_a_rebind_is_another_vote_if_the_link_stood_after_the_first(
+    autojump_clock: MockClock,
+) -> None:
+    async with world(settings(rule())) as it:
+        await it.start()
+        await it.bound()
+        it.smsc["north"].deliver(HANDSET, CODE, "1")
+        await acknowledged(it, 1)
+        await trio.sleep(60)
+        it.smsc["north"].drop_links()
+        await trio.sleep(1)
+        await it.bound()
+        await trio.sleep(120)
+        it.smsc["north"].deliver(HANDSET, CODE, "1")
+        assert [message.text for message in await until_told(it, 2)] == ["1", "1"]
+
+
+@pytest.mark.parametrize("here", [1, 2])
+async def test_what_an_erasure_leaves_of_a_message_is_told_without_the_rest(
+    here: int, autojump_clock: MockClock
+) -> None:
+    async with world(settings(rule())) as it:
+        await it.start()
+        await it.bound()
+        parts = subscriber_parts(HANDSET, CODE, LONG)
+        it.smsc["north"].deliver_sm(parts[:here])
+        await acknowledged(it, here)
+        await Privacy(it.connector._store).erase(HANDSET)
+        it.smsc["north"].deliver_sm(parts[here:])
+        [message] = await until_told(it, 1)
+        assert (message.missing, message.total) == (tuple(range(1, here + 1)), len(parts))
+        assert message.text
+        assert LONG.endswith(message.text)
+        assert it.connector.statistics().inbound.open_parts == 0
+        assert (await counted(it)).get("open", 0) == 0
+
+
+async def test_an_erasure_between_the_look_and_the_commit_strands_nothing(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(settings(rule())) as it:
+        await it.start()
+        await it.bound()
+        parts = subscriber_parts(HANDSET, CODE, LONG)
+        it.smsc["north"].deliver_sm(parts[:1])
+        await acknowledged(it, 1)
+        store, tries = it.connector._store, []
+        tell = store.tell
+
+        async def late(messages: Sequence[InboundMessage], repeats: Sequence[Repeat]) -> list[int]:
+            tries.append([message.missing for message in messages])
+            if len(tries) == 1:
+                await store.erase(HANDSET, Traces(inbound_parts=messages[0].parts[:1]))
+            return await tell(messages, repeats)
+
+        monkeypatch.setattr(store, "tell", late)
+        it.smsc["north"].deliver_sm(parts[1:])
+        [message] = await until_told(it, 1)
+        assert (message.missing, tries) == ((1,), [[()], [(1,)]])
 
 
 async def test_a_reply_goes_to_the_key_that_wrote_last_out_of_that_number(autojump_clock: MockClock) -> None:

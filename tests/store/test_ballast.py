@@ -8,6 +8,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from connector.config import StoreConfig
+from connector.disk import Disk
 from connector.errors import StoreFull
 from connector.lifecycle import Status
 from connector.model import Moved
@@ -52,6 +54,38 @@ def test_none_is_always_whole_and_gives_nothing(tmp_path: Path) -> None:
     assert ballast.restore()
     assert not ballast.release()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_is_turned_off_leaves_no_file_behind(tmp_path: Path) -> None:
+    Ballast(tmp_path / "store.db", MB)
+    Ballast(tmp_path / "store.db", 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("free", "goes_on"), [(200 * MB - 1, False), (200 * MB, True), (216 * MB - 1, True)])
+async def test_where_there_never_was_room_for_it_what_is_kept_is_sent_and_nothing_new_is_taken(
+    free: int,
+    goes_on: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    nursery: trio.Nursery,
+    autojump_clock: MockClock,
+) -> None:
+    _free(monkeypatch, free)
+    ballast, engine = Ballast(tmp_path / "store.db", 16 * MB, 200 * MB), MemoryEngine()
+    assert "no room for a ballast of 16 MB: nothing new is taken until 216 MB are free" in caplog.text
+    assert not ballast.whole
+    assert Disk(StoreConfig(path=str(tmp_path / "store.db")), trio.current_time, ballast).low()
+    store = Store(engine, InlineWriter(engine), ballast)
+    await nursery.start(store.run)
+    await store.queues(NAMES)
+    await store.append([message(5)], now=1_000.0)
+    with trio.move_on_after(60) as waited:
+        assert await store.claim([claim(part(5))], now=1_000.0) == [claim(part(5))]
+    assert waited.cancelled_caught is not goes_on
+    assert caplog.text.count("there is no ballast and less than 200 MB free: nothing is sent") == (not goes_on)
+    nursery.cancel_scope.cancel()
 
 
 async def test_results_get_its_room_and_new_messages_do_not(
