@@ -15,9 +15,14 @@ from cli import options, output
 def command(file: Path, store: Path | None, json_: bool) -> None:
     """Copy a store into FILE, which must not exist, and check every page and every counter of the copy.
 
-    The connector that runs on the store goes on, and nobody waits.  The key of erased numbers, STORE.key, is not in the
-    copy.  To restore: stop the connector, move its files (store, -wal, -shm) away, put FILE in the store's place and
-    start.  Whatever waits in a restored store is in doubt, for it may have been sent since; its lanes decide.
+    The connector that runs on the store goes on, and nobody waits.  While it is made the copy is called FILE.part.
+
+    To restore: stop the connector, move its files (store, -wal, -shm) away, put FILE in the store's place and start.
+    Whatever waits in a restored store is in doubt, for it may have been sent since: at the first start on it, and not
+    later, `on_doubt` of its lane decides whether it is sent again, so look at the lanes before that start.  A carrier
+    that was suspended when the copy was made is suspended in it.
+
+    STORE.key is not in the copy: keep it apart, for without it erased numbers cannot be found any more.
     """
     from connector.offline import back_up
 

@@ -28,6 +28,17 @@ def test_the_example_is_complete_and_short() -> None:
     check(config)
 
 
+def test_messages_and_receipts_are_kept_for_as_long_as_an_id_lives() -> None:
+    long = EXAMPLE + '[carrier.dialect]\nid_lifetime = "30d"\n'
+    [problem] = problems_of(long)
+    assert "keep_receipts" in problem
+    assert "dialect.id_lifetime of carrier" in problem
+    read(long + '[store]\nkeep_receipts = "30d"\n')
+    [problem] = problems_of(long + '[store]\nkeep_receipts = "30d"\nkeep_messages = "29d"\n')
+    assert "keep_messages" in problem
+    assert "dialect.id_lifetime of carrier" in problem
+
+
 def test_without_routes_every_lane_goes_to_all_carriers_in_file_order() -> None:
     more = EXAMPLE + '[[carrier]]\nname = "south"\n[[carrier.bind]]\nhost = "::1"\nsystem_id = "b"\n'
     assert read(more).route == (RouteConfig(name="default", carriers=("north", "south")),)

@@ -68,6 +68,7 @@ class Config:
         yield from checks.repeated(carriers, "carrier")
         yield from checks.repeated((str(route.name) for route in self.route), "route")
         yield from _one_account_each(self.carrier)
+        yield from _kept_for_receipts(self.store, self.carrier)
         for index, route in enumerate(self.route):
             yield from checks.unknown(route.carriers, carriers, ("route", index, "carriers"), "carrier")
             yield from checks.unknown(route.lanes or (), self.lane, ("route", index, "lanes"), "lane")
@@ -109,6 +110,18 @@ def _one_account_each(carriers: tuple[CarrierConfig, ...]) -> Problems:
                 if owner != carrier.name:
                     text = f"{bind.system_id} at {place} belongs to carrier {shown(owner)}: one account, one carrier"
                     yield ("carrier", index, "bind", number), text
+
+
+def _kept_for_receipts(store: StoreConfig, carriers: tuple[CarrierConfig, ...]) -> Problems:
+    """A receipt may come for as long as its id means one message: so long both must be kept to meet."""
+    longest = max(carriers, key=lambda carrier: carrier.dialect.id_lifetime_s)
+    kept_s = {"keep_receipts": store.keep_receipts_s, "keep_messages": store.keep_messages_s}
+    for key, time_s in kept_s.items():
+        if time_s < longest.dialect.id_lifetime_s:
+            text = (
+                f"must not be less than dialect.id_lifetime of carrier {shown(longest.name)}: receipts come until then"
+            )
+            yield ("store", key), text
 
 
 def _named_routes(routes: tuple[RouteConfig, ...], carriers: tuple[CarrierConfig, ...]) -> tuple[RouteConfig, ...]:

@@ -3,13 +3,17 @@
 The copy is taken page by page from one state, in a transaction that only reads: the writer never waits for it.  While
 it lasts the write-ahead log cannot be emptied and grows by what is written meanwhile.  The copy knows that it is one: a
 connector that is started on it treats what waits in it as in doubt (see `connector.store.restored`).
+
+It is made as ``FILE.part`` and has its name last, when it is marked, checked and on disk: what a killed run leaves can
+be taken neither for a backup nor for an original.
 """
 
+import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +23,7 @@ from connector.errors import StoreError
 from connector.model import Verification
 from connector.store import sqlite_reads
 from connector.store.file import connect, translated
-from connector.store.restored import BACKUP
+from connector.store.restored import BACKUP, DOUBTED_TO
 
 PAGES_PER_STEP: Final = 1_000
 """4 MB: a few milliseconds of the disk."""
@@ -45,17 +49,20 @@ def back_up(source: sqlite3.Connection, target: Path, *, now: float, clock: Call
     """Copy the store behind a connection into a new file, mode 0600, and check every page and every counter of it.
 
     ``now``: wall clock, seconds.  Raises StoreError if the file is there already, and if the copy is no good or could
-    not be written; no file is left then.
+    not be written; no file is left then.  Only a killed run leaves ``FILE.part``, which the next one writes over.
     """
     began = clock()
-    _reserve(target)
-    with ExitStack() as undo:
-        undo.callback(target.unlink, missing_ok=True)
+    if os.path.lexists(target):
+        raise _taken(target)
+    part = Path(f"{target}.part")
+    with _written(target), ExitStack() as undo:
+        undo.callback(os.close, _reserved(part, target))
+        undo.callback(_remove, part)
         with translated():
-            _copy(source, target, now)
+            _copy(source, part, now)
             copied = clock()
-            verification = _checked(target)
-        undo.pop_all()
+            verification = _checked(part)
+        _named(part, target)
     return Backup(
         path=target,
         bytes=target.stat().st_size,
@@ -66,14 +73,62 @@ def back_up(source: sqlite3.Connection, target: Path, *, now: float, clock: Call
     )
 
 
-def _reserve(target: Path) -> None:
-    """Make the file, for the owner's eyes only; an existing one is never written over."""
+def _taken(target: Path) -> StoreError:
+    return StoreError(f"{target} is there already: a backup is not written over, name another file")
+
+
+@contextmanager
+def _written(target: Path) -> Iterator[None]:
     try:
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except FileExistsError:
-        raise StoreError(f"{target} is there already: a backup is not written over, name another file") from None
+        yield
     except OSError as error:
         raise StoreError(f"there can be no backup at {target}: {error.strerror}") from error
+
+
+def _reserved(part: Path, target: Path) -> int:
+    """Make the file of a copy in the making, empty and for the owner's eyes only, and keep other copies from it."""
+    held = os.open(part, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _beside(part)
+        os.fchmod(held, 0o600)
+        os.ftruncate(held, 0)
+    except BlockingIOError:
+        os.close(held)
+        raise StoreError(f"another backup is just being written to {target}") from None
+    except OSError:
+        os.close(held)
+        raise
+    return held
+
+
+def _beside(part: Path) -> None:
+    """Remove what a killed run left beside its copy: SQLite would play an old journal back into the new one."""
+    for suffix in ("-journal", "-wal", "-shm"):
+        Path(f"{part}{suffix}").unlink(missing_ok=True)
+
+
+def _remove(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _beside(part)
+
+
+def _named(part: Path, target: Path) -> None:
+    """Give the finished copy its name as well, on disk, and never in place of another file."""
+    _synced(part)
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise _taken(target) from None
+    _synced(target.parent)
+
+
+def _synced(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _copy(source: sqlite3.Connection, target: Path, now: float) -> None:
@@ -86,9 +141,8 @@ def _copy(source: sqlite3.Connection, target: Path, now: float) -> None:
             source.rollback()
         copy.execute("PRAGMA journal_mode = DELETE")
         copy.execute("PRAGMA synchronous = FULL")
+        copy.execute("DELETE FROM meta WHERE name = ?", (DOUBTED_TO,))
         copy.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (BACKUP, int(now)))
-    with target.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _pause(_status: int, remaining: int, _total: int) -> None:

@@ -1,7 +1,9 @@
 """The file a store lies in: its lock, its connections, its schema, and whether it is whole."""
 
 import fcntl
+import logging
 import sqlite3
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -11,6 +13,8 @@ from typing import IO
 
 from connector.errors import StoreBroken, StoreError, StoreFull, StoreInUse, StoreTooNew
 from connector.store.wal import lost_tail
+
+log = logging.getLogger("carrierline.store")
 
 Connect = Callable[[Path, bool], sqlite3.Connection]
 """Opens a connection to a file, for reading only or not, in SQLite's autocommit mode.  Raises sqlite3.Error."""
@@ -33,6 +37,11 @@ _READER_PRAGMAS = ("cache_size = -4096",)
 # the file of the WAL's index could not grow: the disk is full, nothing is wrong with it
 _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_HEADER_BYTES = 100
+_MAGIC = b"SQLite format 3\0"
+_FIXED_AT, _FIXED = 21, b"\x40\x20\x20"
+"""The payload fractions of SQLite's file header ("fileformat2", section 1.3.4): the same in every database."""
 _BROKEN = _DAMAGED | {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
 
 
@@ -59,10 +68,22 @@ def opening(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_NOTADB and _is_foreign(path):
+            raise StoreBroken(
+                f"{path} is not a store of Carrierline, it is not a database at all, and was left as it is: name"
+                " another path for the store"
+            ) from error
         if code in _DAMAGED:
             raise _damaged(path, str(error)) from error
         with translated():
             raise _named(error, path) from error
+
+
+def _is_foreign(path: Path) -> bool:
+    """Tell whether nothing says that this was ever SQLite's: neither its first words nor the octets that are fixed."""
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    return header[: len(_MAGIC)] != _MAGIC and header[_FIXED_AT : _FIXED_AT + len(_FIXED)] != _FIXED
 
 
 def _named(error: sqlite3.Error, path: Path) -> sqlite3.Error:
@@ -81,6 +102,8 @@ def _damaged(path: Path, how: str) -> StoreBroken:
 
 def lock(path: Path) -> IO[str]:
     """Hold the lock file beside the store for as long as this process lives: two writers would both claim."""
+    if path.is_dir():
+        raise StoreError(f"there can be no store at {path}: it is a directory, name a file in it")
     try:
         held = open(f"{path}.lock", "w")  # noqa: SIM115 - held until close()
     except OSError as error:
@@ -91,6 +114,17 @@ def lock(path: Path) -> IO[str]:
         held.close()
         raise StoreInUse(f"another connector is running on {path}: stop it first") from None
     return held
+
+
+def _close_to_others(file: Path) -> None:
+    if not file.exists() or not (mode := stat.S_IMODE(file.stat().st_mode)) & _OTHERS:
+        return
+    try:
+        file.chmod(mode & ~_OTHERS)
+    except OSError as error:
+        log.warning("%s is open to other users (mode %03o) and stays so: %s", file, mode, error.strerror)
+    else:
+        log.warning("%s was open to other users (mode %03o): it is for its owner only now", file, mode)
 
 
 def connect(path: Path, read_only: bool) -> sqlite3.Connection:
@@ -125,10 +159,17 @@ def check_version(connection: sqlite3.Connection, known: int) -> int:
     """Return the schema's number.  Raises StoreTooNew above ``known``, StoreError for another program's database."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > known:
-        raise StoreTooNew(f"the store has schema {version}, this version knows {known}: run the newer version")
+        raise StoreTooNew(
+            f"the store {_file_of(connection)} has schema {version}, this version knows {known}: run the newer version"
+        )
     if version == 0 and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-        raise StoreError("the file is a database of another program: name another path for the store")
+        raise StoreError(f"{_file_of(connection)} is a database of another program: name another path for the store")
     return version
+
+
+def _file_of(connection: sqlite3.Connection) -> str:
+    name: str = connection.execute("PRAGMA database_list").fetchone()[2]
+    return name
 
 
 def migrate(connection: sqlite3.Connection, scripts: Sequence[str]) -> None:
@@ -139,10 +180,25 @@ def migrate(connection: sqlite3.Connection, scripts: Sequence[str]) -> None:
             connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
 
 
+def refuse_empty(path: Path) -> None:
+    """Raise StoreError for a file of 0 bytes that is there before the start that would make it.
+
+    It may be what a copy that failed has left of a store full of messages: a start that takes it for a new one would
+    forget them in silence.  A first start that is killed within its first milliseconds leaves one as well; nothing was
+    promised then, and deleting it costs nothing.  With a write-ahead log it is `check` that refuses it.
+    """
+    if path.is_file() and not path.stat().st_size and not _size(f"{path}-wal"):
+        raise StoreError(
+            f"the store {path} is empty, 0 bytes: put a backup in its place, or delete it"
+            " (and its -journal, if there is one) to begin anew"
+        )
+
+
 def check(path: Path, known: int, connect: Connect = connect) -> None:
     """Look whether this is a store that can be used, and for damage for at most `START_CHECK_S` seconds.
 
-    Reads only, so that what is damaged stays as it was found: closing a writer would fold the log into the file.
+    Reads only, so that what is damaged stays as it was found: closing a writer would fold the log into the file.  From
+    one that can be used other users are kept away (mode 0600): it may have been restored, or made by hand.
     Raises StoreTooNew, StoreError for another program's database, StoreBroken where there is damage; sqlite3.Error.
     """
     if not path.exists() or not path.stat().st_size:
@@ -156,6 +212,8 @@ def check(path: Path, known: int, connect: Connect = connect) -> None:
         problem = lost_tail(path) or _first_damage(connection, START_CHECK_S)
     if problem is not None:
         raise _damaged(path, problem)
+    for end in ("", "-wal", "-shm"):
+        _close_to_others(Path(f"{path}{end}"))
 
 
 def _size(path: str) -> int:

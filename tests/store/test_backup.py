@@ -1,7 +1,10 @@
 """A backup is one state of a store, checked; and whoever starts on one trusts nothing that waits in it."""
 
+import fcntl
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,11 +15,13 @@ import pytest
 
 from connector.errors import StoreError
 from connector.lifecycle import Event, Status
-from connector.model import Moved
+from connector.model import DoubtPolicy, Moved
 from connector.offline import back_up
 from connector.store import backup
 from connector.store.sqlite import SqliteEngine
 from tests.store.world import POLICIES, World, answered, message, part
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -89,6 +94,60 @@ def test_the_writer_goes_on_while_a_copy_is_made_of_one_state(
     assert before.accepted <= done[0].verification.ledger.accepted < disk.engine.ledger().accepted
 
 
+_KILLED = """
+import os, sys
+from pathlib import Path
+from connector.offline import back_up
+from connector.store import backup
+
+def die(_status, remaining, _total):
+    if remaining <= int(sys.argv[3]):
+        os._exit(9)
+
+backup._pause, backup.PAGES_PER_STEP = die, 5
+back_up(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("remaining", [0, 40])
+def test_a_killed_run_leaves_nothing_under_the_name_of_the_backup(
+    remaining: int, tmp_path: Path, path: Path, disk: World
+) -> None:
+    disk.waiting(*(message(n, text="x" * 500, bounds=((0, 500),)) for n in range(1, 500)))
+    target = tmp_path / "copy.db"
+    died = subprocess.run([sys.executable, "-c", _KILLED, path, target, str(remaining)], cwd=ROOT)
+    assert died.returncode == 9
+    assert (tmp_path / "copy.db.part").exists()
+    assert not target.exists()
+    done = back_up(path, target)  # and the next run writes over what was left
+    assert done.verification.ledger.accepted == 499
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert {file.name for file in tmp_path.glob("copy*")} == {"copy.db"}
+
+
+def test_two_backups_are_not_written_to_one_file(tmp_path: Path, path: Path, disk: World) -> None:
+    with (tmp_path / "copy.db.part").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(StoreError, match="another backup is just being written"):
+            back_up(path, tmp_path / "copy.db")
+
+
+def test_a_file_that_came_meanwhile_is_not_written_over(
+    tmp_path: Path, path: Path, disk: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, synced = tmp_path / "copy.db", backup._synced
+
+    def late(file: Path) -> None:
+        synced(file)
+        target.write_text("mine")
+
+    monkeypatch.setattr(backup, "_synced", late)
+    with pytest.raises(StoreError, match="is there already"):
+        back_up(path, target)
+    assert target.read_text() == "mine"
+    assert {file.name for file in tmp_path.glob("copy*")} == {"copy.db"}
+
+
 # --- the start on it ---
 
 
@@ -131,6 +190,49 @@ def test_what_cannot_have_left_and_what_has_ended_stay(world: World) -> None:
     world.sent(6, "66")
     assert _distrusted(world) == []
     assert world.part_statuses(4) == ["scheduled"]
+
+
+def test_what_waits_to_be_sent_again_is_in_doubt_once_more(world: World) -> None:
+    world.to_be_resent(message(5))
+    world.now += 20.0
+    before = world.engine.ledger()
+    assert _distrusted(world) == [Moved(part(5), Status.IN_DOUBT)]
+    assert world.waiting_parts() == []
+    assert world.history(5)[-2:] == ["claimed", "lost"]
+    after = world.engine.ledger()
+    assert (after.submitted, after.doubted) == (before.submitted + 1, before.doubted + 1)
+    assert world.engine.verify().ok
+    assert _distrusted(world) == []
+
+
+def test_the_lane_is_asked_again_with_one_doubt_more(world: World) -> None:
+    world.to_be_resent(message(5))
+    twice = dict.fromkeys(POLICIES, DoubtPolicy(600.0, resends=2, resend_after_s=0.0))
+    world.transaction(lambda: world.engine.distrust(100, now=world.now, policies=twice))
+    [due] = world.engine.due(10, now=world.now)
+    assert (due.due_at, due.doubts) == (world.now, 2)
+
+
+def test_a_resend_that_is_due_counts_and_the_end_of_patience_does_not(world: World) -> None:
+    world.doubted(message(5), message(6, lane="promotional", queue=2))
+    world.now += 10_000.0
+    often = {**POLICIES, "promotional": DoubtPolicy(600.0, resends=5)}
+    moved = world.transaction(lambda: world.engine.distrust(100, now=world.now, policies=often))[0]
+    assert [change.part for change in moved] == [part(6)]
+    assert world.history(6) == ["accepted", "claimed", "lost", "due", "claimed", "lost"]
+
+
+def test_what_may_be_sent_again_at_once_is_doubted_once_however_many_the_steps(world: World) -> None:
+    world.waiting(*(message(n) for n in range(1, 4)))
+    world.to_be_resent(*(message(n) for n in range(4, 9)))
+    at_once = dict.fromkeys(POLICIES, DoubtPolicy(600.0, resends=9, resend_after_s=0.0))
+    seen: list[int] = []
+    while moved := world.transaction(lambda: world.engine.distrust(2, now=world.now, policies=at_once))[0]:
+        seen += [change.part for change in moved]
+        world.now += 1.0
+        assert len(seen) <= 8
+    assert sorted(seen) == [part(n) for n in range(1, 9)]
+    assert world.engine.verify().ok
 
 
 def test_distrust_goes_in_steps(world: World) -> None:

@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 from contextlib import closing
@@ -93,10 +94,39 @@ def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "photos.db"
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("CREATE TABLE photo (id)")
-    with pytest.raises(StoreError, match="of another program"):
+    with pytest.raises(StoreError, match=r"photos\.db is a database of another program"):
         SqliteEngine(path)
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT name FROM sqlite_schema").fetchall() == [("photo",)]
+
+
+def test_a_file_that_is_no_database_is_no_store_and_nothing_to_recover(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("a line of text\n" * 500)
+    path.chmod(0o644)
+    with pytest.raises(StoreError, match=r"notes\.txt is not a store of Carrierline") as refused:
+        SqliteEngine(path)
+    assert ".recover" not in str(refused.value)
+    assert path.read_text() == "a line of text\n" * 500
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_a_directory_is_called_one(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with pytest.raises(StoreError, match="data: it is a directory"):
+        SqliteEngine(tmp_path / "data")
+
+
+def test_a_store_that_others_may_read_is_closed_to_them_at_a_start(
+    killed: tuple[Path, list[Promise]], caplog: pytest.LogCaptureFixture
+) -> None:
+    path, _ = killed
+    for end in ("", "-wal"):
+        Path(f"{path}{end}").chmod(0o644)
+    with closing(SqliteEngine(path)):
+        modes = {stat.S_IMODE(Path(f"{path}{end}").stat().st_mode) for end in ("", "-wal", "-shm")}
+    assert modes == {0o600}
+    assert "was open to other users (mode 644)" in caplog.text
 
 
 def test_a_large_file_is_looked_at_for_a_bounded_time(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +222,7 @@ def test_a_store_with_messages_grows_with_its_schema_and_loses_none(store: Path)
     _grown(store)
     assert before.broken_by(holdings_of(store)) == []
     _grown(store)  # a second time it has nothing to do
-    with pytest.raises(StoreTooNew, match="run the newer version"):
+    with pytest.raises(StoreTooNew, match=r"store\.db has schema .*run the newer version"):
         SqliteEngine(store)
 
 
