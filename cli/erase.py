@@ -19,10 +19,10 @@ from connector.client import Client
 def command(number: str, store: Path | None, url: str, key_env: str, key_file: Path | None, json_: bool) -> None:
     """Erase NUMBER: texts, the number, metadata and references of its messages, receipts, what came from it.
 
-    Statuses and times stay; `carrierline messages --to NUMBER` still finds them, by a keyed hash.  A message under way
-    is left alone, for its receipt is found by the number: cancel it, or erase again when it is at its end.  Exit
-    status 1 if anything of the number is left.  With --store in a file on which no connector runs; else an operator's
-    API key is needed.
+    Statuses and times stay; `carrierline messages list --to NUMBER` still finds them, by a keyed hash.  A message under
+    way is left alone, with the receipts parked for the number: erase again when it has come to its end.  Exit status 1
+    if anything of the number is left.  With --store in a file on which no connector runs; else an operator's API key is
+    needed.
     """
     if store:
         from connector.offline import erase
@@ -49,8 +49,7 @@ def _show(done: dict[str, Any]) -> None:
         f" {output.counted(done['inbound'], 'inbound row')}"
     )
     if done["live"]:
-        live = output.counted(done["live"], "message")
-        output.line(f"{live} under way: erase again when at its end, or cancel it first")
+        _show_left(done)
     elif done["clean"]:
         output.line("no byte of the number is left in the store")
     else:
@@ -58,3 +57,12 @@ def _show(done: dict[str, Any]) -> None:
             "its digits still stand in the store: in a text to somebody else, or in free space;"
             " stop the connector and erase again with --store"
         )
+
+
+def _show_left(done: dict[str, Any]) -> None:
+    live, end = done["live"], "it has come to its end" if done["live"] == 1 else "they have come to their end"
+    output.line(f"{output.counted(live, 'message')} under way: erase again when {end}")
+    ids = done["under_way"]
+    output.line(" ".join(ids) + (" ..." if live > len(ids) else ""))
+    if done["receipts_left"]:
+        output.line(f"{output.counted(done['receipts_left'], 'parked receipt')} left, for they may belong to that")

@@ -868,6 +868,8 @@ class Traces:
     inbound: tuple[int, ...] = ()
     live: int = 0
     """Messages not at their end: they need the number until then."""
+    under_way: tuple[int, ...] = ()
+    """The ids of these."""
 
     @property
     def rows(self) -> int:
@@ -884,5 +886,9 @@ class Erased:
     """Messages from the number, and parts of such."""
     live: int
     """Messages that are under way and were left as they are: erase again when they are at their end."""
+    under_way: tuple[str, ...] = ()
+    """The ids of some of these."""
+    receipts_left: int = 0
+    """Parked receipts that were left with them, for they may be theirs."""
     clean: bool
     """Whether the bytes of the store's files were searched and hold the number no more."""

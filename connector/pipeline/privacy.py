@@ -6,7 +6,7 @@ from typing import Any, Final
 import trio
 
 from connector.errors import InputError
-from connector.model import Erased, Traces
+from connector.model import Erased, Traces, format_id
 from connector.policy import numbers
 from connector.store.privacy import pieces
 from connector.store.store import Store
@@ -14,6 +14,8 @@ from connector.store.store import Store
 log = logging.getLogger("carrierline.privacy")
 
 ROWS_PER_STEP: Final = 100
+IDS_NAMED: Final = 10
+"""Ids of messages under way that an answer has at most."""
 SCRUB_TRIES: Final = 20
 SCRUB_PAUSE_S: Final = 0.25
 """A reader that is in the way is a page of a list, or a scrape: it ends soon."""
@@ -32,8 +34,8 @@ class Privacy:
     async def erase(self, number: str) -> Erased:
         """Erase the number and all that was said to it or by it, wherever it stands; statuses and times stay.
 
-        Messages under way are left as they are and counted: their receipts are found by the number.  What was erased
-        is gone from the disk when this returns, if the answer says ``clean``.
+        Messages under way are left as they are and counted, and so are the receipts parked for the number: they are
+        found by it.  What was erased is gone from the disk when this returns, if the answer says ``clean``.
         """
         found = await self._store.traces(number)
         for wish in pieces(found, ROWS_PER_STEP):
@@ -53,8 +55,15 @@ class Privacy:
 def erased_of(found: Traces, *, clean: bool) -> Erased:
     """Return what the erasure of all of this comes to."""
     inbound = len(found.inbound) + len(found.inbound_parts)
+    parked = len(found.receipts)
     return Erased(
-        messages=len(found.messages), receipts=len(found.receipts), inbound=inbound, live=found.live, clean=clean
+        messages=len(found.messages),
+        receipts=0 if found.live else parked,
+        inbound=inbound,
+        live=found.live,
+        under_way=tuple(format_id(it) for it in found.under_way[:IDS_NAMED]),
+        receipts_left=parked if found.live else 0,
+        clean=clean,
     )
 
 

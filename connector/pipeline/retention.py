@@ -70,7 +70,7 @@ class Retention:
         self._commits = self._store.statistics().commits
         more = True
         while more:
-            step = await self._store.erase_bodies(ROWS_PER_STEP, before=before)
+            step = await self._store.erase_bodies(ROWS_PER_STEP, before=before, now=now)
             self._commits += 1
             self._in_log = self._in_log or step.gone > 0
             more = step.more

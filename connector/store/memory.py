@@ -106,6 +106,7 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
         if self._open:
             raise StoreError("a transaction is open already")
         self._open = True
+        self._now = 0.0
         self._tally.clear()
 
     def commit(self) -> None:
@@ -173,7 +174,7 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
     def append(
         self, messages: Sequence[Message], claims: Sequence[Claim], *, owner: Owner, now: float
     ) -> list[Kept | Duplicate | Conflict]:
-        self._now = now
+        self._now = max(self._now, now)
         claimed = {claim.part: claim for claim in claims}
         verdicts = []
         for message in messages:
@@ -216,7 +217,7 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
     # --- what goes out ---
 
     def claim(self, claims: Sequence[Claim], *, owner: Owner, now: float) -> list[Claim]:
-        self._now = now
+        self._now = max(self._now, now)
         won = []
         for claim in claims:
             row = self._rows.parts.get(claim.part)
@@ -241,7 +242,7 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
     # --- what comes back ---
 
     def results(self, results: Sequence[Result], *, owner: Owner, now: float) -> list[Moved]:
-        self._now = now
+        self._now = max(self._now, now)
         settled = [result for result in results if isinstance(result, Settled)]
         moved = [change for result in settled if (change := self._settle(result, owner))]
         moved = [self._untied(change) for change in moved]
@@ -303,7 +304,7 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
     # --- what else moves ---
 
     def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]:
-        self._now = now
+        self._now = max(self._now, now)
         return [moved for wish in moves if (moved := self._change(wish))]
 
     def _change(self, wish: Move) -> Moved | None:
@@ -340,7 +341,7 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
         return event
 
     def refile(self, moves: Sequence[Refile], *, now: float) -> list[Refiled]:
-        self._now = now
+        self._now = max(self._now, now)
         refiled = []
         for wish in moves:
             row = self._rows.parts.get(wish.part)
@@ -350,7 +351,7 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
         return refiled
 
     def recover(self, owner: Owner, *, limit: int, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]:
-        self._now = now
+        self._now = max(self._now, now)
         rows = [self._row(part) for part in sorted(self._rows.parts.working.at("sending"))]
         moved = []
         for row in [row for row in rows if row.fence < owner.fence][:limit]:
@@ -379,7 +380,7 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
         return message != 0 and any(row.finished_at is None for row in self._rows_of(message))
 
     def probe(self, *, now: float) -> None:
-        self._now = now
+        self._now = max(self._now, now)
 
     # --- reading verbs ---
 

@@ -8,8 +8,8 @@ import attrs
 from connector.lifecycle import Status
 from connector.model import DoubtPolicy, Message, MessageQuery, Moved, Traces, format_id
 from connector.store.memory_rows import PartRow, Rows
-from connector.store.privacy import names, pseudonym, spells
-from connector.store.restored import BACKUP, unsure_lines, was_due
+from connector.store.privacy import is_of, names, national, pseudonym, spellings, spells
+from connector.store.restored import ALL_DOUBTED, BACKUP, DOUBTED_TO, unsure_lines, was_due, was_resent
 from connector.store.rules import policy_of
 from connector.store.tally import Tally
 
@@ -32,7 +32,7 @@ class PrivacyVerbs:
 
     def traces(self, number: str) -> Traces:
         rows = self._rows
-        ours = sorted(it for it, row in rows.messages.committed.rows.items() if number in (row.to, row.sender))
+        ours = sorted(it for it, row in rows.messages.committed.rows.items() if is_of(number, row.to, row.sender))
         live = {it for it in ours if any(row.finished_at is None for row in self._rows_of(it))}
         final = tuple(it for it in ours if it not in live)
         inbound = rows.inbound.committed.rows.values()
@@ -44,6 +44,7 @@ class PrivacyVerbs:
             inbound_parts=tuple(it.id for it in inbound if names(number, it.said.sender) or names(number, it.said.to)),
             inbound=tuple(sorted(it.id for it in told if names(number, it.sender) or names(number, it.to))),
             live=len(live),
+            under_way=tuple(sorted(live)),
         )
 
     def _refs(self, number: str, final: tuple[int, ...], live: set[int]) -> Iterator[tuple[str, str]]:
@@ -64,7 +65,7 @@ class PrivacyVerbs:
         shown += [_row("parked", rows.parked.committed.rows[it]) for it in found.receipts]
         shown += [_row("inbound", rows.inbound.committed.rows[it]) for it in found.inbound_parts]
         shown += [_row("inbound_message", rows.inbound_messages.committed.rows[it]) for it in found.inbound]
-        ours = [row for _, row in sorted(rows.messages.committed.rows.items()) if number in (row.to, row.sender)]
+        ours = [row for _, row in sorted(rows.messages.committed.rows.items()) if is_of(number, row.to, row.sender)]
         shown += [self._shown(row) for row in ours if row.id not in found.messages]
         return shown + [{"table": "ref", "api_key": api_key, "ref": ref} for api_key, ref in found.refs]
 
@@ -95,20 +96,24 @@ class PrivacyVerbs:
 
     def _erase_message(self, message: Message, number: str, alias: str) -> None:
         to = alias if message.to == number else message.to
-        sender = alias if message.sender == number else message.sender
+        sender = alias if message.sender in spellings(number) else message.sender
         left = attrs.evolve(message, to=to, sender=sender, text="", client_ref=None, metadata=None, options=None)
         self._rows.messages.set(message.id, attrs.evolve(left, refs=(), guard=None))
         for row in self._rows_of(message.id):
             said = {name: getattr(row, name) for name in ("history", "key", "carrier_message_id")}
-            if spells(number, said.values()):
-                changed = {name: text and text.replace(number, "#") for name, text in said.items()}
+            changed = {name: text and text.replace(number, "#") for name, text in said.items()}
+            changed["history"] = row.history.replace(number, "#").replace(national(number), "#")
+            if changed != said:
                 self._rows.parts.set(row.id, attrs.evolve(row, **changed))
 
     def scrub(self) -> bool:
         return True
 
     def remains(self, number: str) -> bool:
-        return number in repr(self._rows.kept())
+        whose = (*spellings(number), pseudonym(number, KEY))
+        ours = [it for it, row in self._rows.messages.committed.rows.items() if {row.to, row.sender} & set(whose)]
+        history = (row.history for it in ours for row in self._rows_of(it))
+        return number in repr(self._rows.kept()) or spells(national(number), history)
 
     # --- a backup that runs ---
 
@@ -116,19 +121,33 @@ class PrivacyVerbs:
         return self._rows.counters.committed.rows.get(BACKUP)
 
     def distrust(self, limit: int, *, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]:
-        self._now = now
+        self._now = max(self._now, now)
+        unsure = self._doubted(limit, now, policies)
         rows = [row for _, row in sorted(self._rows.parts.working.rows.items())]
-        unsure = [row for row in rows if was_due(row.status, row.due_at, now)][:limit]
+        unsure += [row for row in rows if was_due(row.status, row.due_at, now)][: limit - len(unsure)]
         if not unsure:
             self._rows.counters.set(BACKUP, None)
+            self._rows.counters.set(DOUBTED_TO, None)
         return [self._doubt(row, now, policies) for row in unsure]
+
+    def _doubted(self, limit: int, now: float, policies: Mapping[str, DoubtPolicy]) -> list[PartRow]:
+        after = self._rows.counters.get(DOUBTED_TO) or 0
+        rows = [row for it, row in sorted(self._rows.parts.working.rows.items()) if it > after]
+        waiting = [row for row in rows if row.status is Status.IN_DOUBT and self._resent(row, now, policies)][:limit]
+        self._rows.counters.set(DOUBTED_TO, waiting[-1].id if len(waiting) == limit else ALL_DOUBTED)
+        return waiting
+
+    def _resent(self, row: PartRow, now: float, policies: Mapping[str, DoubtPolicy]) -> bool:
+        policy = policy_of(self._rows.queues.working.rows[row.queue].lane, policies)
+        return was_resent(policy, row.due_at, row.deadline, row.doubts, now)
 
     def _doubt(self, row: PartRow, now: float, policies: Mapping[str, DoubtPolicy]) -> Moved:
         policy = policy_of(self._rows.queues.working.rows[row.queue].lane, policies)
         attempt = row.attempt + 1
         due_at = policy.due_at(now, row.deadline, row.doubts + 1)
         doubt = {"attempt": attempt, "doubts": row.doubts + 1, "lost": attempt}
-        moved = self._move(row, Status.IN_DOUBT, unsure_lines(row.status, attempt, now), due_at=due_at, **doubt)
+        note = unsure_lines(row.status, row.due_at, attempt, now)
+        moved = self._move(row, Status.IN_DOUBT, note, due_at=due_at, **doubt)
         self._tally.attempted(submitted=1, doubted=1)
         return attrs.evolve(moved, left=None)
 

@@ -2,14 +2,16 @@
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate, takewhile
+from math import inf
 from typing import Any, Final, TypeVar
 
 import attrs
 
-from connector.lifecycle import FINAL
+from connector.lifecycle import FINAL, Status
 from connector.model import Aged, EventBatch, Message, Step, is_whole
 from connector.store.memory_rows import PartRow, Rows, Table
-from connector.store.sqlite_retention import EVENTS_LOOKED_AT
+from connector.store.sqlite_retention import EVENTS_LOOKED_AT, PARTS_AT_ONCE, wrong_from
 from connector.store.tally import Tally
 
 V = TypeVar("V")
@@ -29,14 +31,16 @@ class RetentionVerbs:
 
     # --- bodies ---
 
-    def erase_bodies(self, limit: int, *, before: Mapping[str, float]) -> Step:
+    def erase_bodies(self, limit: int, *, before: Mapping[str, float], now: float | None = None) -> Step:
         gone, more, left = 0, False, limit
+        future = wrong_from(before, now)
         for (cursor, moment), lanes in self._walks(before).items():
             if left <= 0:
                 more = True
                 break
-            parts, next_cursor, unfinished = self._page(cursor, left, moment)
-            gone += sum(self._erase_body(message, lanes, moment) for message in dict.fromkeys(it >> 8 for it in parts))
+            young = moment, future
+            parts, next_cursor, unfinished = self._page(cursor, left, young)
+            gone += sum(self._erase_body(message, lanes, young) for message in dict.fromkeys(it >> 8 for it in parts))
             for lane in lanes:
                 self._keep_cursor(lane, next_cursor)
             left -= len(parts)
@@ -61,20 +65,32 @@ class RetentionVerbs:
     def _keep_cursor(self, lane: str, cursor: tuple[int, int]) -> None:
         self._rows.counters.set(f"{_CURSOR}{lane}", cursor[0] << 20 | cursor[1])
 
-    def _page(self, cursor: tuple[int, int], limit: int, before: float) -> tuple[list[int], tuple[int, int], bool]:
+    def _page(
+        self, cursor: tuple[int, int], limit: int, young: tuple[float, float]
+    ) -> tuple[list[int], tuple[int, int], bool]:
         found: list[int] = []
         looked = 0
         for batch in self._events_from(cursor[0]):
-            if batch.at >= before:
+            if young[0] <= batch.at <= young[1]:
                 return found, cursor, False
             place = cursor[1] if batch.seq == cursor[0] else 0
             if batch.status in FINAL:
-                parts = batch.parts[place : place + limit - len(found)]
+                wanted = batch.parts[place : place + limit - len(found)]
+                parts = self._old_enough(wanted, batch.status, young)
                 found += parts
+                if len(parts) < len(wanted):
+                    return found, (batch.seq, place + len(parts)), False
                 if len(found) >= limit:
                     return found, (batch.seq, place + len(parts)), True
             cursor, looked = (batch.seq + 1, 0), looked + 1
         return found, cursor, looked == EVENTS_LOOKED_AT
+
+    def _old_enough(self, parts: Sequence[int], status: Status, young: tuple[float, float]) -> list[int]:
+        def is_old(part: int) -> bool:
+            row = self._rows.parts.get(part)
+            return row is None or row.status is not status or _ended([row], *young)
+
+        return list(takewhile(is_old, parts))
 
     def _events_from(self, seq: int) -> Iterator[EventBatch]:
         rows = self._rows.events.working.rows
@@ -83,11 +99,11 @@ class RetentionVerbs:
         numbers = (number for number in range(first, last + 1) if number in rows)
         yield from (rows[number] for number, _ in zip(numbers, range(EVENTS_LOOKED_AT), strict=False))
 
-    def _erase_body(self, identity: int, lanes: Sequence[str], before: float) -> bool:
+    def _erase_body(self, identity: int, lanes: Sequence[str], young: tuple[float, float]) -> bool:
         message = self._rows.messages.get(identity)
         if message is None or not message.text or self._rows.queues.working.rows[message.queue].lane not in lanes:
             return False
-        if not _ended(self._rows_of(identity), before):
+        if not _ended(self._rows_of(identity), *young):
             return False
         self._rows.messages.set(identity, attrs.evolve(message, text=""))
         return True
@@ -95,11 +111,17 @@ class RetentionVerbs:
     # --- rows ---
 
     def forget_messages(self, limit: int, *, after: int, until: int, before: float) -> Step:
-        looked = _lowest(self._rows.messages, limit, after, until)
+        looked, cut = self._at_once(_lowest(self._rows.messages, limit, after, until))
         gone = [identity for identity in looked if _ended(self._rows_of(identity), before)]
         for identity in gone:
             self._forget_message(self._rows.messages.working.rows[identity])
-        return Step(len(gone), len(looked) == limit, looked[-1] if looked else after)
+        return Step(len(gone), cut or len(looked) == limit, looked[-1] if looked else after)
+
+    def _at_once(self, messages: Sequence[int]) -> tuple[Sequence[int], bool]:
+        """Return those of them whose parts are few enough for a step, and whether some were left out."""
+        totals = accumulate(len(self._rows_of(identity)) for identity in messages)
+        fit = sum(total <= PARTS_AT_ONCE for total in totals)
+        return messages[:fit], fit < len(messages)
 
     def _forget_message(self, message: Message) -> None:
         counters = self._tally.counters
@@ -155,9 +177,9 @@ class RetentionVerbs:
         return len(keys)
 
 
-def _ended(parts: Sequence[PartRow], before: float) -> bool:
-    """Tell whether all parts of a message came to their end before a moment."""
-    return all(row.finished_at is not None and row.finished_at < before for row in parts)
+def _ended(parts: Sequence[PartRow], before: float, future: float = inf) -> bool:
+    """Tell whether all parts of a message came to their end before a moment, or so far ahead that it cannot be true."""
+    return all(row.finished_at is not None and not before <= row.finished_at <= future for row in parts)
 
 
 def _lowest(table: Table[int, V], limit: int, after: int = -1, until: int | None = None) -> list[int]:

@@ -21,6 +21,8 @@ from connector.model import MessageQuery, Traces, format_id
 KEY_BYTES: Final = 32
 LEAST_DIGITS: Final = 8
 """A shorter address is a short code or a name, and no spelling of a subscriber's number."""
+NATIONAL_DIGITS: Final = 9
+"""So many at the end of a number are looked for in what a carrier said of its message."""
 SEARCHED_AT_ONCE_BYTES: Final = 1 << 20
 
 _HASH_BITS = 55
@@ -42,19 +44,38 @@ def names(number: str, address: str) -> bool:
     return digits == number or (len(digits) >= LEAST_DIGITS and digits.isdecimal() and number.endswith(digits))
 
 
+def national(number: str) -> str:
+    """Return the end of a number (E.164 digits) that a national spelling has, whatever stands before it."""
+    return number[-NATIONAL_DIGITS:]
+
+
+def spellings(number: str) -> tuple[str, str, str]:
+    """Return what a customer may have written for a sender that is this number (E.164 digits)."""
+    return number, f"+{number}", f"00{number}"
+
+
+def is_of(number: str, to: str, sender: str) -> bool:
+    """Tell whether a message is to this number (E.164 digits), or from it."""
+    return to == number or sender in spellings(number)
+
+
 def spells(number: str, texts: Iterable[object]) -> bool:
     """Tell whether any of these holds the digits of the number."""
     return any(number in text for text in texts if isinstance(text, str))
 
 
 def pieces(found: Traces, limit: int) -> Iterator[Traces]:
-    """Return the same in pieces of at most ``limit`` rows of a kind each."""
-    longest = max(map(len, (found.messages, found.refs, found.receipts, found.inbound_parts, found.inbound)))
+    """Return what of it is to be erased, in pieces of at most ``limit`` rows of a kind each.
+
+    While a message is under way, receipts that are parked for the number stay: one of them may tell its end.
+    """
+    receipts = () if found.live else found.receipts
+    longest = max(map(len, (found.messages, found.refs, receipts, found.inbound_parts, found.inbound)))
     for at in range(0, longest, limit):
         yield Traces(
             messages=found.messages[at : at + limit],
             refs=found.refs[at : at + limit],
-            receipts=found.receipts[at : at + limit],
+            receipts=receipts[at : at + limit],
             inbound_parts=found.inbound_parts[at : at + limit],
             inbound=found.inbound[at : at + limit],
         )
@@ -83,6 +104,8 @@ def read_key(store: Path) -> bytes | None:
         return None
     except OSError as error:
         raise StoreError(f"the key of erased numbers, {key_path(store)}, cannot be read: {error.strerror}") from error
+    if not key:
+        return None  # made, and never written: nothing was erased with it
     if len(key) != KEY_BYTES:
         raise StoreError(f"the key of erased numbers, {key_path(store)}, is no key: put the right one back")
     return key
@@ -94,12 +117,24 @@ def make_key(store: Path) -> bytes:
     if known is not None:
         return known
     key = os.urandom(KEY_BYTES)
-    target = os.open(key_path(store), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    path, new = key_path(store), Path(f"{key_path(store)}.new")
+    new.unlink(missing_ok=True)  # of a try that was cut off
+    target = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(target, "wb") as file:
         file.write(key)
         file.flush()
         os.fsync(target)
+    new.replace(path)
+    _sync_folder(path.parent)
     return key
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def widened(query: MessageQuery, store: Path) -> MessageQuery:

@@ -95,6 +95,7 @@ class SqliteEngine:
     def begin(self) -> None:
         self._tally.clear()
         self._results.used = False
+        self._writes.now = 0.0
         with translated():
             self._db.execute("BEGIN IMMEDIATE")
 
@@ -132,7 +133,7 @@ class SqliteEngine:
 
     def results(self, results: Sequence[Result], *, owner: Owner, now: float) -> list[Moved]:
         with translated():
-            self._writes.now = now
+            self._writes.now = max(self._writes.now, now)
             return self._results.apply(results, owner=owner)
 
     def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]:
@@ -152,9 +153,9 @@ class SqliteEngine:
         with translated():
             return self._writes.sweep(limit, before=before)
 
-    def erase_bodies(self, limit: int, *, before: Mapping[str, float]) -> Step:
+    def erase_bodies(self, limit: int, *, before: Mapping[str, float], now: float | None = None) -> Step:
         with translated():
-            return self._retention.erase_bodies(limit, before)
+            return self._retention.erase_bodies(limit, before, now)
 
     def forget_messages(self, limit: int, *, after: int, until: int, before: float) -> Step:
         with translated():
@@ -170,12 +171,11 @@ class SqliteEngine:
     def erase(self, number: str, wish: Traces) -> None:
         with translated():
             alias = privacy.pseudonym(number, privacy.make_key(self.path))
-            sqlite_privacy.erase(self._db, self._tally, number, alias, wish)
-            self._results.forget()
+            self._results.drop(sqlite_privacy.erase(self._db, self._tally, number, alias, wish))
 
     def distrust(self, limit: int, *, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]:
         with translated():
-            self._writes.now = now
+            self._writes.now = max(self._writes.now, now)
             return restored.distrust(self._db, self._tally, limit, now=now, policies=policies)
 
     def probe(self, *, now: float) -> None:
@@ -233,7 +233,11 @@ class SqliteEngine:
             return privacy.emptied_log(self.path)
 
     def remains(self, number: str) -> bool:
-        return privacy.remains(number, self.path)
+        if privacy.remains(number, self.path):
+            return True
+        key = privacy.read_key(self.path)
+        with translated():
+            return sqlite_privacy.remains(self._auditor, number, privacy.pseudonym(number, key) if key else number)
 
     def vacuum(self) -> None:
         """Write the file anew without free space.  It takes a minute for some gigabytes: only while nobody waits."""

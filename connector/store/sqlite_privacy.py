@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from connector.model import Traces, format_id
-from connector.store.privacy import names, spells
+from connector.store.privacy import names, national, spells
 from connector.store.sqlite_retention import Retention
 from connector.store.tally import Tally
 
 _MESSAGES = """
     SELECT id, EXISTS (SELECT 1 FROM part WHERE part.id BETWEEN message.id << 8 AND message.id << 8 | 255
         AND finished_at IS NULL)
-    FROM message WHERE to_addr = :number OR sender = :number ORDER BY id
+    FROM message WHERE to_addr = :number OR sender IN (:number, '+' || :number, '00' || :number) ORDER BY id
 """
 _REFS = """
     SELECT api_key, ref FROM ref WHERE message NOT IN (SELECT value FROM json_each(:live)) AND (instr(ref, :number)
@@ -25,17 +25,24 @@ _REFS = """
 """
 _ERASE_MESSAGE = """
     UPDATE message SET text = NULL, client_ref = NULL, metadata = NULL, options = NULL,
-        to_addr = iif(to_addr = :number, :alias, to_addr), sender = iif(sender = :number, :alias, sender)
+        to_addr = iif(to_addr = :number, :alias, to_addr),
+        sender = iif(sender IN (:number, '+' || :number, '00' || :number), :alias, sender)
     WHERE id = :message
 """
 # carriers may put a number into their ids and into what they say
 _ERASE_FROM_PARTS = """
-    UPDATE part SET history = replace(history, :number, '#'), key = replace(key, :number, '#'),
-        carrier_message_id = replace(carrier_message_id, :number, '#')
+    UPDATE part SET history = replace(replace(history, :number, '#'), :national, '#'),
+        key = replace(key, :number, '#'), carrier_message_id = replace(carrier_message_id, :number, '#')
     WHERE id BETWEEN :message << 8 AND :message << 8 | 255
-        AND instr(history || coalesce(key, '') || coalesce(carrier_message_id, ''), :number)
+        AND (instr(history, :national) OR instr(coalesce(key, '') || ' ' || coalesce(carrier_message_id, ''), :number))
 """
-_ERASE_OTHER_IDS = "DELETE FROM other_id WHERE instr(key, ?) OR instr(carrier_message_id, ?)"
+_REMAINS_IN_HISTORY = """
+    SELECT EXISTS (SELECT 1 FROM message JOIN part ON part.id BETWEEN message.id << 8 AND message.id << 8 | 255
+        WHERE (to_addr IN (:number, :alias) OR sender IN (:number, '+' || :number, '00' || :number, :alias))
+            AND instr(history, :national))
+"""
+_ERASE_OTHER_IDS = "DELETE FROM other_id WHERE instr(key, ?) OR instr(carrier_message_id, ?) RETURNING carrier, key"
+_KEYS = "SELECT carrier, key FROM part WHERE id BETWEEN ? AND ?"
 
 SHOWN: Final = (
     ("message", "id", "messages"),
@@ -61,6 +68,7 @@ def traces(db: sqlite3.Connection, number: str) -> Traces:
         inbound_parts=tuple(_addressed(db, "inbound", number)),
         inbound=tuple(_addressed(db, "inbound_message", number)),
         live=len(live),
+        under_way=tuple(live),
     )
 
 
@@ -104,13 +112,21 @@ def _rows(db: sqlite3.Connection, table: str, condition: str, *values: object) -
         yield {"table": table, **plain}
 
 
-def erase(db: sqlite3.Connection, tally: Tally, number: str, alias: str, wish: Traces) -> None:
-    """Erase these rows; of messages statuses and times stay, under the alias."""
-    rows = [{"message": message, "number": number, "alias": alias} for message in wish.messages]
+def erase(
+    db: sqlite3.Connection, tally: Tally, number: str, alias: str, wish: Traces
+) -> list[tuple[str | None, str | None]]:
+    """Erase these rows; of messages statuses and times stay, under the alias.
+
+    Returns the (carrier, key) of their parts as they were, and of other ids that spelled the number.
+    """
+    spans = ((message << 8, message << 8 | 255) for message in wish.messages)
+    changed = [key for span in spans for key in db.execute(_KEYS, span).fetchall()]
+    given = {"number": number, "national": national(number), "alias": alias}
+    rows = [{"message": message, **given} for message in wish.messages]
     db.executemany(_ERASE_MESSAGE, rows)
     db.executemany(_ERASE_FROM_PARTS, rows)
     db.executemany("DELETE FROM ref WHERE api_key = ? AND ref = ?", wish.refs)
-    db.execute(_ERASE_OTHER_IDS, (number, number))
+    changed += db.execute(_ERASE_OTHER_IDS, (number, number)).fetchall()
     Retention(db, tally).erase_receipts(wish.receipts)
     _delete(db, "inbound_message", wish.inbound)
     open_parts = sum(
@@ -119,6 +135,13 @@ def erase(db: sqlite3.Connection, tally: Tally, number: str, alias: str, wish: T
     )
     _delete(db, "inbound", wish.inbound_parts)
     tally.counters["i:open"] -= open_parts
+    return changed
+
+
+def remains(db: sqlite3.Connection, number: str, alias: str) -> bool:
+    """Tell whether the history of a message of this number, erased or not, holds its national digits."""
+    given = {"number": number, "national": national(number), "alias": alias}
+    return bool(db.execute(_REMAINS_IN_HISTORY, given).fetchone()[0])
 
 
 def _delete(db: sqlite3.Connection, table: str, ids: Sequence[int]) -> None:

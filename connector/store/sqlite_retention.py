@@ -8,14 +8,26 @@ parked receipts, inbound messages and events: what is old is at the front.  So a
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, Final
 
 from connector.lifecycle import FINAL
 from connector.model import Aged, Step, is_whole
 from connector.store.tally import Tally, unpack_parts
 
+IDS_LOOKED_AT: Final = 1_000
+"""Other ids of parts read in a step: they stand in no order of time."""
+
 EVENTS_LOOKED_AT: Final = 200
 """Rows of the event log read in a step, those of no interest included."""
+
+WRONG_CLOCK_S: Final = 3_600.0
+"""An end that lies further in the future was dated by a clock that was wrong: it counts as long past.
+
+Nobody knows when it was.  Waiting for it would keep its text, and every one behind it, as long as the clock was out.
+"""
+PARTS_AT_ONCE: Final = 1_000
+"""Rows of parts that a step erases at most, so that messages of very many parts do not hold the writer."""
 
 _PLACE_BITS: Final = 20
 """A cursor is the number of an event row << 20 | how many of its parts were looked after."""
@@ -25,13 +37,15 @@ _ERASE_BODY = """
     UPDATE message SET text = NULL WHERE id = ? AND text IS NOT NULL
         AND queue IN (SELECT id FROM queue WHERE lane IN (SELECT value FROM json_each(?)))
         AND NOT EXISTS (SELECT 1 FROM part WHERE part.id BETWEEN message.id << 8 AND message.id << 8 | 255
-            AND (part.finished_at IS NULL OR part.finished_at >= ?))
+            AND (part.finished_at IS NULL OR part.finished_at BETWEEN ? AND ?))
 """
-_OF_MESSAGES = "SELECT id, status, finished_at, carrier, key FROM part WHERE id BETWEEN ? AND ?"
-_OLD_IDS = """
-    DELETE FROM other_id WHERE (carrier, key, part) IN
-        (SELECT carrier, key, part FROM other_id WHERE sent_at < ? LIMIT ?)
+_YOUNG = "SELECT 1 FROM part WHERE id = ? AND status = ? AND finished_at BETWEEN ? AND ?"
+_OF_MESSAGES = "SELECT id, status, finished_at, carrier, key FROM part WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?"
+_IDS = """
+    SELECT carrier, key, part, sent_at FROM other_id WHERE (carrier, key, part) > (?, ?, ?)
+    ORDER BY carrier, key, part LIMIT ?
 """
+_FIRST = ("", "", -1)
 
 
 class Retention:
@@ -40,21 +54,24 @@ class Retention:
     def __init__(self, db: sqlite3.Connection, tally: Tally) -> None:
         self._db = db
         self._tally = tally
+        self._ids_after: tuple[str, str, int] = _FIRST
+        """Where the walk along the other ids is; a new life begins anew."""
         self.ids_gone: list[tuple[str | None, str | None]] = []
         """(carrier, key) of the parts that the last step erased."""
 
     # --- bodies ---
 
-    def erase_bodies(self, limit: int, before: Mapping[str, float]) -> Step:
+    def erase_bodies(self, limit: int, before: Mapping[str, float], now: float | None = None) -> Step:
         """Erase texts of messages whose last part came to its end before the moment of their lane."""
         gone, more, left = 0, False, limit
+        future = wrong_from(before, now)
         for (cursor, moment), lanes in self._walks(before).items():
             if left <= 0:
                 more = True
                 break
-            parts, next_cursor, unfinished = self._page(cursor, left, moment)
+            parts, next_cursor, unfinished = self._page(cursor, left, (moment, future))
             messages = dict.fromkeys(part >> 8 for part in parts)
-            rows = [(message, json.dumps(lanes), moment) for message in messages]
+            rows = [(message, json.dumps(lanes), moment, future) for message in messages]
             gone += self._db.executemany(_ERASE_BODY, rows).rowcount if rows else 0
             if next_cursor != cursor:
                 self._keep_cursors(lanes, next_cursor)
@@ -83,8 +100,11 @@ class Retention:
     def _keep_cursors(self, lanes: Iterable[str], cursor: int) -> None:
         self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [(f"bodies:{it}", cursor) for it in lanes])
 
-    def _page(self, cursor: int, limit: int, before: float) -> tuple[list[int], int, bool]:
-        """Return up to ``limit`` parts that came to an end, the cursor behind them, and whether there may be more."""
+    def _page(self, cursor: int, limit: int, young: tuple[float, float]) -> tuple[list[int], int, bool]:
+        """Return up to ``limit`` parts that came to an end, the cursor behind them, and whether there may be more.
+
+        It stops at the first that ended in the time ``young``, between these two moments.
+        """
         seq, place = cursor >> _PLACE_BITS, cursor & (1 << _PLACE_BITS) - 1
         rows = self._db.execute(
             "SELECT seq, at, status, parts FROM event WHERE seq >= ? ORDER BY seq LIMIT ?", (seq, EVENTS_LOOKED_AT)
@@ -92,16 +112,27 @@ class Retention:
         found: list[int] = []
         looked = 0
         for number, at, status, packed in rows.fetchall():
-            if at >= before:
+            if young[0] <= at <= young[1]:
                 return found, cursor, False
             place = place if number == seq else 0
             if status in _FINAL_WORDS:
-                parts = unpack_parts(packed)[place : place + limit - len(found)]
+                wanted = unpack_parts(packed)[place : place + limit - len(found)]
+                parts = self._old_enough(wanted, status, young)
                 found += parts
+                if len(parts) < len(wanted):
+                    return found, number << _PLACE_BITS | place + len(parts), False
                 if len(found) >= limit:
                     return found, number << _PLACE_BITS | place + len(parts), True
             cursor, looked = number + 1 << _PLACE_BITS, looked + 1
         return found, cursor, looked == EVENTS_LOOKED_AT
+
+    def _old_enough(self, parts: Sequence[int], status: str, young: tuple[float, float]) -> list[int]:
+        """Return these up to the first whose end, of which an event tells, is too young.
+
+        A part that moved on since does not count: it has an event further on.
+        """
+        execute = self._db.execute
+        return list(takewhile(lambda part: execute(_YOUNG, (part, status, *young)).fetchone() is None, parts))
 
     # --- messages ---
 
@@ -115,7 +146,13 @@ class Retention:
         ).fetchall()
         if not rows:
             return Step(0, more=False, after=after)
-        parts = self._db.execute(_OF_MESSAGES, (rows[0][0] << 8, rows[-1][0] << 8 | 255)).fetchall()
+        span = rows[0][0] << 8, rows[-1][0] << 8 | 255
+        parts = self._db.execute(_OF_MESSAGES, (*span, PARTS_AT_ONCE + 1)).fetchall()
+        cut = len(parts) > PARTS_AT_ONCE
+        if cut:
+            last = parts[-1][0] >> 8  # not all of its parts are here: it is the next step's
+            rows = [row for row in rows if row[0] < last]
+            parts = [part for part in parts if part[0] >> 8 < last]
         stay = {part >> 8 for part, _, finished_at, *_ in parts if finished_at is None or finished_at >= before}
         old = [(message, status) for message, status in rows if message not in stay]
         gone = [part for part in parts if part[0] >> 8 not in stay]
@@ -123,7 +160,7 @@ class Retention:
         self._db.executemany("DELETE FROM part WHERE id = ?", [(part[0],) for part in gone])
         self._count_gone([status for _, status in old], gone)
         self.ids_gone = [(carrier, key) for *_, carrier, key in gone]
-        return Step(len(old), len(rows) == limit, rows[-1][0])
+        return Step(len(old), cut or len(rows) == limit, rows[-1][0])
 
     def _count_gone(self, split: Sequence[str | None], parts: Sequence[Any]) -> None:
         counters = self._tally.counters
@@ -141,6 +178,8 @@ class Retention:
 
     def forget(self, kind: Aged, limit: int, before: float) -> Step:
         """Erase the oldest rows of a kind, as far as they are older than ``before``."""
+        if kind is Aged.OTHER_IDS:
+            return self._other_ids(limit, before)
         gone = _FORGET[kind](self, limit, before)
         return Step(gone, gone == limit)
 
@@ -179,8 +218,21 @@ class Retention:
         self._db.executemany("DELETE FROM event WHERE seq = ?", old)
         return len(old)
 
-    def _other_ids(self, limit: int, before: float) -> int:
-        return self._db.execute(_OLD_IDS, (before, limit)).rowcount
+    def _other_ids(self, limit: int, before: float) -> Step:
+        """Erase old ones among the next few; a look goes on as long as it finds some, and the next one from there."""
+        rows = self._db.execute(_IDS, (*self._ids_after, IDS_LOOKED_AT)).fetchall()
+        old = [row[:3] for row in rows if row[3] < before][:limit]
+        self._db.executemany("DELETE FROM other_id WHERE (carrier, key, part) = (?, ?, ?)", old)
+        if len(old) == limit:
+            return Step(limit, more=True)
+        page_is_full = len(rows) == IDS_LOOKED_AT
+        self._ids_after = rows[-1][:3] if page_is_full else _FIRST
+        return Step(len(old), more=page_is_full and bool(old))
+
+
+def wrong_from(before: Mapping[str, float], now: float | None) -> float:
+    """Return the moment behind which a time can only be wrong."""
+    return WRONG_CLOCK_S + (max(before.values(), default=0.0) if now is None else now)
 
 
 _FORGET: Final = {
@@ -188,5 +240,4 @@ _FORGET: Final = {
     Aged.INBOUND_PARTS: Retention._inbound_parts,
     Aged.INBOUND: Retention._inbound,
     Aged.EVENTS: Retention._events,
-    Aged.OTHER_IDS: Retention._other_ids,
 }

@@ -73,7 +73,7 @@ class Writes:
         self._db = db
         self._tally = tally
         self.now = 0.0
-        """Time of the newest verb: what the event rows of this transaction are dated with."""
+        """The newest time that a verb of this transaction was given: what its event rows are dated with."""
 
     def queues(self, names: Sequence[QueueName]) -> list[QueueState]:
         """Return these queues (made if they are new) and every other one on disk, with what waits in each."""
@@ -100,7 +100,7 @@ class Writes:
         self, messages: Sequence[Message], claims: Sequence[Claim], *, owner: Owner, now: float
     ) -> list[Kept | Duplicate | Conflict]:
         """Keep messages with their parts; those parts named in ``claims`` enter as claimed."""
-        self.now = now
+        self.now = max(self.now, now)
         claimed = {claim.part: claim for claim in claims}
         kept: list[Message] = []
         verdicts: list[Kept | Duplicate | Conflict] = []
@@ -159,7 +159,7 @@ class Writes:
 
     def claim(self, claims: Sequence[Claim], *, owner: Owner, now: float) -> list[Claim]:
         """Move waiting parts to `sending`, each with its attempt; return the claims that won."""
-        self.now = now
+        self.now = max(self.now, now)
         rows = [
             (
                 claim.attempt,
@@ -210,7 +210,7 @@ class Writes:
 
     def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]:
         """Apply moves that come from outside the carrier's word; those the table does not allow are left out."""
-        self.now = now
+        self.now = max(self.now, now)
         return [moved for wish in moves if (moved := self._change(wish))]
 
     def _change(self, wish: Move) -> Moved | None:
@@ -277,7 +277,7 @@ class Writes:
 
     def refile(self, moves: Sequence[Refile], *, now: float) -> list[Refiled]:
         """Put parts that have not left into other queues; return those that were where they were said to be."""
-        self.now = now
+        self.now = max(self.now, now)
         refiled = []
         for wish in moves:
             row = self._db.execute("SELECT status, due_at FROM part WHERE id = ?", (wish.part,)).fetchone()
@@ -287,7 +287,7 @@ class Writes:
 
     def recover(self, owner: Owner, *, limit: int, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]:
         """Put what an earlier life left in `sending` in doubt: its bytes may be out."""
-        self.now = now
+        self.now = max(self.now, now)
         rows = self._db.execute(
             "SELECT part.id, attempt, carrier, deadline, doubts + 1, queue.lane"
             " FROM part JOIN queue ON queue.id = part.queue WHERE status = 'sending' AND fence < ?"
@@ -312,7 +312,7 @@ class Writes:
 
     def probe(self, now: float) -> None:
         """Write a row that means nothing but that it could be written."""
-        self.now = now
+        self.now = max(self.now, now)
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('probed_at', ?)", (int(now),))
 
     def sweep(self, limit: int, *, before: float) -> int:

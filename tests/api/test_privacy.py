@@ -23,10 +23,12 @@ async def test_an_erasure_leaves_what_is_under_way_and_says_so(door: World) -> N
     sent = (await door.post({"to": NUMBER, "text": "only for you"})).json()
     done = (await _ask(door, "erase", {"number": NUMBER})).json()
     assert (done["messages"], done["live"], done["clean"]) == (0, 1, False)
+    assert done["under_way"] == [sent["id"]]
     async with door.caller() as caller:
         await caller.post(f"/v1/messages/{sent['id']}/cancel")
     done = (await _ask(door, "erase", {"number": NUMBER})).json()
-    assert done == {"messages": 1, "receipts": 0, "inbound": 0, "live": 0, "clean": True}
+    counts = {"messages": 1, "receipts": 0, "inbound": 0, "live": 0, "receipts_left": 0}
+    assert done == {**counts, "under_way": [], "clean": True}
 
 
 async def test_an_erased_message_is_still_found_by_its_number(door: World) -> None:

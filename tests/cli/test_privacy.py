@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from connector.model import format_id
 from connector.store.sqlite import SqliteEngine
 from tests.cli.calls import Caller
 from tests.store.world import NUMBER, World, message, receipt
@@ -37,7 +38,19 @@ def test_what_is_under_way_is_told_with_the_exit_status(carrierline: Caller, tmp
     store = str(filled(tmp_path / "store.db", live=True))
     done = carrierline("erase", NUMBER, "--store", store)
     assert done.status == 1
-    assert "1 message under way" in done.out
+    assert "1 message under way: erase again when it has come to its end" in done.out
+    assert done.out.splitlines()[2] == format_id(7)
+
+
+def test_messages_under_way_are_many_and_ten_are_named(carrierline: Caller, tmp_path: Path) -> None:
+    world = World(SqliteEngine(tmp_path / "store.db"), lambda engine: engine)
+    world.waiting(*(message(number) for number in range(1, 13)))
+    world.results(receipt("none"))
+    world.engine.close()
+    _, way, ids, left = carrierline("erase", NUMBER, "--store", str(tmp_path / "store.db")).out.splitlines()
+    assert way == "12 messages under way: erase again when they have come to their end"
+    assert ids.split() == [*(format_id(number) for number in range(1, 11)), "..."]
+    assert left.startswith("1 parked receipt left")
 
 
 def test_what_is_no_number_is_a_wrong_call(carrierline: Caller, tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from connector.lifecycle import Event, Status
-from connector.model import Aged, Moved, Step, Traces
+from connector.model import Aged, Move, Moved, Step, Traces
+from connector.store.privacy import pieces
 from tests.store.world import NUMBER, OTHER_NUMBER, World, acknowledged, inbound, message, part, receipt
 
 LATER = 9_999.0
@@ -205,6 +206,52 @@ def test_what_is_rolled_back_is_not_erased(world: World) -> None:
     assert world.engine.verify().ok
 
 
+def test_the_clock_of_another_ticket_lets_no_text_escape(world: World) -> None:
+    """A transaction holds tickets of several moments, and what ran last may have been asked first."""
+    world.sent(1, "k1")
+    world.waiting(message(2))
+    engine = world.engine
+    world.transaction(
+        lambda: engine.results([receipt("k1", at=1_050.5)], owner=engine.owner, now=1_050.5),
+        lambda: engine.change([Move(part(2), Event.CANCELLED)], now=1_049.0),
+    )
+    _bodies(world, otp=1_050.0)
+    _bodies(world, otp=LATER)
+    assert set(_texts(world).values()) == {None}
+
+
+def test_a_text_whose_end_is_younger_than_its_event_is_waited_for(world: World) -> None:
+    world.sent(1, "k1")
+    engine = world.engine
+    world.transaction(lambda: engine.results([receipt("k1", at=1_060.0)], owner=engine.owner, now=1_050.0))
+    assert _bodies(world, otp=1_055.0).gone == 0
+    assert _bodies(world, otp=LATER).gone == 1
+
+
+def test_an_end_in_the_far_future_stops_no_erasure_and_keeps_no_text(world: World) -> None:
+    world.now = 1_000.0 + 30 * 86_400
+    world.waiting(message(1))
+    world.change(Event.CANCELLED, part(1))
+    world.now = 1_000.0
+    world.sent(2, "k2")
+    world.now = 1_020.0
+    world.results(receipt("k2", at=1_020.0))
+    _bodies(world, otp=1_030.0)
+    assert set(_texts(world).values()) == {None}
+
+
+def test_messages_of_very_many_parts_go_in_smaller_steps(world: World) -> None:
+    bounds = tuple((at, at + 1) for at in range(255))
+    for number in range(1, 7):
+        world.waiting(message(number, text="x" * 255, bounds=bounds))
+        world.change(Event.CANCELLED, *(it.id for it in message(number, text="x" * 255, bounds=bounds).parts()))
+    forget = world.engine.forget_messages
+    first = world.transaction(lambda: forget(100, after=0, until=1_000, before=LATER))[0]
+    assert first == Step(3, more=True, after=3)
+    assert world.transaction(lambda: forget(100, after=3, until=1_000, before=LATER))[0] == Step(3, False, 6)
+    assert world.engine.verify().ok
+
+
 # --- by number ---
 
 
@@ -253,6 +300,34 @@ def test_a_message_under_way_is_counted_and_left_as_it_is(crowd: World) -> None:
     left = crowd.engine.traces(NUMBER)
     assert (left.messages, left.live) == ((), 1)
     assert crowd.head().text == "your code is 1234"
+
+
+def test_messages_under_way_are_named_and_keep_their_receipts(crowd: World) -> None:
+    found = crowd.engine.traces(NUMBER)
+    assert found.under_way == (7,)
+    [wish] = pieces(found, 100)
+    crowd.transaction(lambda: crowd.engine.erase(NUMBER, wish))
+    assert len(crowd.engine.traces(NUMBER).receipts) == 1
+
+
+@pytest.mark.parametrize("sender", [NUMBER, f"+{NUMBER}", f"00{NUMBER}"])
+def test_a_sender_is_erased_however_it_was_written(world: World, sender: str) -> None:
+    world.waiting(message(1, to=OTHER_NUMBER, sender=sender))
+    world.change(Event.CANCELLED, part(1))
+    assert len(world.engine.export(NUMBER)) == 1
+    world.transaction(lambda: world.engine.erase(NUMBER, world.engine.traces(NUMBER)))
+    world.engine.scrub()
+    assert not world.engine.remains(NUMBER)
+
+
+def test_a_national_spelling_in_the_words_of_a_carrier_goes_too(world: World) -> None:
+    world.sent(1, "k1")
+    world.results(receipt("k1", detail="DELIVRD 000 to 07700900123"))
+    assert world.engine.remains(NUMBER)
+    world.transaction(lambda: world.engine.erase(NUMBER, world.engine.traces(NUMBER)))
+    world.engine.scrub()
+    assert not world.engine.remains(NUMBER)
+    assert "700900123" not in str(world.view(1))
 
 
 def test_a_national_spelling_is_the_same_number(world: World) -> None:

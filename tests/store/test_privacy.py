@@ -14,9 +14,10 @@ from connector.lifecycle import Status
 from connector.model import Aged
 from connector.offline import erase, export
 from connector.store.file import schemas
-from connector.store.privacy import KEY_BYTES, key_path, names, pseudonym, read_key
+from connector.store.privacy import KEY_BYTES, key_path, make_key, names, pseudonym, read_key
 from connector.store.sqlite import SqliteEngine
 from connector.store.sqlite_privacy import HOLD_NO_NUMBER, SHOWN
+from connector.store.sqlite_results import Results
 from tests.store.world import NUMBER, OTHER_NUMBER, World, inbound, message, part, receipt
 
 SECRET = "your code is 471193"
@@ -170,6 +171,47 @@ def test_the_hash_of_a_number_needs_its_key(path: Path, disk: World) -> None:
 )
 def test_an_address_names_a_number_or_not(address: str, same: bool) -> None:
     assert names(NUMBER, address) is same
+
+
+def test_a_key_that_was_never_written_is_none(path: Path, disk: World) -> None:
+    _delivered(disk, range(1, 2))
+    key_path(path).touch(0o600)
+    assert disk.to(OTHER_NUMBER) == []
+    disk.transaction(lambda: disk.engine.erase(NUMBER, disk.engine.traces(NUMBER)))
+    assert len(read_key(path) or b"") == KEY_BYTES
+
+
+def test_a_key_is_whole_or_not_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_target: int) -> None:
+        raise OSError("the power is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="power"):
+            make_key(path)
+    assert not key_path(path).exists()
+    assert make_key(path) == read_key(path)
+
+
+# --- many rows ---
+
+
+def test_old_other_ids_are_found_behind_a_thousand_young_ones(disk: World) -> None:
+    rows = [("north", f"{n:05}", part(n), "x", 2_000.0 if n < 2_500 else 10.0) for n in range(2_600)]
+    engine = disk.engine
+    assert isinstance(engine, SqliteEngine)
+    disk.transaction(lambda: engine._db.executemany("INSERT INTO other_id VALUES (?, ?, ?, ?, ?)", rows))
+    gone = [disk.transaction(lambda: engine.forget(Aged.OTHER_IDS, 100, before=1_000.0))[0].gone for _ in range(4)]
+    assert gone == [0, 0, 100, 0]
+    assert engine._db.execute("SELECT count(*), min(sent_at) FROM other_id").fetchone() == (2_500, 2_000.0)
+
+
+def test_an_erasure_does_not_read_all_that_is_parked_anew(disk: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    _delivered(disk, range(1, 3))
+    monkeypatch.setattr(Results, "forget", lambda _results: pytest.fail("everything was read anew"))
+    disk.transaction(lambda: disk.engine.erase(NUMBER, disk.engine.traces(NUMBER)))
+    assert disk.results(receipt("1")) == []
+    assert disk.engine.verify().ok
 
 
 # --- the files ---
