@@ -159,10 +159,13 @@ def _as_declared(receipt: Receipt, key: str, written: str, held: Held) -> bool:
 def is_plain(receipt: Receipt, held: Held) -> bool:
     """Tell at once of the newest attempt under the first key whether it is meant: it nearly always is.
 
-    In another spelling that its dialect declares it may be another's as it is written: then the rows are looked at.
+    Where both write the number in one base, with zeros or without, it may be another's as it is written: then the rows
+    are looked at.
     """
-    written = receipt.ids[0] if receipt.ids else receipt.keys[0]
-    return held.id == written and held.at <= receipt.at and same_number(held.to, receipt.number)
+    written, key = receipt.ids[0] if receipt.ids else receipt.keys[0], receipt.keys[0]
+    declared = receipt.numeric and key.isdecimal() and held.id.lstrip("0") != key
+    is_it = held.id == written or declared
+    return is_it and held.at <= receipt.at and same_number(held.to, receipt.number)
 
 
 def _meant(held: Sequence[Held], receipt: Receipt) -> int | None:
