@@ -58,6 +58,7 @@ _DOUBTED = """
     WHERE part.carrier = ?
         AND (part.status IN ('in_doubt', 'sending') OR part.status = 'unknown' AND part.key IS NULL)
 """
+_SENT = "SELECT id FROM part WHERE status = 'sent' AND id IN (SELECT value FROM json_each(?))"
 _PARK = """
     INSERT INTO parked (id, carrier, keys, at, event, number, detail, reason, temporary, done_at, why, more)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -183,23 +184,51 @@ class Receipts:
     # --- final words ---
 
     def _finish(self, final: Sequence[tuple[Receipt, int]]) -> list[Moved]:
+        """Apply final words; those of parts that are `sent`, nearly all, at once."""
+        self._db.execute("SAVEPOINT finish")
+        moved = self._finish_sent(final)
+        if len(moved) < len(final):
+            self._db.execute("ROLLBACK TO finish")
+            moved = self._finish_mixed(final)
+        else:
+            self._count(moved)
+        self._db.execute("RELEASE finish")
+        return moved
+
+    def _finish_mixed(self, final: Sequence[tuple[Receipt, int]]) -> list[Moved]:
+        """Apply words some of which are second ones: for each part the first, then the others one by one."""
+        ids = json.dumps([part for _, part in final])
+        sent = {row[0] for row in self._db.execute(_SENT, (ids,))}
+        first: dict[int, tuple[Receipt, int]] = {}
+        for receipt, part in final:
+            if part in sent:
+                first.setdefault(part, (receipt, part))
+        self._count(self._finish_sent(list(first.values())))
+        moved: list[Moved] = []
+        for receipt, part in final:
+            if part in first and first[part][0] is receipt:
+                moved.append(Moved(part, Status(_AFTER_SENT[receipt.event])))  # type: ignore[index]
+                del first[part]
+            elif change := self._finish_one(receipt, part):
+                moved.append(change)
+        return moved
+
+    def _finish_sent(self, final: Sequence[tuple[Receipt, int]]) -> list[Moved]:
+        """Apply these to parts that are `sent`; return the moves if all of them were, else fewer."""
         rows = [
             _finish_row(_AFTER_SENT[receipt.event], receipt, part)  # type: ignore[index]
             for receipt, part in final
         ]
-        self._db.execute("SAVEPOINT finish")
-        if self._db.executemany(_FINISH, rows).rowcount == len(rows):
-            moved = [Moved(row[-1], Status(row[0])) for row in rows]
-            by_status: dict[str, list[int]] = {}
-            for row in rows:
-                by_status.setdefault(row[0], []).append(row[-1])
-            for status, parts in by_status.items():
-                self._tally.moved(parts, Status.SENT, status)
-        else:
-            self._db.execute("ROLLBACK TO finish")
-            moved = [change for receipt, part in final if (change := self._finish_one(receipt, part))]
-        self._db.execute("RELEASE finish")
-        return moved
+        if not rows or self._db.executemany(_FINISH, rows).rowcount < len(rows):
+            return []
+        return [Moved(row[-1], Status(row[0])) for row in rows]
+
+    def _count(self, moved: Sequence[Moved]) -> None:
+        by_status: dict[str, list[int]] = {}
+        for change in moved:
+            by_status.setdefault(change.status, []).append(change.part)
+        for status, parts in by_status.items():
+            self._tally.moved(parts, Status.SENT, status)
 
     def _finish_one(self, receipt: Receipt, part: int) -> Moved | None:
         """Apply one final word where the part may not be `sent`; the same word again changes nothing at all."""
