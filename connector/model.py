@@ -736,6 +736,8 @@ class InboundPart:
     """The message it was told in; None while it is open."""
     repeated: bool = False
     """Whether that message had it already: the carrier sent it again."""
+    fence: int = 0
+    """Fence of the life that kept it: of two lives the later one has the larger."""
 
 
 @attrs.frozen(kw_only=True)

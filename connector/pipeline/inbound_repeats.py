@@ -35,6 +35,8 @@ class _Heard:
     at: float
     unsure: bool
     """Whether the carrier was told that it is to send it again."""
+    fence: int
+    """Of the life that kept it."""
     settled: bool = False
     """Whether its link was seen standing long enough after it: its answer has arrived."""
 
@@ -59,7 +61,7 @@ class Repeats:
         """Remember what an earlier life told, oldest first."""
         for part in parts:
             if part.said.reference is None and part.message is not None:
-                self._remember(_words(part.said), _Heard(part.message, part.said.bind, part.said.at, unsure=False))
+                self._remember(_words(part.said), _Heard(part.message, part.said.bind, part.said.at, False, part.fence))
 
     def refused(self, said: Inbound) -> None:
         """Note that the carrier was told to send this again, although it may be kept after all."""
@@ -72,9 +74,9 @@ class Repeats:
         unsure = (words, said.at) in self._refused
         self._refused.pop((words, said.at), None)
         first = self._heard.get(words)
-        message = first.message if first is not None and self._is_copy(first, said) else None
+        message = first.message if first is not None and self._is_copy(first, part) else None
         new = self._next_id() if message is None else message
-        heard = _Heard(new, said.bind, said.at, unsure)
+        heard = _Heard(new, said.bind, said.at, unsure, part.fence)
         self._remember(words, heard)
         self._young.append((said.carrier, heard))
         return Joined(new, (part.id,)) if message is None else Repeat(part.id, message)
@@ -93,14 +95,17 @@ class Repeats:
             since = links[carrier, heard.bind]
             heard.settled = since is not None and since <= heard.at
 
-    def _is_copy(self, first: _Heard, said: Inbound) -> bool:
+    def _is_copy(self, first: _Heard, part: InboundPart) -> bool:
+        said = part.said
         if said.at - first.at > self.config.repeat_within_s:
             return False
         if first.unsure:
             return True
         if first.settled:
             return False
-        if said.at < self._started_at:  # both of an earlier life, of whose links nothing is known
+        if part.fence != first.fence:
+            return True  # a life ended between them, and perhaps before the answer to the first was out
+        if said.at < self._started_at:  # both of one earlier life, of whose links nothing is known
             return False
         since = self._link_since(said.carrier, first.bind)
         return since is None or since > first.at

@@ -251,7 +251,7 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
         moved += self._receipts.match(receipts, lambda answer: self._settle(answer, owner))
         for result in results:
             if isinstance(result, Inbound):
-                self._keep_inbound(result)
+                self._keep_inbound(result, owner)
         return moved
 
     def _untied(self, change: Moved) -> Moved:

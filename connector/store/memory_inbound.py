@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from connector.model import Inbound, InboundMessage, InboundPart, InboundQuery, Message, Recipient, Repeat, Sent
+from connector.model import Inbound, InboundMessage, InboundPart, InboundQuery, Message, Owner, Recipient, Repeat, Sent
 from connector.store.memory_rows import Rows
 from connector.store.rules import SENT_LOOKED_AT
 from connector.store.tally import Tally
@@ -17,10 +17,10 @@ class InboundVerbs:
     _rows: Rows
     _tally: Tally
 
-    def _keep_inbound(self, said: Inbound) -> None:
+    def _keep_inbound(self, said: Inbound, owner: Owner) -> None:
         # counted and not looked up: an id whose row was erased must not come again
         number = (self._rows.counters.get("i:parts") or 0) + self._tally.counters["i:parts"] + 1
-        self._rows.inbound.set(number, InboundPart(number, attrs.evolve(said)))
+        self._rows.inbound.set(number, InboundPart(number, attrs.evolve(said), fence=owner.fence))
         self._tally.kept_inbound(1)
 
     def tell(self, messages: Sequence[InboundMessage], repeats: Sequence[Repeat]) -> list[int]:

@@ -10,7 +10,7 @@ from connector.store.tally import Tally
 
 _PART = """
     SELECT id, carrier, at, from_addr, to_addr, text, octets, data_coding, esm_class, alphabet, header_bytes, reference,
-        wide, total, number, destination_port, source_port, bind, message, repeated
+        wide, total, number, destination_port, source_port, bind, message, repeated, fence
     FROM inbound
 """
 _MESSAGE = """
@@ -88,10 +88,10 @@ def parts(db: sqlite3.Connection, ids: Sequence[int]) -> list[InboundPart]:
 
 
 def _part(row: Any) -> InboundPart:
-    identity, *said, message, repeated = row
+    identity, *said, message, repeated, fence = row
     inbound = Inbound(*said)
     inbound.wide = bool(inbound.wide)
-    return InboundPart(identity, inbound, message, bool(repeated))
+    return InboundPart(identity, inbound, message, bool(repeated), fence)
 
 
 def last_sent(db: sqlite3.Connection, recipients: Sequence[Recipient]) -> list[list[Sent]]:

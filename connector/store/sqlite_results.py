@@ -50,8 +50,8 @@ _SET_BACK = """
 """
 _KEEP_INBOUND = """
     INSERT INTO inbound (carrier, at, from_addr, to_addr, text, octets, data_coding, esm_class, alphabet, header_bytes,
-        reference, wide, total, number, destination_port, source_port, bind)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        reference, wide, total, number, destination_port, source_port, bind, fence)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _NAME = """
     UPDATE part SET key = ?, carrier_message_id = ?, sent_at = ?, history = history || ? WHERE id = ?
@@ -91,7 +91,7 @@ class Results:
         receipts = self._receipts.unpark(settled) + receipts
         if receipts:
             moved += self._receipts.match(receipts, lambda answer: self._settle_one(answer, owner))
-        self._keep_inbound([result for result in results if isinstance(result, Inbound)])
+        self._keep_inbound([result for result in results if isinstance(result, Inbound)], owner)
         return moved
 
     def recovered(self, parts: Sequence[int], owner: Owner) -> list[Moved]:
@@ -186,9 +186,9 @@ class Results:
 
     # --- inbound ---
 
-    def _keep_inbound(self, inbound: Sequence[Inbound]) -> None:
+    def _keep_inbound(self, inbound: Sequence[Inbound], owner: Owner) -> None:
         if inbound:
-            self._db.executemany(_KEEP_INBOUND, [_inbound_row(mo) for mo in inbound])
+            self._db.executemany(_KEEP_INBOUND, [(*_inbound_row(mo), owner.fence) for mo in inbound])
             self._tally.kept_inbound(len(inbound))
 
 

@@ -28,8 +28,8 @@ class Desk:
         config = InboundConfig(repeat_within_s=within_s)
         self.repeats = Repeats(lambda: next(ids), config, lambda carrier, bind: self.since, started_at=STARTED_AT)
 
-    def take(self, inbound: Inbound) -> Joined | Repeat:
-        return self.repeats.take(InboundPart(next(self.kept), inbound))
+    def take(self, inbound: Inbound, fence: int = 3) -> Joined | Repeat:
+        return self.repeats.take(InboundPart(next(self.kept), inbound, fence=fence))
 
 
 def test_two_votes_over_one_link_are_two_votes() -> None:
@@ -97,6 +97,17 @@ def test_of_the_links_of_an_earlier_life_nothing_is_known_so_two_of_it_are_two()
     desk.since = STARTED_AT + 2
     assert desk.take(said(STARTED_AT - 5)) == Joined(11, (101,))
     assert desk.take(said(STARTED_AT - 4)) == Joined(12, (102,))
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_a_second_life_kept_again_and_had_no_time_to_tell_is_a_copy_in_the_third(told: bool) -> None:
+    desk = Desk()
+    first = InboundPart(1, said(STARTED_AT - 9), message=11, fence=1)
+    if told:
+        desk.repeats.recall([first])
+    else:
+        assert desk.repeats.take(first) == Joined(11, (1,))
+    assert desk.take(said(STARTED_AT - 4), fence=2) == Repeat(101, 11)
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,9 +55,10 @@ def numbers(world: World) -> dict[str, int]:
 def test_a_part_is_open_until_a_message_has_it(world: World) -> None:
     first, second = said(1, 2), said(2, 2, wide=True, header_bytes=7, destination_port=5, source_port=6)
     world.results(first, second)
-    assert world.engine.inbound_open(0, 10) == [InboundPart(1, first), InboundPart(2, second)]
-    assert world.engine.inbound_open(1, 10) == [InboundPart(2, second)]
-    assert world.engine.inbound_open(0, 1) == [InboundPart(1, first)]
+    one, two = (InboundPart(n, each, fence=world.engine.owner.fence) for n, each in ((1, first), (2, second)))
+    assert world.engine.inbound_open(0, 10) == [one, two]
+    assert world.engine.inbound_open(1, 10) == [two]
+    assert world.engine.inbound_open(0, 1) == [one]
     assert numbers(world) == {"parts": 2, "open": 2}
     assert tell(world, told(70, 1, 2)) == [70]
     assert world.engine.inbound_open(0, 10) == []
@@ -212,3 +213,12 @@ def test_a_reply_shows_what_the_caller_knows_its_message_by(world: World) -> Non
     [found] = world.engine.inbound(InboundQuery())
     assert found == attrs.evolve(reply, client_ref="order 7", metadata='{"order":7}')
     assert (found.client_ref, found.metadata) == ("order 7", '{"order":7}')
+
+
+def test_a_part_tells_which_life_kept_it(world: World) -> None:
+    world.results(said(1, 2))
+    before = world.engine.owner.fence
+    world.restart()
+    world.results(said(2, 2))
+    assert [part.fence for part in world.engine.inbound_open(0, 10)] == [before, world.engine.owner.fence]
+    assert world.engine.owner.fence > before

@@ -152,6 +152,7 @@ CREATE TABLE inbound (
     destination_port INTEGER,
     source_port      INTEGER,
     bind             TEXT NOT NULL,
+    fence            INTEGER NOT NULL,
     message          INTEGER,
     repeated         INTEGER NOT NULL DEFAULT 0
 );
