@@ -1,0 +1,57 @@
+"""Why something was not done, or ended: words that users read."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a row was refused, a request not taken, or a message ended.  Users read these words: they never change."""
+
+    # a row at the door
+    BAD_REQUEST = "bad_request"
+    NUMBER_MISSING = "number_missing"
+    NUMBER_INVALID = "number_invalid"
+    COUNTRY_UNKNOWN = "country_unknown"
+    TEXT_MISSING = "text_missing"
+    TEXT_TOO_LONG = "text_too_long"
+    SENDER_INVALID = "sender_invalid"
+    LANE_UNKNOWN = "lane_unknown"
+    LANE_NOT_ALLOWED = "lane_not_allowed"
+    OPTION_NOT_ALLOWED = "option_not_allowed"
+    OPTION_INVALID = "option_invalid"
+    METADATA_TOO_LARGE = "metadata_too_large"
+    TIME_INVALID = "time_invalid"
+    TEMPLATE_UNKNOWN = "template_unknown"
+    NO_ROUTE = "no_route"
+    CLIENT_REF_REUSED = "client_ref_reused"
+    DUPLICATE = "duplicate"
+    # a whole request
+    QUEUE_FULL = "queue_full"
+    DRAINING = "draining"
+    DISK_LOW = "disk_low"
+    STILL_RUNNING = "still_running"
+    KEY_REUSED = "key_reused"
+    # the end of a part
+    DEADLINE = "deadline"
+    REFUSED_BY_CARRIER = "refused_by_carrier"
+    OUR_ENCODING = "our_encoding"
+    ATTEMPTS_USED_UP = "attempts_used_up"
+    TIME_USED_UP = "time_used_up"
+    COST_CAP = "cost_cap"
+    SET_ASIDE = "set_aside"
+    NO_ANSWER = "no_answer"
+    LINK_LOST = "link_lost"
+    RESTARTED = "restarted"
+    NO_FINAL_WORD = "no_final_word"
+    ACCEPTED_ONLY = "accepted_only"
+    CANCELLED_BY_CALLER = "cancelled_by_caller"
+    RECALLED_BY_CARRIER = "recalled_by_carrier"
+    # an attempt that did not come about
+    THROTTLED = "throttled"
+    TEMPORARY = "temporary"
+    OTHER_ROUTE = "other_route"
+    SECOND_OPINION = "second_opinion"
+    BIND_SICK = "bind_sick"
+    QUIET_HOURS = "quiet_hours"
+    TOO_LATE_TO_RESEND = "too_late_to_resend"
+    NO_BIND = "no_bind"
+    SUSPENDED = "suspended"
