@@ -121,8 +121,8 @@ class Writer:
     def __init__(self, scenario: Scenario) -> None:
         rules = scenario.receipt
         form = scenario.response.message_id
-        self._text = compile_format(rules.format)
-        self._quoted_octets = _quoted_octets(rules.format)
+        self._text = compile_format(rules.formats[0])
+        self._quoted_octets = _quoted_octets(rules.formats[0])
         self._spell: Speller | None = speller(rules.id) if rules.id is not None and rules.id != form else None
         self._tlvs = rules.tlv
         self._states = {word: tlv("message_state", row.message_state) for word, row in STATES.items()}

@@ -1,23 +1,8 @@
-"""Strict TOML for everyone: a frozen attrs class in, its value or every problem of the file out.
+"""From a TOML file to a value, or to every problem of the file."""
 
-A settings class is a frozen, keyword-only attrs class whose fields are text, numbers, booleans, `Literal`, other
-settings classes, `tuple[T, ...]` (an array), `dict[str, T]` (a table of tables) or any of them `| None`.
-It may say more about itself:
-
-- ``REFUSED``, a ClassVar ``{key: sentence}``: keys that are understood and not allowed;
-- ``shorthand(raw)``, a static method: the table that a short form (``delay = "25ms"``) stands for, or ``raw`` itself;
-- metadata ``{"instead": name}`` of a field: the property that holds what counts where it is not set;
-- ``problems()``: pairs of (path below this value, sentence) for what only several fields together can show.
-
-Nothing is coerced: 2775.9 is no port, "1" no number, 1 no boolean.  A whole number may stand where a number may.
-"""
-
-import difflib
-import json
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from decimal import Decimal
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -25,120 +10,17 @@ from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_orig
 import attrs
 
 from connector.errors import ConfigError
-from connector.key_lines import KeyPath as KeyPath
-from connector.key_lines import key_lines
+from connector.key_lines import KeyPath, key_lines
+from connector.settings.durations import NO_DURATION, parse_duration
+from connector.settings.fields import key_of
+from connector.settings.words import key_text, nearest, shown
 
 T = TypeVar("T")
-Validator = Callable[[Any, Any, Any], None]
 
 BROKEN: Final = object()
 """Stands for a value that could not be read; the problem is noted already."""
 
 _MISSING: Final = object()
-
-# --- fields ---------------------------------------------------------------------------------------------------------
-
-
-def duration(default: str | object | None = _MISSING, *, validator: Validator | None = None) -> Any:
-    """Return a field that is text such as "150ms", "10s" or "1h30m" in the file and float seconds in the value.
-
-    The field's name ends in ``_s``; its key in the file does not: ``drain_s`` is written ``drain = "10s"``.
-    """
-    options: dict[str, Any] = {} if default is _MISSING else {"default": _seconds_or_none(default)}
-    return attrs.field(metadata={"duration": True}, validator=validator, **options)
-
-
-def durations(*default: str, optional: bool = False, validator: Validator | None = None) -> Any:
-    """Return a field that is an array of durations in the file and a tuple of seconds in the value, or None."""
-    seconds = None if optional else tuple(map(parse_duration, default))
-    return attrs.field(metadata={"duration": True}, default=seconds, validator=validator)
-
-
-def secret(default: object = _MISSING) -> Any:
-    """Return a text field that neither `repr` nor a message nor `as_toml` ever shows."""
-    options: dict[str, Any] = {} if default is _MISSING else {"default": default}
-    return attrs.field(metadata={"secret": True}, repr=False, **options)
-
-
-def named(defaults: Mapping[str, object]) -> dict[str, object]:
-    """Return the metadata of a ``dict[str, T]`` field whose entries exist unless the file overrides keys of them.
-
-    ``lane: dict[str, LaneConfig] = attrs.field(metadata=named(LANES), factory=lambda: dict(LANES))``.
-    """
-    return {"named": dict(defaults)}
-
-
-def above(low: float) -> Validator:
-    """Return a validator for numbers greater than ``low``; None passes."""
-
-    def check(_instance: object, _field: object, value: float | None) -> None:
-        if value is not None and not value > low:
-            raise ValueError(f"must be more than {low}, not {value}")
-
-    return check
-
-
-def within(low: float, high: float | None = None) -> Validator:
-    """Return a validator for numbers from ``low`` to ``high``, both included; None passes."""
-    limits = f"from {low} to {high}" if high is not None else f"at least {low}"
-
-    def check(_instance: object, _field: object, value: float | None) -> None:
-        if value is not None and not (low <= value and (high is None or value <= high)):
-            raise ValueError(f"must be {limits}, not {value}")
-
-    return check
-
-
-def at_least_one(what: str) -> Validator:
-    """Return a validator for arrays that may not be empty; ``what`` says of what one is needed."""
-
-    def check(_instance: object, _field: object, value: tuple[object, ...]) -> None:
-        if not value:
-            raise ValueError(f"at least one {what} is needed")
-
-    return check
-
-
-# --- durations ------------------------------------------------------------------------------------------------------
-
-_UNITS: Final[dict[str, Decimal]] = {
-    "d": Decimal(86_400),
-    "h": Decimal(3_600),
-    "m": Decimal(60),
-    "s": Decimal(1),
-    "ms": Decimal("0.001"),
-}
-_NO_DURATION: Final = 'must be a duration such as "150ms", "10s" or "1h30m"'
-_STEP: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
-_DURATION: Final = re.compile(rf"(?:{_STEP.pattern})+", re.ASCII)
-
-
-def parse_duration(text: str) -> float:
-    """Return the seconds in a text such as "150ms", "10s", "2m", "3h", "7d" or "1h30m"; ValueError if it is none."""
-    if not _DURATION.fullmatch(text):
-        raise ValueError(f"{_NO_DURATION}, not {shown(text)}")
-    steps = [Decimal(number) * _UNITS[unit] for number, unit in _STEP.findall(text)]
-    return float(sum(steps, Decimal(0)))
-
-
-def format_duration(seconds: float) -> str:
-    """Return the shortest text that `parse_duration` reads as these seconds."""
-    rest, text = Decimal(repr(seconds)), ""
-    for unit in ("d", "h", "m", "s"):
-        whole = rest // _UNITS[unit]
-        if whole:
-            text += f"{whole:f}{unit}"
-            rest -= whole * _UNITS[unit]
-    if rest:
-        text += f"{(rest * 1000).normalize():f}ms"
-    return text or "0s"
-
-
-def _seconds_or_none(default: object) -> float | None:
-    return None if default is None else parse_duration(str(default))
-
-
-# --- reading --------------------------------------------------------------------------------------------------------
 
 
 def load(origin: Path | str, cls: type[T], *, source: str | None = None) -> T:
@@ -149,16 +31,19 @@ def load(origin: Path | str, cls: type[T], *, source: str | None = None) -> T:
     """
     source = source or (str(origin) if isinstance(origin, Path) else "<text>")
     text = origin if isinstance(origin, str) else _text_of(origin, source)
-    return load_table(_tables_of(text, source), cls, source=source, lines=key_lines(text))
+    return load_table(parse_table(text, source), cls, source=source, lines=key_lines(text))
 
 
-def load_table(table: Mapping[str, Any], cls: type[T], *, source: str, lines: Mapping[KeyPath, int]) -> T:
+def load_table(
+    table: Mapping[str, Any], cls: type[T], *, source: str, lines: Mapping[KeyPath, int], base: T | None = None
+) -> T:
     """Return a table that was parsed already as a value of ``cls``; ``lines`` says where its keys stand.
 
+    What the table leaves out is as in ``base`` where one is given: tables merge, arrays replace.
     Raises ConfigError as `load` does.
     """
     reader = _Reader(lines=lines, source=source)
-    value = reader.value(cls, table, ())
+    value = reader.value(cls, table, (), base=base)
     if reader.problems:
         raise ConfigError([line for _, line in sorted(reader.problems, key=lambda problem: problem[0])])
     return cast(T, value)
@@ -171,33 +56,6 @@ def check(value: object, *, source: str = "settings") -> None:
         raise ConfigError(found)
 
 
-def key_text(path: KeyPath) -> str:
-    """Return a path as people write it: ``carrier[0].bind[1].host``."""
-    steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return steps.removeprefix(".")
-
-
-def shown(raw: object) -> str:
-    """Return a value the way the file spells it, cut for reading."""
-    if isinstance(raw, dict | list | tuple):
-        return "a table" if isinstance(raw, dict) else "an array"
-    text = json.dumps(raw, ensure_ascii=False) if isinstance(raw, str | bool) else str(raw)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the question after the name that was probably meant, or nothing; a beginning is enough."""
-    names = list(known)
-    matches = difflib.get_close_matches(word, names, n=1) or [it for it in names if word and it.startswith(word)]
-    return f', did you mean "{matches[0]}"?' if matches else ""
-
-
-def key_of(field: "attrs.Attribute[Any]") -> str:
-    """Return the key under which the file holds this field; ``from_`` stands for the key ``from``."""
-    name: str = field.name.removesuffix("_")
-    return name.removesuffix("_s") if field.metadata.get("duration") else name
-
-
 def _text_of(path: Path, source: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -207,7 +65,8 @@ def _text_of(path: Path, source: str) -> str:
         raise ConfigError([f"{source}: is not UTF-8 text (octet {error.start})"]) from error
 
 
-def _tables_of(text: str, source: str) -> dict[str, Any]:
+def parse_table(text: str, source: str) -> dict[str, Any]:
+    """Return the table that a TOML text holds; ConfigError names the line where it is none."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -281,7 +140,7 @@ class _Reader:
         try:
             return parse_duration(raw if isinstance(raw, str) else "")
         except ValueError:
-            return self.problem(path, f"{_NO_DURATION}, not {shown(raw)}")
+            return self.problem(path, f"{NO_DURATION}, not {shown(raw)}")
 
     def choice(self, options: tuple[Any, ...], raw: Any, path: KeyPath) -> Any:
         if raw in options and type(raw) in map(type, options):
@@ -307,6 +166,8 @@ class _Reader:
     def table(self, cls: Any, raw: Any, path: KeyPath, base: object) -> Any:
         if hasattr(cls, "shorthand"):
             raw = cls.shorthand(raw)
+        if getattr(cls, "WHOLE", False):
+            base = None
         if not isinstance(raw, dict):
             return self.problem(path, f"must be a table, not {shown(raw)}")
         fields = {key_of(field): field for field in attrs.fields(cls) if field.init}
@@ -383,68 +244,3 @@ def _problems_of(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     elif isinstance(value, dict):
         for name, item in value.items():
             yield from _problems_of(item, (*path, name))
-
-
-# --- writing --------------------------------------------------------------------------------------------------------
-
-
-def as_toml(value: object) -> str:
-    """Return a settings value as TOML text with every default in it; secrets are shown as "***"."""
-    return "\n".join(_table_lines(value, ())).strip("\n") + "\n"
-
-
-def _table_lines(value: Any, path: KeyPath) -> Iterator[str]:
-    tables: list[tuple[KeyPath, Any]] = []
-    for field in attrs.fields(type(value)):
-        key, item = key_of(field), getattr(value, field.name)
-        if _is_table(item):
-            tables.append(((*path, key), item))
-        elif item is None:
-            counts = field.metadata.get("instead")
-            yield f"# {key} is not set" + (f": {getattr(value, counts)} counts" if counts else "")
-        else:
-            yield f"{_key_toml(key)} = {_scalar_toml(item, field.metadata)}"
-    for below, item in tables:
-        yield from _nested_lines(item, below)
-
-
-def _nested_lines(item: Any, path: KeyPath) -> Iterator[str]:
-    if isinstance(item, tuple):
-        for element in item:
-            yield from ("", f"[[{_path_toml(path)}]]", *_table_lines(element, path))
-    elif isinstance(item, dict):
-        for name, element in item.items():
-            yield from _nested_lines(element, (*path, name))
-    else:
-        yield from ("", f"[{_path_toml(path)}]", *_table_lines(item, path))
-
-
-def _is_table(item: object) -> bool:
-    if isinstance(item, tuple):
-        return bool(item) and attrs.has(type(item[0]))
-    if isinstance(item, dict):
-        return any(_is_table(element) for element in item.values())
-    return attrs.has(type(item))
-
-
-def _key_toml(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
-
-
-def _path_toml(path: KeyPath) -> str:
-    return ".".join(_key_toml(str(step)) for step in path)
-
-
-def _scalar_toml(item: Any, metadata: Mapping[str, Any]) -> str:
-    if metadata.get("secret"):
-        return '"***"'
-    if isinstance(item, tuple):
-        return "[" + ", ".join(_scalar_toml(element, metadata) for element in item) + "]"
-    if isinstance(item, dict):
-        pairs = (f"{_key_toml(name)} = {_scalar_toml(element, metadata)}" for name, element in item.items())
-        return "{" + ", ".join(pairs) + "}"
-    if metadata.get("duration"):
-        return f'"{format_duration(item)}"'
-    if isinstance(item, str):
-        return json.dumps(item, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return json.dumps(item)

@@ -1,0 +1,110 @@
+"""What is played: changes by the clock, traffic, and what must be true at the end."""
+
+from typing import ClassVar, Literal
+
+import attrs
+
+from connector.settings import above, duration, within
+from simulator.scenario.fields import Problems
+from simulator.scenario.messages import problem_of_text
+
+OUTAGES = ("unbind-then-refuse", "drop", "blackhole", "refuse-bind")
+
+
+@attrs.frozen(kw_only=True)
+class TimelineEntry:
+    """Something that happens at a time and, with ``for``, ends."""
+
+    name: str = ""
+    at_s: float = duration()
+    for_s: float | None = duration(None, validator=above(0))
+    set: dict[str, bool | int | float | str] = attrs.field(factory=dict)
+    """Other values for keys of the scenario while it lasts: ``{ "limits.rate.per_second" = 10 }``."""
+    do: Literal["outage", "unbind", "drop"] | None = None
+    """"unbind" asks all binds to leave, "drop" cuts all links, "outage" keeps them away."""
+    mode: Literal["unbind-then-refuse", "drop", "blackhole", "refuse-bind"] = "unbind-then-refuse"
+    """Of "outage": binds are asked to leave and new ones refused; links are cut and new ones too; nothing moves on
+    any link; only new binds are refused."""
+
+    def problems(self) -> Problems:
+        if not self.set and self.do is None:
+            yield (), "does nothing: it needs set or do"
+        if self.do == "outage" and self.for_s is None:
+            yield ("for",), "an outage needs its length"
+
+
+@attrs.frozen(kw_only=True)
+class Stage:
+    """A stretch of the load: the rate goes evenly from where it was ``to`` this, in messages per second."""
+
+    WHOLE: ClassVar = True
+    for_s: float = duration(validator=above(0))
+    to: float = attrs.field(validator=within(0))
+
+
+@attrs.frozen(kw_only=True)
+class LoadText:
+    """A kind of text and its weight in the mix."""
+
+    WHOLE: ClassVar = True
+    weight: float = attrs.field(default=1.0, validator=above(0))
+    gsm7: int | None = attrs.field(default=None, validator=within(1, 1_600))
+    """Characters of the GSM alphabet."""
+    ucs2: int | None = attrs.field(default=None, validator=within(1, 700))
+    """Characters beyond it."""
+
+    def problems(self) -> Problems:
+        if (self.gsm7 is None) == (self.ucs2 is None):
+            yield (), "needs exactly one of gsm7 and ucs2"
+
+
+@attrs.frozen(kw_only=True)
+class Load:
+    """Traffic: through an HTTP door where ``target`` names one, else by an ESME of the simulator's own."""
+
+    target: str | None = None
+    """POST address that takes ``{"to": …, "text": …, "client_ref": …}``, such as the connector's /v1/messages."""
+    token_env: str | None = None
+    """Environment variable with the bearer token for the target."""
+    account: str | None = None
+    """Which account the simulator's own ESME binds as; without it the first."""
+    binds: int = attrs.field(default=1, validator=within(1, 1_000))
+    window: int = attrs.field(default=10, validator=within(1, 10_000))
+    model: Literal["open", "closed"] = "open"
+    """"open": messages are planned whatever the answers; "closed": the next waits for a place in the window."""
+    arrival: Literal["constant", "poisson"] = "constant"
+    stages: tuple[Stage, ...] = ()
+    messages: int | None = attrs.field(default=None, validator=within(1))
+    """Stop after so many; of a closed load without stages, all there is."""
+    text: tuple[LoadText, ...] = (LoadText(gsm7=40),)
+    from_: str = "CARRIERLINE"
+    to: str = "447700{n:06}"
+    """``{n}`` is the number of the message."""
+    receipts: bool = True
+    """Ask for receipts."""
+    response_timeout_s: float = duration("30s", validator=above(0))
+    """A message not answered by then, or whose link died, is sent again, up to ``attempts`` times."""
+    attempts: int = attrs.field(default=10, validator=within(1))
+    settle_s: float = duration("10m")
+    """How long after the last message answers and receipts are awaited."""
+
+    def problems(self) -> Problems:
+        if not self.stages and self.messages is None:
+            yield (), "needs stages, messages or both"
+        if self.model == "open" and not self.stages:
+            yield ("stages",), "an open load needs them"
+        problem = problem_of_text(self.to)
+        if problem:
+            yield ("to",), problem
+
+
+@attrs.frozen(kw_only=True)
+class Expect:
+    """What must be true at the end; if not, the exit status is 1."""
+
+    that: str
+    """A comparison of facts: "submit.status.ESME_RTHROTTLED == 0", "bind.restored.max <= 60s"."""
+    within_s: float = duration("0s")
+    """It may still become true so long after the end."""
+    after: str | None = None
+    """Count only what happened after this time, or after "quiet": when the faults have ended."""

@@ -1,0 +1,248 @@
+"""Rules: when a request is such and such, do this; the first that matches wins."""
+
+from typing import ClassVar, Literal
+
+import attrs
+
+from connector.settings import above, duration, durations, within
+from simulator.scenario.fields import (
+    COMMANDS,
+    Delay,
+    Problems,
+    Version,
+    a_pattern,
+    a_state,
+    a_status,
+    hex_digits,
+)
+
+
+def _command(_instance: object, _field: object, value: str | None) -> None:
+    from fnmatch import fnmatchcase
+
+    from connector.settings import nearest, shown
+
+    if value is not None and not any(fnmatchcase(name, value) for name in COMMANDS):
+        raise ValueError(f"{shown(value)} is no command{nearest(value, COMMANDS)}")
+
+
+def _two(_instance: object, _field: object, value: tuple[float, ...] | None) -> None:
+    if value is not None and (len(value) != 2 or value[0] >= value[1]):
+        raise ValueError('must be two times, the earlier one first, as in ["2m", "3m"]')
+
+
+@attrs.frozen(kw_only=True)
+class Period:
+    """When something holds, in time since the start of the simulator; without any of them, always."""
+
+    at_s: float | None = duration(None)
+    """From then on once, or with ``for`` as long as that."""
+    after_s: float | None = duration(None)
+    """From then on, or with ``for`` as long as that."""
+    between_s: tuple[float, ...] | None = durations(optional=True, validator=_two)
+    """Two times."""
+    for_s: float | None = duration(None, validator=above(0))
+
+    @property
+    def starts_at_s(self) -> float:
+        """When it begins, in seconds since the start of the simulator."""
+        return self.between_s[0] if self.between_s else self.at_s or self.after_s or 0.0
+
+    @property
+    def ends_at_s(self) -> float:
+        """When it is over; infinity if never."""
+        if self.between_s:
+            return self.between_s[1]
+        return float("inf") if self.for_s is None else self.starts_at_s + self.for_s
+
+    def period_problems(self) -> Problems:
+        """Say what contradicts itself."""
+        if sum(each is not None for each in (self.at_s, self.after_s, self.between_s)) > 1:
+            yield ("at",), "only one of at, after and between can be"
+        if self.for_s is not None and self.between_s is not None:
+            yield ("for",), "between says already how long"
+
+
+@attrs.frozen(kw_only=True)
+class When(Period):
+    """Conditions; all of them must hold.
+
+    ``every``, ``nth`` and ``first`` count the requests that fulfil the other conditions of the same rule, whatever
+    other rules do with them.
+    """
+
+    WHOLE: ClassVar = True
+    command: str | None = attrs.field(default=None, validator=_command)
+    """Name of a request, with * for any letters: "submit_sm", "bind_*"; without it any request."""
+    from_: str | None = attrs.field(default=None, validator=a_pattern)
+    """Regular expression that is found in source_addr."""
+    to: str | None = attrs.field(default=None, validator=a_pattern)
+    """Regular expression that is found in destination_addr."""
+    text: str | None = attrs.field(default=None, validator=a_pattern)
+    """Regular expression that is found in the text."""
+    account: str | None = None
+    """system_id of who is bound, or of who asks to bind."""
+    bind: int | None = attrs.field(default=None, validator=within(1))
+    """Place among the binds: a new one takes the lowest that is free, from 1."""
+    version: Version | None = None
+    every: int | None = attrs.field(default=None, validator=within(1))
+    """The nth, the 2nth, the 3nth and so on."""
+    nth: int | None = attrs.field(default=None, validator=within(1))
+    """This one only."""
+    first: int | None = attrs.field(default=None, validator=within(1))
+    """The first so many."""
+    rate: float | None = attrs.field(default=None, validator=within(0, 1))
+    """Chance of each."""
+
+    def problems(self) -> Problems:
+        yield from self.period_problems()
+        if sum(each is not None for each in (self.every, self.nth, self.first)) > 1:
+            yield ("every",), "only one of every, nth and first can be"
+
+
+@attrs.frozen(kw_only=True)
+class Reply:
+    """An answer other than the usual one; ``"ESME_RSYSERR"`` stands for ``{ status = "ESME_RSYSERR" }``.
+
+    With status ESME_ROK the message counts as accepted, with any other as refused.
+    """
+
+    WHOLE: ClassVar = True
+    status: str | int = attrs.field(default="ESME_ROK", validator=a_status)
+    command: str | int | None = None
+    """Another PDU than the response that belongs to the request: "generic_nack", or a command_id."""
+    sequence: int | str | None = None
+    """Another sequence_number: a number, or text such as "+4096" that is added."""
+    times: int = attrs.field(default=1, validator=within(1, 100))
+    """How often it is sent."""
+    body: Literal["normal", "keep", "drop"] = "normal"
+    """"keep" leaves the body in an answer with an error, "drop" leaves it out of one without."""
+    message_id: str | None = None
+    """This id, whatever was given before: a reused one, or an empty one."""
+    length: int | str | None = None
+    """Another command_length than is true: a number, or text such as "+1" that is added."""
+    tail: str | None = attrs.field(default=None, validator=hex_digits)
+    """Octets, in hex digits, behind the body."""
+
+    @staticmethod
+    def shorthand(raw: object) -> object:
+        """Read a name or a number as the status."""
+        return {"status": raw} if isinstance(raw, str | int) else raw
+
+    def problems(self) -> Problems:
+        for key, value in (("sequence", self.sequence), ("length", self.length)):
+            problem = problem_of_number(value)
+            if problem:
+                yield (key,), problem
+        if isinstance(self.command, str) and self.command not in COMMANDS:
+            yield ("command",), f"{self.command!r} is no command"
+
+
+def problem_of_number(value: int | str | None) -> str | None:
+    """Say what is wrong with a number that may be relative, or None."""
+    if isinstance(value, str):
+        try:
+            relative(0, value)
+        except ValueError:
+            return f'must be a number, or text such as "+1", not "{value}"'
+    elif value is not None and not 0 <= value <= 0xFFFFFFFF:
+        return f"must be a number of 32 bits, not {value}"
+    return None
+
+
+def relative(true: int, value: int | str | None) -> int:
+    """Return what is said instead of a true number: the same, another, or one that much away, within 32 bits."""
+    if value is None:
+        return true
+    if isinstance(value, int):
+        return value
+    if value[:1] not in {"+", "-"}:
+        raise ValueError(value)
+    return (true + int(value)) & 0xFFFFFFFF
+
+
+@attrs.frozen(kw_only=True)
+class RuleLimit:
+    """A limiter of a rule: the rule matches only what comes too fast."""
+
+    WHOLE: ClassVar = True
+    per_second: float = attrs.field(validator=above(0))
+    burst: int = attrs.field(default=1, validator=within(1))
+    key: Literal["source_addr", "destination_addr", "account", "bind", "carrier"] = "source_addr"
+    """What has a bucket of its own."""
+
+
+@attrs.frozen(kw_only=True)
+class RuleReceipt:
+    """What becomes of the message; ``"UNDELIV"`` stands for ``{ stat = "UNDELIV" }``."""
+
+    WHOLE: ClassVar = True
+    stat: str | None = attrs.field(default=None, validator=a_state)
+    delay: Delay | None = None
+    err: int | None = attrs.field(default=None, validator=within(0, 999_999))
+    missing: bool = False
+    """No receipt is sent."""
+    duplicate: int = attrs.field(default=0, validator=within(0, 100))
+    """So many more."""
+
+    @staticmethod
+    def shorthand(raw: object) -> object:
+        """Read a word as the state."""
+        return {"stat": raw} if isinstance(raw, str) else raw
+
+
+FaultKind = Literal["no-response", "close", "reset", "blackhole", "unbind", "garbage", "truncate"]
+Point = Literal["before-response", "after-accept-before-response", "after-response"]
+
+
+@attrs.frozen(kw_only=True)
+class Fault:
+    """Something wrong on purpose.
+
+    | kind | what happens |
+    | --- | --- |
+    | no-response | the request is never answered |
+    | close | the link is closed (FIN) |
+    | reset | the link is reset (RST) |
+    | blackhole | the link stays up and nothing moves on it any more, ``for`` so long or for ever |
+    | unbind | the carrier asks to unbind |
+    | garbage | octets that are no PDU |
+    | truncate | half of the answer, then the link is closed |
+    """
+
+    WHOLE: ClassVar = True
+    kind: FaultKind
+    point: Point = "before-response"
+    """Whether the message was accepted by then and whether the ESME has heard of it: "before-response" takes nothing,
+    "after-accept-before-response" takes it and says nothing, "after-response" says it first."""
+    for_s: float | None = duration(None, validator=above(0))
+    """Of "blackhole"."""
+
+    def problems(self) -> Problems:
+        if self.for_s is not None and self.kind != "blackhole":
+            yield ("for",), "is of blackhole only"
+        if self.kind == "no-response" and self.point == "after-response":
+            yield ("point",), "nothing can come after a response that is not sent"
+
+
+@attrs.frozen(kw_only=True)
+class Rule:
+    """What to do with certain requests."""
+
+    name: str = ""
+    """For the numbers, the record and the draws; without it the rule's place, as in "rule 3"."""
+    when: When = When()
+    reply: Reply | None = None
+    delay: Delay | None = None
+    """Until the answer, instead of response.delay."""
+    limit: RuleLimit | None = None
+    fault: Fault | None = None
+    receipt: RuleReceipt | None = None
+
+    def problems(self) -> Problems:
+        if all(each is None for each in (self.reply, self.delay, self.limit, self.fault, self.receipt)):
+            yield (), "does nothing: it needs reply, delay, limit, fault or receipt"
+        if self.limit is not None and self.reply is None and self.fault is None:
+            yield ("limit",), "needs a reply or a fault for what comes too fast"
+        if self.when.rate is not None and self.limit is not None:
+            yield ("limit",), "a limit is no chance: take when.rate away"

@@ -1,0 +1,67 @@
+"""A scenario as one value."""
+
+from typing import Literal
+
+import attrs
+
+from connector.settings import duration, nearest, shown, within
+from simulator.scenario.carrier import AccountRules, CarrierRules, Limits, Listen, Outbind, Queue
+from simulator.scenario.fields import Problems
+from simulator.scenario.messages import DeliveryRules, MoRules, ReceiptRules, Response
+from simulator.scenario.play import Expect, Load, TimelineEntry
+from simulator.scenario.rules import Rule
+from simulator.scenario.wire import Inject, WireRule
+
+
+@attrs.frozen(kw_only=True)
+class Scenario:
+    """A simulated carrier, and what is played on it."""
+
+    schema: Literal[1] = 1
+    name: str = "plain"
+    extends: str | None = None
+    """Another scenario that this one changes: a file beside it, or ``profile:NAME``.  Tables merge, arrays replace."""
+    about: str = ""
+    """What the carrier is known for, and where it was seen."""
+    seed: int = 1
+    """Every random draw derives from it."""
+    fault_budget: int | None = attrs.field(default=None, validator=within(0))
+    """Rules, wire and inject do no more faults than these."""
+    quiet_after_s: float | None = duration(None)
+    """From then on rules, wire and inject do no faults any more."""
+    listen: Listen = Listen()
+    carrier: CarrierRules = CarrierRules()
+    account: tuple[AccountRules, ...] = ()
+    """Without any, all credentials are accepted."""
+    limits: Limits = Limits()
+    queue: Queue | None = None
+    response: Response = Response()
+    receipt: ReceiptRules = ReceiptRules()
+    delivery: DeliveryRules = DeliveryRules()
+    mo: tuple[MoRules, ...] = ()
+    outbind: tuple[Outbind, ...] = ()
+    rule: tuple[Rule, ...] = ()
+    wire: tuple[WireRule, ...] = ()
+    inject: tuple[Inject, ...] = ()
+    timeline: tuple[TimelineEntry, ...] = ()
+    load: Load | None = None
+    expect: tuple[Expect, ...] = ()
+
+    def problems(self) -> Problems:
+        names = [account.system_id for account in self.account]
+        yield from _repeated("account", "system_id", names)
+        for array in ("rule", "wire", "inject", "timeline"):
+            yield from _repeated(array, "name", [each.name for each in getattr(self, array)])
+        for array in ("mo", "inject"):
+            for index, each in enumerate(getattr(self, array)):
+                if names and each.account is not None and each.account not in names:
+                    yield (
+                        (array, index, "account"),
+                        f"there is no account {shown(each.account)}{nearest(each.account, names)}",
+                    )
+
+
+def _repeated(array: str, key: str, names: list[str]) -> Problems:
+    for index, name in enumerate(names):
+        if name and name in names[:index]:
+            yield (array, index, key), f"{shown(name)} is the name of another one"
