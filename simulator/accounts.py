@@ -8,10 +8,10 @@ import attrs
 
 from simulator.calendar import Calendar
 from simulator.ledger import Entry, Ledger
-from simulator.limits import Bucket
+from simulator.limits import Bucket, Offences
 from simulator.mo import MoRun
 from simulator.receipts import Delivery
-from simulator.scenario import STATUS_BY_NAME, AccountRules, DeliveryRules
+from simulator.scenario import STATUS_BY_NAME, AccountRules, DeliveryRules, Penalty
 from simulator.statistics import Counts
 
 TEMPORARY: Final = frozenset(
@@ -37,6 +37,12 @@ class Bind(Protocol):
     def deliver(self, deliveries: Sequence[Delivery], now: float) -> None:
         """Send them."""
 
+    def ask_to_unbind(self, now: float) -> None:
+        """Ask the ESME to leave."""
+
+    def stop(self, reason: str) -> None:
+        """End the link without another word."""
+
     def ring_by(self, at: float) -> None:
         """See to it that the account is asked to `Account.hand_out` at this time."""
 
@@ -54,6 +60,8 @@ class Account:
     """Those that may be sent deliver_sm; the first looks after the calendar."""
     runs: list[MoRun] = attrs.field(factory=list)
     bucket: Bucket | None = None
+    penalty: Penalty | None = None
+    _offences: Offences | None = None
     _calendar: Calendar[Delivery] = attrs.field(factory=Calendar)
     _ready: deque[Delivery] = attrs.field(factory=deque)
     _turn: int = 0
@@ -61,6 +69,25 @@ class Account:
     """Carrier message ids."""
 
     # --- binds
+
+    def offended(self, number: int, now: float) -> None:
+        """Note messages refused for the limits' sake; too many bring the penalty."""
+        if self.penalty is None:
+            return
+        if self._offences is None:
+            self._offences = Offences(self.penalty)
+        if not self._offences.note(number, now):
+            return
+        self.counts.penalties += 1
+        for bind in list(self.binds) if self.penalty.action != "refuse" else ():
+            if self.penalty.action == "unbind":
+                bind.ask_to_unbind(now)
+            else:
+                bind.stop("penalty")
+
+    def is_refused(self, now: float) -> bool:
+        """Say whether a penalty keeps new binds away."""
+        return self._offences is not None and now < self._offences.refused_until
 
     def join(self, bind: Bind, now: float) -> None:
         """Count a session as bound."""

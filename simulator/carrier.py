@@ -11,27 +11,20 @@ from connector.smpp.pdu import (
     BindTransceiverResp,
     BindTransmitter,
     BindTransmitterResp,
-    CancelSm,
-    CancelSmResp,
     Pdu,
-    QuerySm,
-    QuerySmResp,
 )
 from connector.smpp.tlv import tlv
 from simulator.accounts import Account, Bind
-from simulator.intake import Intake, refusal
-from simulator.ledger import Entry, Ledger
+from simulator.answers import refusal
+from simulator.chronicle import Chronicle
+from simulator.faults import Faults
+from simulator.intake import Intake
+from simulator.ledger import Ledger
 from simulator.mo import MoRun
 from simulator.receipts import Delivery, Writer
-from simulator.scenario import (
-    STATES,
-    STATUS_BY_NAME,
-    AccountRules,
-    BindType,
-    MoRules,
-    Scenario,
-    status_number,
-)
+from simulator.requests import Requests
+from simulator.rules import Rulebook
+from simulator.scenario import STATUS_BY_NAME, AccountRules, BindType, MoRules, Scenario, status_number
 from simulator.statistics import Counts, Statistics
 
 BindRequest = BindTransmitter | BindReceiver | BindTransceiver
@@ -50,7 +43,6 @@ VERSION_NUMBERS: Final = {"3.3": tables.SMPP_33, "3.4": tables.SMPP_34, "5.0": t
 
 ANY_NUMBER: Final = 1_000_000_000
 """Binds of an account that no table limits."""
-ENROUTE: Final = STATES["ENROUTE"].message_state
 
 
 class Carrier:
@@ -65,26 +57,48 @@ class Carrier:
         self.ledger = ledger
         self.clock = clock
         self.counts = Counts()
-        self.intake = Intake(scenario, ledger, self.counts, clock)
+        self.chronicle = Chronicle()
+        self.faults = Faults(scenario.fault_budget, scenario.quiet_after_s)
+        self.rulebook = Rulebook(scenario.rule, scenario.seed, self.faults)
+        self.intake = Intake(scenario, ledger, self.counts, clock, self.rulebook, self.chronicle)
         self.writer = Writer(scenario)
         self.accounts: dict[str, Account] = {}
+        self.requests = Requests(ledger, self.accounts, clock)
+        self.closed_to_binds = False
+        """Whether every bind is refused, as in an outage."""
+        self._places: set[int] = set()
         self._started_at: float | None = None
         self._runs: list[MoRules] = list(scenario.mo)
 
     def start(self, now: float) -> None:
         """Note when the carrier came up; the first call counts."""
         if self._started_at is None:
-            self._started_at = now
+            self._started_at = self.intake.started_at = now
             for rules in self.scenario.account:
                 self._open(rules)
 
+    def since_start(self, now: float) -> float:
+        """Return the time since the carrier came up."""
+        return now - (self._started_at or 0.0)
+
     # --- binds
+
+    def take_place(self) -> int:
+        """Return the lowest free place among the binds, and keep it."""
+        place = next(number for number in range(1, len(self._places) + 2) if number not in self._places)
+        self._places.add(place)
+        return place
+
+    def free_place(self, place: int) -> None:
+        """Let another bind have this place."""
+        self._places.discard(place)
 
     def bind(self, peer: Bind, pdu: BindRequest, now: float) -> tuple[Pdu, Account | None]:
         """Return the answer to a bind request, and the account when it is a good one."""
         self.counts.bind_attempts += 1
+        self.chronicle.count("bind.attempts", 1, self.since_start(now))
         rules = self._rules_of(pdu)
-        status = self._bind_status(rules, pdu)
+        status = self._bind_status(rules, pdu, now)
         if status or rules is None:
             return refusal(pdu, status), None
         self.counts.binds += 1
@@ -95,7 +109,7 @@ class Carrier:
             return AccountRules(system_id=pdu.system_id, max_binds=ANY_NUMBER)
         return next((rules for rules in self.scenario.account if rules.system_id == pdu.system_id), None)
 
-    def _bind_status(self, rules: AccountRules | None, pdu: BindRequest) -> int:
+    def _bind_status(self, rules: AccountRules | None, pdu: BindRequest, now: float) -> int:
         """Return 0, or why this request may not bind (SMPP 3.4, 5.1.3)."""
         if pdu.fault:
             return pdu.fault
@@ -108,6 +122,8 @@ class Carrier:
         if BIND_TYPES[type(pdu)] not in rules.bind_types or not self._speaks(pdu.interface_version):
             return STATUS_BY_NAME["ESME_RBINDFAIL"]
         account = self.accounts.get(rules.system_id)
+        if self.closed_to_binds or (account is not None and account.is_refused(now)):
+            return STATUS_BY_NAME["ESME_RBINDFAIL"]
         if account is not None and len(account.binds) >= rules.max_binds:
             return status_number(rules.over_binds)
         return tables.ESME_ROK
@@ -127,49 +143,12 @@ class Carrier:
         )
 
     def _open(self, rules: AccountRules) -> Account:
-        account = Account(rules, self.scenario.delivery, self.counts, self.ledger)
+        account = Account(rules, self.scenario.delivery, self.counts, self.ledger, penalty=self.scenario.limits.penalty)
         self.accounts[rules.system_id] = account
         mine = [run for run in self._runs if run.account in (None, rules.system_id)]
         self._runs = [run for run in self._runs if run not in mine]
         account.runs = [MoRun.started(run, self._started_at or 0.0) for run in mine]
         return account
-
-    # --- requests
-
-    def answer(self, pdu: Pdu) -> Pdu:
-        """Return the answer to a request other than a bind or a submit."""
-        if pdu.fault:
-            return refusal(pdu, pdu.fault)
-        if isinstance(pdu, QuerySm):
-            return self._answer_query(pdu)
-        if isinstance(pdu, CancelSm):
-            return self._answer_cancel(pdu)
-        return refusal(pdu, tables.ESME_RINVCMDID)
-
-    def _answer_query(self, pdu: QuerySm) -> Pdu:
-        entry = self.ledger.find(pdu.message_id)
-        if entry is None or entry.source_addr != pdu.source_addr:
-            return refusal(pdu, STATUS_BY_NAME["ESME_RQUERYFAIL"])
-        word = STATES[entry.state]
-        told = entry.receipt_sent_at is not None
-        return QuerySmResp(
-            message_id=pdu.message_id,
-            message_state=word.message_state if told else ENROUTE,
-            error_code=word.err if told else 0,
-            sequence_number=pdu.sequence_number,
-        )
-
-    def _answer_cancel(self, pdu: CancelSm) -> Pdu:
-        """Give back what has no final word yet: one message by its id, without an id all that fit (SMPP 3.4, 4.9)."""
-        named = self.ledger.find(pdu.message_id)
-        entries = ([named] if named else []) if pdu.message_id else list(self.ledger)
-        given = [entry for entry in entries if _is_meant(pdu, entry) and _is_open(entry)]
-        if not given:
-            return refusal(pdu, tables.ESME_RCANCELFAIL)
-        for entry in given:
-            self.ledger.cancelled(entry, self.clock())
-            self.accounts[entry.account].cancel(entry)
-        return CancelSmResp(sequence_number=pdu.sequence_number)
 
     # --- deliveries
 
@@ -190,6 +169,7 @@ class Carrier:
             links=counts.links,
             bind_attempts=counts.bind_attempts,
             binds=counts.binds,
+            penalties=counts.penalties,
             submits={tables.status_name(status): number for status, number in counts.submits.items()},
             accepted=counts.submits[tables.ESME_ROK],
             receipts_sent=counts.receipts_sent,
@@ -205,18 +185,6 @@ class Carrier:
             deliveries_given_up=counts.deliveries_given_up,
             strange=dict(counts.strange),
             ends=dict(counts.ends),
+            rules=dict(self.rulebook.matched),
+            faults=dict(self.faults.done),
         )
-
-
-def _is_meant(pdu: CancelSm, entry: Entry) -> bool:
-    """Say whether the addresses of a cancel_sm are the message's; with its id the destination may be left out."""
-    submitted = entry.pdu
-    theirs = (submitted.source_addr_ton, submitted.source_addr_npi, submitted.source_addr)
-    if (pdu.source_addr_ton, pdu.source_addr_npi, pdu.source_addr) != theirs:
-        return False
-    anywhere = bool(pdu.message_id) and not pdu.destination_addr
-    return anywhere or pdu.destination_addr == submitted.destination_addr
-
-
-def _is_open(entry: Entry) -> bool:
-    return entry.cancelled_at is None and entry.receipt_sent_at is None

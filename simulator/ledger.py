@@ -31,6 +31,8 @@ class Entry:
     """Seconds since the epoch, as all times here."""
     state: str
     """The final ``stat:`` word that the scenario gave it."""
+    link: int = 0
+    """Number of the link it came on, from 1."""
     receipts_sent: int = 0
     receipt_sent_at: float | None = None
     """First final receipt."""

@@ -1,8 +1,10 @@
-"""A limiter that counts, not one that throws dice."""
+"""Limiters that count, none that throws dice."""
+
+from collections import deque
 
 import attrs
 
-from simulator.scenario import Rate
+from simulator.scenario import Penalty, Rate
 
 
 @attrs.define
@@ -26,3 +28,27 @@ class Bucket:
         granted = min(wanted, int(self.tokens + 1e-9))
         self.tokens -= granted
         return granted
+
+
+@attrs.define
+class Offences:
+    """How often somebody did not heed the limits; too often in too short a time is worth a penalty."""
+
+    rules: Penalty
+    refused_until: float = 0.0
+    """Until when no bind of the account is let in."""
+    _times: deque[tuple[float, int]] = attrs.field(factory=deque)
+    _count: int = 0
+
+    def note(self, number: int, now: float) -> bool:
+        """Note so many refusals for the limits' sake, and say whether the penalty is due; then counting starts anew."""
+        self._times.append((now, number))
+        self._count += number
+        while self._times and self._times[0][0] < now - self.rules.within_s:
+            self._count -= self._times.popleft()[1]
+        if self._count < self.rules.after:
+            return False
+        self._times.clear()
+        self._count = 0
+        self.refused_until = now + self.rules.refuse_for_s
+        return True

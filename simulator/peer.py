@@ -13,31 +13,46 @@ import attrs
 import trio
 
 from connector.smpp import tables
-from connector.smpp.events import Answered, Event, LinkDead, Requested, Strange, Unanswered, UnbindReceived
-from connector.smpp.pdu import DataSm, Pdu, SubmitSm
+from connector.smpp.events import (
+    Answered,
+    Event,
+    LinkDead,
+    Notified,
+    Requested,
+    Strange,
+    Unanswered,
+    UnbindReceived,
+    Unbound,
+)
+from connector.smpp.pdu import DataSm, Pdu, SubmitSm, Unbind
 from connector.smpp.session import Session
 from connector.smpp.tables import Role, State
 from connector.smpp.timers import SMSC_TIMERS
 from connector.smpp.versions import Tlvs
 from simulator.accounts import Account
-from simulator.calendar import Calendar
+from simulator.answers import Changed, Later, altered, refusal, with_body
+from simulator.calendar import Calendar, on_tick
 from simulator.carrier import BIND_TYPES, BindRequest, Carrier
 from simulator.ids import Speller, speller, speller_for
 from simulator.intake import Submit
 from simulator.limits import Bucket
+from simulator.outbox import Outbox
 from simulator.receipts import Delivery
+from simulator.rules import Play
+from simulator.scenario import Fault, status_number
+from simulator.wire import GARBAGE, Gate, reset
 
 log = logging.getLogger("carrierline.simulator")
 
 READ_OCTETS: Final = 65_536
-MOST_BATCHES: Final = 100
-"""Written batches a peer may leave unread before nothing more is read from it."""
 MOST_SHOWN: Final = 32
 """Characters of a system_id in the log; a peer may say anything."""
 LAST_WORDS_S: Final = 1.0
 """How long the end of a link waits for what is still to be written."""
 
 _RECEIVING: Final = (State.BOUND_RX, State.BOUND_TRX)
+_VERSIONS: Final = {tables.SMPP_33: "3.3", tables.SMPP_34: "3.4", tables.SMPP_50: "5.0"}
+HALF_A_HEADER: Final = 8
 
 
 class Alarm:
@@ -60,9 +75,14 @@ class Alarm:
 class Peer:
     """The carrier's end of one link."""
 
-    def __init__(self, carrier: Carrier, stream: trio.abc.Stream, changed: Callable[[], None]) -> None:
+    def __init__(self, carrier: Carrier, stream: trio.abc.Stream, changed: Callable[[], None], number: int = 0) -> None:
         rules = carrier.scenario
         self.carrier = carrier
+        self.number = number
+        """Of the link, from 1."""
+        self.place = 0
+        """Among the binds, from 1; 0 before it is bound."""
+        self.gate = Gate()
         self.account: Account | None = None
         self.bucket: Bucket | None = None
         self.own: deque[Delivery] = deque()
@@ -70,13 +90,15 @@ class Peer:
         self.spell: Speller = speller(rules.response.message_id)
         self._changed = changed
         self._stream = stream
-        self._calendar: Calendar[Pdu] = Calendar()
+        self._calendar: Calendar[Pdu | Changed | Later] = Calendar()
         self._alarm = Alarm()
         self._more = trio.lowlevel.ParkingLot()
-        self._written = trio.lowlevel.ParkingLot()
-        self._answers: list[Pdu] = []
-        self._out: list[bytes] = []
-        self._sending = False
+        self._answers: list[Pdu | Changed] = []
+        self._keeps_bodies = rules.carrier.error_body == "keep"
+        self._asking = ""
+        """Who asks to bind."""
+        self._ends_by_reset = False
+        self._out = Outbox(stream, self.gate)
         self._handling = False
         self._over: str | None = None
         self._who = ""
@@ -86,6 +108,7 @@ class Peer:
             Role.SMSC,
             window_size=rules.delivery.window,
             interface_version=tables.SMPP_50,
+            hands_over=frozenset({"enquire_link"}) if carrier.rulebook.knows("enquire_link") else frozenset(),
             tlvs=Tlvs.ALWAYS,  # a carrier's receipt does not fail for being too long for a 3.3 peer's short_message
             timers=attrs.evolve(
                 SMSC_TIMERS,
@@ -111,6 +134,8 @@ class Peer:
             self._over = self._over or "the link broke"
         finally:
             self._leave()
+            if self._ends_by_reset:
+                reset(self._stream)
             await trio.aclose_forcefully(self._stream)
 
     def stop(self, reason: str) -> None:
@@ -121,19 +146,20 @@ class Peer:
     async def _read(self) -> None:
         while self._over is None:
             data = bytes(await self._stream.receive_some(READ_OCTETS))
+            await self.gate.passed()
             now = trio.current_time()
             self._handle(self.session.receive_data(data, now), now)
             if not data:
                 self._over = self._over or "the peer closed the link"
             self._alarm.ring_by(self._next_at())
-            await self._flush()
-            while len(self._out) > MOST_BATCHES:
-                await self._written.park()
+            await self._out.flush()
+            await self._out.has_room()
         self._scope.cancel()
 
     async def _watch(self) -> None:
         """Do what is due, then wait for the next; nothing here waits for the peer."""
         while self._over is None:
+            await self.gate.passed()
             now = trio.current_time()
             self._handle(self.session.tick(now), now)
             self._more.unpark_all()
@@ -141,28 +167,13 @@ class Peer:
                 break
             await self._alarm.wait_until(self._next_at())
         with trio.move_on_after(LAST_WORDS_S):
-            await self._flush()
+            await self._out.flush()
         self._scope.cancel()
 
     async def _write(self) -> None:
         while True:
-            await self._flush()
+            await self._out.flush()
             await self._more.park()
-
-    async def _flush(self) -> None:
-        """Write what has gathered.  Whoever is writing already takes this along: a stream has one writer at a time."""
-        if self._sending:
-            return
-        self._sending = True
-        try:
-            while self._out:
-                octets = b"".join(self._out)
-                self._out.clear()
-                if octets:
-                    await self._stream.send_all(octets)
-                self._written.unpark_all()
-        finally:
-            self._sending = False
 
     def _next_at(self) -> float:
         tick = self.session.next_tick()
@@ -194,12 +205,12 @@ class Peer:
                 _HANDLERS[type(event)](self, event, now)
         urgent = self.session.data_to_send()
         if self.session.state is not State.UNBOUND:
-            self._out.append(urgent)
+            self._out.put(urgent)
         if submits and self.session.state is not State.CLOSED:
             self.carrier.intake.take(self, submits, now)
         self._settle(now)
         if self.session.state is State.UNBOUND:  # nobody reads on behind an unbind_resp
-            self._out.append(urgent)
+            self._out.put(urgent)
 
     def _settle(self, now: float) -> None:
         """Put out what is due: early receipts, answers, receipts; the ledger has them before they leave."""
@@ -211,21 +222,120 @@ class Peer:
         self._answer_due(now)
         if self._answers:
             answers, self._answers = self._answers, []
-            self._out.append(self.session.answer(answers))
+            self._put_out(answers, now)
         if account is not None:
             account.hand_out(now)
         self.carrier.ledger.flush()
         self._changed()
 
-    def _on_request(self, event: Requested, now: float) -> None:
-        if type(event.pdu) in BIND_TYPES:
-            self._bind(cast(BindRequest, event.pdu), now)
-        else:
-            self.answer([self.carrier.answer(event.pdu)])
+    def _put_out(self, answers: list[Pdu | Changed], now: float) -> None:
+        """Make octets of answers: most go as they are, all at once; what is changed goes in its place."""
+        plain: list[Pdu] = []
+        for answer in answers:
+            if isinstance(answer, Changed) or (answer.command_status and self._keeps_bodies):
+                self._out.put(self.session.answer(plain))
+                plain = []
+                self._put_out_changed(answer, now)
+            else:
+                plain.append(answer)
+        self._out.put(self.session.answer(plain))
 
-    def _bind(self, pdu: BindRequest, now: float) -> None:
+    def _put_out_changed(self, answer: Pdu | Changed, now: float) -> None:
+        if isinstance(answer, Pdu):
+            self.session.answer([answer])
+            self._out.put(with_body(answer))
+            return
+        octets = b"" if answer.response is None else self.session.answer([answer.response])
+        if answer.response is not None and answer.reply is not None:
+            octets = altered(octets, answer.response, answer.reply)
+        if answer.fault is not None and answer.fault.kind == "truncate":
+            octets = octets[: len(octets) // 2] or bytes(HALF_A_HEADER)
+        self._out.put(octets)
+        if answer.fault is not None:
+            self._suffer(answer.fault, now)
+
+    # --- faults and penalties
+
+    def _suffer(self, fault: Fault, now: float) -> None:
+        kind = fault.kind
+        if kind == "unbind":
+            self.ask_to_unbind(now)
+        elif kind == "garbage":
+            self._out.put(GARBAGE)
+        elif kind == "blackhole":
+            self.gate.close_until(now + fault.for_s if fault.for_s else math.inf)
+        elif kind != "no-response":
+            self._ends_by_reset = kind == "reset"
+            self._over = self._over or f"fault: {kind}"
+
+    def ask_to_unbind(self, now: float) -> None:
+        """Ask the ESME to leave; one that is not bound is cut off."""
+        if self.session.state in tables.UNBOUND_STATES:
+            self.stop("sent away")
+            return
+        self._out.put(self.session.request(Unbind(), now))
+        self._alarm.ring_by(now)
+        self._more.unpark_all()
+
+    def say(self, octets: bytes) -> None:
+        """Send octets that are none of the session's."""
+        self._out.put(octets)
+        self._more.unpark_all()
+
+    def offended(self, number: int, now: float) -> None:
+        """Take note of messages refused for the limits' sake."""
+        if self.account is not None:
+            self.account.offended(number, now)
+
+    # --- who it is
+
+    @property
+    def who(self) -> str:
+        """system_id of who is bound, or of who asks to bind."""
+        return self._asking if self.account is None else self.account.rules.system_id
+
+    @property
+    def version(self) -> str:
+        """Interface version spoken: "3.3", "3.4" or "5.0"."""
+        return _VERSIONS.get(self.session.interface_version, "3.4")
+
+    # --- requests
+
+    def _on_request(self, event: Requested, now: float) -> None:
+        pdu, rulebook = event.pdu, self.carrier.rulebook
+        if type(pdu) in BIND_TYPES:
+            self._asking = cast(BindRequest, pdu).system_id
+        chosen = rulebook.choose(self, [pdu], pdu.command, self.carrier.since_start(now)) if rulebook else None
+        if not chosen:
+            self._answer_request(pdu, now)
+            return
+        play, ordinal = chosen[0]
+        delay = 0.0 if play.delay is None else play.delay(ordinal)
+        if delay == 0:
+            self._answer_played(pdu, play, now)
+        elif delay is not None:
+            self._calendar.put(on_tick(now + delay), Later(pdu, play))
+
+    def _answer_request(self, pdu: Pdu, now: float, play: Play | None = None) -> None:
+        if type(pdu) in BIND_TYPES:
+            self._bind(cast(BindRequest, pdu), now, play)
+            return
+        response = self.carrier.requests.answer(pdu)
+        self.answer([response if play is None else Changed(response, play.reply, play.fault)])
+
+    def _answer_played(self, pdu: Pdu, play: Play, now: float) -> None:
+        """Answer as a rule says: with its error, with its fault, or as usual but changed."""
+        status = 0 if play.reply is None else status_number(play.reply.status)
+        if play.fault is not None and play.fault.point != "after-response":
+            self.answer([Changed(None, None, play.fault)])
+        elif status:
+            self.answer([Changed(refusal(pdu, status), play.reply, play.fault)])
+        else:
+            self._answer_request(pdu, now, play)
+
+    def _bind(self, pdu: BindRequest, now: float, play: Play | None) -> None:
         response, account = self.carrier.bind(self, pdu, now)
-        self._out.append(self.session.answer([response]))
+        self._put_out([response if play is None else Changed(response, play.reply, play.fault)], now)
         who = f"{pdu.system_id[:MOST_SHOWN]!r} as {BIND_TYPES[type(pdu)]}"
         if account is None:
             log.info("refused %s: %s", who, tables.status_name(response.command_status))
@@ -233,6 +343,7 @@ class Peer:
         log.info("bound %s", who)
         self._who = who
         self.account = account
+        self.place = self.carrier.take_place()
         self.spell = speller_for(self.carrier.scenario.response.message_id, self.session.interface_version)
         account.join(self, now)
 
@@ -250,6 +361,12 @@ class Peer:
     def _on_unbind(self, _event: UnbindReceived, _now: float) -> None:
         self._over = "unbound"
 
+    def _on_unbound(self, _event: Unbound, _now: float) -> None:
+        self._over = "sent away"
+
+    def _on_notice(self, event: Notified, _now: float) -> None:
+        self.carrier.counts.strange[f"{event.pdu.command} from an ESME"] += 1
+
     def _on_death(self, event: LinkDead, _now: float) -> None:
         self._over = event.reason
 
@@ -258,6 +375,7 @@ class Peer:
         lost = [item.token for item in self.session.abandon() if isinstance(item.token, Delivery)]
         if account is not None:
             self.account = None
+            self.carrier.free_place(self.place)
             log.info("gone %s: %s", self._who, self._over or "stopped")
             self.carrier.counts.binds -= 1
             account.leave(self, lost, now)
@@ -267,20 +385,22 @@ class Peer:
 
     # --- what goes out
 
-    def answer(self, responses: Sequence[Pdu]) -> None:
+    def answer(self, responses: Sequence[Pdu | Changed]) -> None:
         """Send responses with the batch that is being handled."""
         self._answers += responses
 
-    def answer_at(self, at: float, response: Pdu) -> None:
+    def answer_at(self, at: float, response: Pdu | Changed) -> None:
         """Send a response at this time."""
         self._calendar.put(at, response)
         self._alarm.ring_by(at)
 
     def _answer_due(self, now: float) -> None:
-        due = self._calendar.take_due(now)
-        if due:
-            self.unanswered -= len(due)
-            self._answers += due
+        for due in self._calendar.take_due(now):
+            if isinstance(due, Later):
+                self._answer_played(due.pdu, due.play, now)
+            else:
+                self.unanswered -= 1
+                self._answers.append(due)
 
     @property
     def receives(self) -> bool:
@@ -301,7 +421,7 @@ class Peer:
         """Send deliver_sm, behind the answers that are due."""
         pdu, version, at = self.carrier.writer.pdu, self.session.interface_version, self.carrier.clock()
         pdus = [pdu(delivery, at, version) for delivery in deliveries]
-        self._out.append(self.session.submit(pdus, deliveries, now))
+        self._out.put(self.session.submit(pdus, deliveries, now))
         self.carrier.note_sent(deliveries, at)
         self._alarm.ring_by(now + self.session.timers.response_s)
         if not self._handling:
@@ -319,5 +439,7 @@ _HANDLERS: Final[dict[type, Callable[[Peer, Any, float], None]]] = {
     Unanswered: Peer._on_unanswered,
     Strange: Peer._on_strange,
     UnbindReceived: Peer._on_unbind,
+    Unbound: Peer._on_unbound,
+    Notified: Peer._on_notice,
     LinkDead: Peer._on_death,
 }

@@ -16,6 +16,7 @@ from simulator.delays import sampler
 from simulator.ids import Speller, speller
 from simulator.ledger import Entry
 from simulator.receipt_text import ReceiptFacts, compile_format
+from simulator.rules import Play
 from simulator.scenario import STATES, Scenario
 
 REFERENCE: Final = tables.TLV_BY_NAME["user_message_reference"].tag
@@ -46,6 +47,8 @@ class Delivery:
     via: object = None
     """The bind it should leave by as long as that is bound."""
     tries: int = 0
+    err: int | None = None
+    """The number after ``err:`` where a rule gives another one."""
     settled: bool = False
     """An answer came, maybe after it had been put down for another try."""
 
@@ -84,11 +87,11 @@ class Planner:
             return False
         return self._always or bool(pdu.registered_delivery & (3 | WANTS_INTERMEDIATE))
 
-    def plan(self, entry: Entry, via: object) -> list[Planned] | None:
+    def plan(self, entry: Entry, via: object, play: Play | None = None) -> list[Planned] | None:
         """Return the words about a message that asked for some; None when the scenario lets them go missing."""
         n, asked = entry.number, entry.pdu.registered_delivery
-        delay = self._delay(n)
-        if delay is None or self._missing(n):
+        delay = play.receipt_delay(n) if play and play.receipt_delay else self._delay(n)
+        if delay is None or self._missing(n) or (play and play.missing):
             return None
         via = via if self._rules.via == "same" else None
         planned: list[Planned] = []

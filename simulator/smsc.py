@@ -62,7 +62,7 @@ class Smsc:
         carrier = self._carrier
         carrier.start(trio.current_time())
         carrier.counts.links += 1
-        peer = Peer(carrier, stream, self._tell_watchers)
+        peer = Peer(carrier, stream, self._tell_watchers, carrier.counts.links)
         self._peers.add(peer)
         try:
             await peer.run()

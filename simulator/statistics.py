@@ -13,6 +13,7 @@ class Counts:
     links: int = 0
     bind_attempts: int = 0
     binds: int = 0
+    penalties: int = 0
     submits: Counter[int] = attrs.field(factory=Counter)
     receipts_sent: int = 0
     receipts_acknowledged: int = 0
@@ -37,6 +38,8 @@ class Statistics:
     """Bind requests, good and bad."""
     binds: int
     """Sessions bound now."""
+    penalties: int
+    """Times that an account was sent away for not heeding the limits."""
     submits: Mapping[str, int]
     """submit_sm and data_sm by the command_status decided for them."""
     accepted: int
@@ -65,3 +68,7 @@ class Statistics:
     """Odd things that peers sent, by a sentence."""
     ends: Mapping[str, int]
     """How links ended, by a sentence."""
+    rules: Mapping[str, int]
+    """Requests that a rule decided, by its name."""
+    faults: Mapping[str, int]
+    """Wrong things done on purpose, by the name of the rule, wire or inject entry."""

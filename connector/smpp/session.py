@@ -46,6 +46,7 @@ class Session:
     """The state machine of one end.
 
     To an ESME a request with a row and no layout comes as an UnknownPdu, and is answered by one of the response_id.
+    ``hands_over`` names requests such as "enquire_link" that whoever owns it answers, not the session itself.
     Whoever owns it writes what the sending methods return, writes ``data_to_send()`` ahead of anything queued after
     each ``receive_data`` and ``tick``, and calls ``tick`` at ``next_tick()``.  Sending methods raise IllegalCommand
     when the operation matrix or the version forbids it and EncodeError when a value does not fit or is a TLV for a
@@ -62,9 +63,11 @@ class Session:
         max_pdu_length: int = MAX_PDU_OCTETS,
         first_sequence: int = 1,
         tlvs: Tlvs = Tlvs.AUTO,
+        hands_over: frozenset[str] = frozenset(),
         now: float,
     ) -> None:
         self.role = role
+        self._hands_over = hands_over
         self.timers = timers or Timers.defaults(role)
         self.window = Window(window_size)
         self._agreement = Agreement(interface_version, tlvs)
@@ -285,11 +288,10 @@ class Session:
             return
         self._clock.active_at = now
         if command_id in self._may_receive and not (type(pdu) is UnknownPdu and self.role is Role.SMSC):
-            _REQUESTS.get(pdu.command, Session._receive_request)(self, pdu, events)
+            own = pdu.command not in self._hands_over
+            _REQUESTS.get(pdu.command if own else "", Session._receive_request)(self, pdu, events)
         else:
             self._receive_illegal(pdu, events)
-
-    # requests of the peer
 
     def _receive_request(self, pdu: Pdu, events: list[Event]) -> None:
         events.append(Requested(pdu))
@@ -327,8 +329,6 @@ class Session:
     def _give_up(self, reason: str | None, events: list[Event]) -> None:
         if reason is not None:
             events.append(self._die(reason))
-
-    # responses of the peer
 
     def _receive_odd_response(self, pdu: Pdu, item: InFlight | None, now: float, events: list[Event]) -> None:
         """Everything but the plain answer to a request in the window."""

@@ -64,4 +64,4 @@ class Scenario:
 def _repeated(array: str, key: str, names: list[str]) -> Problems:
     for index, name in enumerate(names):
         if name and name in names[:index]:
-            yield (array, index, key), f"{shown(name)} is the name of another one"
+            yield (array, index, key), f"{shown(name)} is the name of another {array}"
