@@ -9,9 +9,8 @@ from connector.smpp.codec import HEADER, encode
 from connector.smpp.pdu import PDU_BY_ID, Pdu
 from simulator.rules import Play
 from simulator.scenario import Fault, Reply, status_number
+from simulator.scenario.fields import COMMANDS
 from simulator.scenario.rules import relative
-
-COMMAND_BY_NAME = {row.name: row.command_id for row in tables.COMMANDS}
 
 
 @attrs.frozen(eq=False)
@@ -55,7 +54,7 @@ def altered(octets: bytes, response: Pdu, reply: Reply) -> bytes:
     if reply.body == "keep" and command_status:
         body = with_body(response)[tables.HEADER_OCTETS :]
     if reply.command is not None:
-        command_id = reply.command if isinstance(reply.command, int) else COMMAND_BY_NAME[reply.command]
+        command_id = reply.command if isinstance(reply.command, int) else COMMANDS[reply.command]
         body = b"" if reply.command == "generic_nack" and reply.body != "keep" else body
     if reply.body == "drop":
         body = b""

@@ -44,7 +44,7 @@ class Offences:
         """Note so many refusals for the limits' sake, and say whether the penalty is due; then counting starts anew."""
         self._times.append((now, number))
         self._count += number
-        while self._times and self._times[0][0] < now - self.rules.within_s:
+        while self._times and self._times[0][0] <= now - self.rules.within_s:
             self._count -= self._times.popleft()[1]
         if self._count < self.rules.after:
             return False

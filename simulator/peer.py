@@ -246,6 +246,8 @@ class Peer:
             self._out.put(with_body(answer))
             return
         octets = b"" if answer.response is None else self.session.answer([answer.response])
+        if answer.response is not None and answer.response.command_status and self._keeps_bodies:
+            octets = with_body(answer.response)
         if answer.response is not None and answer.reply is not None:
             octets = altered(octets, answer.response, answer.reply)
         if answer.fault is not None and answer.fault.kind == "truncate":

@@ -21,6 +21,8 @@ from simulator.limits import Bucket
 from simulator.scenario import Fault, Rate, Reply, Rule, RuleLimit, When
 from simulator.texts import text_of
 
+MESSAGES: Final = ("submit_sm", "data_sm", "submit_multi")
+"""Requests that a rule without a command is about."""
 Test = Callable[[Pdu], bool]
 
 
@@ -126,7 +128,7 @@ class _Compiled:
         purpose = f"rule/{name}"
         self.when = when
         self._starts, self._ends = when.starts_at_s, when.ends_at_s
-        self._kinds = None if when.command is None else _kinds(when.command)
+        self._kinds = _kinds(when.command)
         self._tests = list(_tests(when))
         self._chance = None if when.rate is None else draws.chance(when.rate, draws.stream(seed, f"{purpose}/when"))
         self._first = 1 if when.at_s is not None and when.for_s is None and when.first is None else when.first
@@ -147,7 +149,7 @@ class _Compiled:
         )
 
     def may_match(self, command: str) -> bool:
-        return self.when.command is None or fnmatchcase(command, self.when.command)
+        return _is_meant(command, self.when.command)
 
     def matching(
         self, asker: Asker, pdus: Sequence[Pdu], kinds: set[type[Pdu]], first: int, now_s: float
@@ -156,7 +158,7 @@ class _Compiled:
         if not self._starts <= now_s < self._ends or not self._is_of(asker):
             return ()
         indices: Iterable[int] = range(len(pdus))
-        if self._kinds is not None and not kinds <= self._kinds:
+        if not kinds <= self._kinds:
             if kinds.isdisjoint(self._kinds):
                 return ()
             indices = [index for index in indices if type(pdus[index]) in self._kinds]
@@ -213,12 +215,16 @@ _KEYS: Final[dict[str, Callable[[Asker, Pdu], str]]] = {
 }
 
 
-def _kinds(pattern: str) -> frozenset[type[Pdu]]:
+def _kinds(pattern: str | None) -> frozenset[type[Pdu]]:
     return frozenset(
         PDU_BY_ID[row.command_id]
         for row in tables.COMMANDS
-        if fnmatchcase(row.name, pattern) and row.command_id in PDU_BY_ID
+        if _is_meant(row.name, pattern) and row.command_id in PDU_BY_ID
     )
+
+
+def _is_meant(command: str, pattern: str | None) -> bool:
+    return command in MESSAGES if pattern is None else fnmatchcase(command, pattern)
 
 
 def _tests(when: When) -> Iterable[Test]:

@@ -8,12 +8,14 @@ import attrs
 
 from connector.settings import KeyPath, above, duration, nearest, shown, within
 from connector.smpp import tables
+from connector.smpp.pdu import PDU_BY_ID
 
 Problems = Iterator[tuple[KeyPath, str]]
 BindType = Literal["transmitter", "receiver", "transceiver"]
 Version = Literal["3.3", "3.4", "5.0"]
 STATUS_BY_NAME: Final[Mapping[str, int]] = {row.name: row.command_status for row in tables.STATUSES}
-COMMANDS: Final = tuple(row.name for row in tables.COMMANDS)
+COMMANDS: Final[Mapping[str, int]] = {layout.command: number for number, layout in PDU_BY_ID.items()}
+"""command_id by name, of requests and responses."""
 
 
 @attrs.frozen

@@ -1,10 +1,11 @@
 """Rules: when a request is such and such, do this; the first that matches wins."""
 
+from fnmatch import fnmatchcase
 from typing import ClassVar, Literal
 
 import attrs
 
-from connector.settings import above, duration, durations, within
+from connector.settings import above, duration, durations, nearest, shown, within
 from simulator.scenario.fields import (
     COMMANDS,
     Delay,
@@ -18,10 +19,6 @@ from simulator.scenario.fields import (
 
 
 def _command(_instance: object, _field: object, value: str | None) -> None:
-    from fnmatch import fnmatchcase
-
-    from connector.settings import nearest, shown
-
     if value is not None and not any(fnmatchcase(name, value) for name in COMMANDS):
         raise ValueError(f"{shown(value)} is no command{nearest(value, COMMANDS)}")
 
@@ -73,7 +70,8 @@ class When(Period):
 
     WHOLE: ClassVar = True
     command: str | None = attrs.field(default=None, validator=_command)
-    """Name of a request, with * for any letters: "submit_sm", "bind_*"; without it any request."""
+    """Name of a request, with * for any letters: "submit_sm", "bind_*"; without it any message: submit_sm, data_sm or
+    submit_multi."""
     from_: str | None = attrs.field(default=None, validator=a_pattern)
     """Regular expression that is found in source_addr."""
     to: str | None = attrs.field(default=None, validator=a_pattern)
