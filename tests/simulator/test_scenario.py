@@ -8,7 +8,7 @@ import pytest
 from connector.errors import ConfigError
 from connector.settings import as_toml, load
 from simulator import Scenario, load_scenario
-from simulator.scenario import AccountRules, Delay, Duplicate, MoRate, MoRules, Rate
+from simulator.scenario import AccountRules, Delay, Duplicate, MoRate, MoRules, Rate, profiles
 
 FULL = """
 schema = 1
@@ -138,3 +138,76 @@ def test_the_example_of_the_readme_can_be_loaded() -> None:
     readme = (Path(__file__).parents[2] / "simulator" / "README.md").read_text()
     (block,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
     assert load(block, Scenario).account
+
+
+@pytest.mark.parametrize("name", sorted(profiles()))
+def test_every_profile_can_be_played_and_says_what_it_is_known_for(name: str) -> None:
+    scenario = load_scenario(f"profile:{name}")
+    assert scenario.name == name
+    assert "Seen: " in scenario.about
+
+
+def test_there_are_profiles_enough_to_choose_from() -> None:
+    assert len(profiles()) >= 10
+
+
+def test_an_unknown_profile_is_told_with_the_nearest_name() -> None:
+    with pytest.raises(ConfigError, match='there is no profile "hexdec", did you mean "hex-dec"'):
+        load_scenario("profile:hexdec")
+
+
+# --- what a scenario extends ------------------------------------------------------------------------------------------
+
+
+SUBSCRIBER = "[[mo]]\nfrom = '{}'\nto = '2'\ntext = '3'\nat = '1s'\n"
+
+
+def written(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (folder / f"{name}.toml").write_text(text)
+    return folder
+
+
+def test_tables_merge_and_arrays_replace(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        parent=f"[limits]\nrate = {{ per_second = 5, burst = 3 }}\nwindow = 7\n{SUBSCRIBER.format(1)}",
+        child=f"extends = 'parent'\n[limits]\nwindow = 8\n[limits.rate]\nper_second = 6\n{SUBSCRIBER.format(4)}",
+    )
+    scenario = load_scenario(tmp_path / "child.toml")
+    assert scenario.limits.rate == Rate(per_second=6, burst=3)
+    assert scenario.limits.window == 8
+    assert [mo.from_ for mo in scenario.mo] == ["4"]
+
+
+def test_nothing_stays_of_a_delay_that_is_replaced(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        parent="[response]\ndelay = { dist = 'uniform', min = '1s', max = '2s' }",
+        child="extends = 'parent'\n[response]\ndelay = '5s'",
+    )
+    assert load_scenario(tmp_path / "child.toml").response.delay == Delay(value_s=5)
+
+
+def test_a_scenario_extends_a_profile(tmp_path: Path) -> None:
+    written(tmp_path, child="extends = 'profile:hex-dec'\n[response]\ndelay = '5s'")
+    assert load_scenario(tmp_path / "child.toml").response.message_id.form == "hex"
+
+
+def test_problems_of_both_files_are_told_each_with_its_file_and_line(tmp_path: Path) -> None:
+    written(tmp_path, parent="\n[limits]\nwidnow = 7", child="extends = 'parent'\n\n[receipt]\nwhenn = 'never'")
+    with pytest.raises(ConfigError) as caught:
+        load_scenario(tmp_path / "child.toml")
+    first, second = caught.value.problems
+    assert re.search(r'parent\.toml:3: limits\.widnow: is not known here, did you mean "window"\?', first)
+    assert re.search(r'child\.toml:4: receipt\.whenn: is not known here, did you mean "when"\?', second)
+
+
+@pytest.mark.parametrize(
+    ("child", "problem"),
+    [("extends = 'nowhere'", "child.toml:1: extends: "), ("extends = 'child'", "extends: goes in a circle")],
+)
+def test_what_cannot_be_extended_is_told(child: str, problem: str, tmp_path: Path) -> None:
+    written(tmp_path, child=child)
+    with pytest.raises(ConfigError, match=problem):
+        load_scenario(tmp_path / "child.toml")
