@@ -27,12 +27,14 @@ _BINDS = ("bind", "state", "host", "window", "resp", "p99", "oldest", "tries", "
 def command(url: str, key_env: str, key_file: Path | None, json_: bool, notices: int, watch: bool) -> None:
     """Show every carrier and bind of a running connector.  An operator's API key is needed.
 
-    For each carrier: its state, binds that are up, parts a second it may get now and by contract, credit, parts that
-    wait, how often it said that it is too much, and what limited it in the last ten seconds; then its health, and that
-    of every country that fares otherwise: share of its traffic, answers and those that were no acceptance, median
-    response time, final receipts, what was delivered, in how long, and receipts that never came.  For each bind: places
-    of the window in use, response time (smoothed, and p99), age of the oldest request in flight, tries to bind, and why
-    it is not bound.  At the end the latest notices: what changed in carriers' health, and what went wrong.
+    First how many parts wait in each lane, and how many are in doubt: sent, never answered, and undecided (`carrierline
+    messages list --status in_doubt` names them).  For each carrier: its state, binds that are up, parts a second it may
+    get now and by contract, credit, parts that wait, how often it said that it is too much, and what limited it in the
+    last ten seconds; then its health, and that of every country that fares otherwise: share of its traffic, answers and
+    those that were no acceptance, median response time, final receipts, what was delivered, in how long, and receipts
+    that never came.  For each bind: places of the window in use, response time (smoothed, and p99), age of the oldest
+    request in flight, tries to bind, and why it is not bound.  At the end the latest notices: what changed in carriers'
+    health, and what went wrong.
     """
     trio.run(_show, url, options.read_key(key_env, key_file), json_, notices, watch)
 
@@ -80,7 +82,11 @@ def _headline(status: Mapping[str, Any]) -> str:
     loop, store = status["loop"], status["store"]
     late = f"loop late {_time(loop['lag_s'])}, at most {_time(loop['lag_max_s'])}"
     state = "DRAINING, " if status["draining"] else ""
-    return f"{state}up {_age(status['up_s'])}; waiting: {waiting}; {late}; commit {_time(store['last_commit_s'])}"
+    doubt = "unknown, the store does not answer" if status["in_doubt"] is None else f"{status['in_doubt']}"
+    return (
+        f"{state}up {_age(status['up_s'])}; waiting: {waiting}; in doubt: {doubt}; {late};"
+        f" commit {_time(store['last_commit_s'])}"
+    )
 
 
 def _inbound(inbound: Mapping[str, Any]) -> str:

@@ -106,12 +106,21 @@ class Client:
             raise ApiError(0, f"what answers at {self._url} is no connector: it gave no preview of each row")
         return previews
 
-    async def message(self, message_id: str) -> dict[str, Any]:
-        """Return one message with its timeline."""
-        return await self._ask("GET", f"/v1/messages/{message_id}")
+    async def message(self, message_id: str, *, text: bool = False) -> dict[str, Any]:
+        """Return one message with its timeline; an operator's key sees any, another one its own.
+
+        ``text``: with its ``text`` too, which is None once it is gone; then ``text_gone`` says why: "not_kept" so long
+        by its lane, or "erased" with its number.
+        """
+        return await self._ask(
+            "GET", f"/v1/messages/{quote(message_id, safe='')}", params={"text": "true"} if text else {}
+        )
 
     async def messages(self, **filters: str | int | None) -> dict[str, Any]:
-        """Return ``{"messages": [...], "next": cursor}``; filters are to, status, since, limit and before."""
+        """Return ``{"messages": [...], "next": cursor}``; filters are to, status, since, api_key, limit and before.
+
+        An operator's key sees the messages of all API keys, any other its own.
+        """
         given = {name: value for name, value in filters.items() if value is not None}
         return await self._ask("GET", "/v1/messages", params=given)
 
@@ -157,6 +166,7 @@ class Client:
     async def status(self, *, notices: int | None = None) -> dict[str, Any]:
         """Return how every carrier and bind fares now, what holds it back, how healthy it is, and the latest notices.
 
+        ``in_doubt`` counts the parts that were sent, never answered, and are undecided; None if the store cannot say.
         ``notices``: how many of these, 0 to 500; 20 unless given.
         """
         params = {} if notices is None else {"notices": notices}
@@ -169,8 +179,10 @@ class Client:
     async def erase(self, number: str) -> dict[str, Any]:
         """Erase a number and all that was said to it or by it.
 
-        Returns how many ``messages``, ``receipts`` and ``inbound`` rows that were, how many messages are ``live`` and
-        were left, and whether the files are ``clean`` of the number.
+        Returns how many ``messages``, ``receipts`` and ``inbound`` rows that were, and whether the files are ``clean``
+        of the number.  Messages that have not come to their end are left as they are: ``live`` counts them,
+        ``under_way`` names the first ten by their ids, and ``receipts_left`` counts the parked receipts that were left
+        with them, for they may belong to one.  Where ``live`` is not 0, erase again when these have come to their end.
         """
         return await self._ask("POST", "/v1/privacy/erase", json={"number": number}, timeout=PRIVACY_TIMEOUT_S)
 

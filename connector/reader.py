@@ -36,8 +36,8 @@ class Reader:
         with translated():
             return [_plain(show_message(view, events=False)) for view in sqlite_reads.messages(self._db, query)]
 
-    def message(self, message_id: str) -> dict[str, Any]:
-        """Return one message with its timeline.  Raises InputError if there is none."""
+    def message(self, message_id: str, *, text: bool = False) -> dict[str, Any]:
+        """Return one message with its timeline, and its text if asked.  Raises InputError if there is none."""
         number = parse_id(message_id)
         found = []
         if number is not None:
@@ -45,7 +45,7 @@ class Reader:
                 found = sqlite_reads.messages(self._db, MessageQuery(id=number, limit=1))
         if not found:
             raise InputError(f"there is no message {message_id}")
-        return _plain(show_message(found[0], events=True))
+        return _plain(show_message(found[0], events=True, text=text))
 
     def inbound(self, filters: Mapping[str, str]) -> list[dict[str, Any]]:
         """Return messages from subscribers.  Raises InputError for a filter that makes no sense."""

@@ -81,6 +81,19 @@ async def test_messages_are_found_again(client: Client) -> None:
     assert (await client.messages(before=found["next"]))["messages"] == []
 
 
+async def test_the_text_of_a_message_comes_only_if_it_is_asked_for(client: Client) -> None:
+    (verdict,) = await client.send([HELLO])
+    assert verdict.id is not None
+    assert "text" not in await client.message(verdict.id)
+    assert (await client.message(verdict.id, text=True))["text"] == "Hello"
+
+
+async def test_an_operator_asks_for_the_messages_of_one_key(client: Client) -> None:
+    (verdict,) = await client.send([HELLO])
+    assert [it["id"] for it in (await client.messages(api_key="shop"))["messages"]] == [verdict.id]
+    assert (await client.messages(api_key="other"))["messages"] == []
+
+
 async def test_readiness_is_told_ready_or_not(client: Client, door: World) -> None:
     assert (await client.ready())["ready"] is True
     door.connector.intake.draining = True

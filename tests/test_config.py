@@ -135,7 +135,11 @@ WRONG = [
     (CARRIER + KEY + KEY, ['c.toml:10: api.key[1].name: "k" is the name of another key']),
     (
         KEY + CARRIER + '[[route]]\ncarriers = ["n", "nn"]\nlanes = ["opt"]\ncountries = ["gb"]\n',
-        ['c.toml:12: route[0].countries[0]: must be an ISO 3166 code of two capitals such as "GB", not "gb"'],
+        [
+            'c.toml:10: route[0].carriers[1]: there is no carrier "nn", did you mean "n"?',
+            'c.toml:11: route[0].lanes[0]: there is no lane "opt", did you mean "otp"?',
+            'c.toml:12: route[0].countries[0]: must be an ISO 3166 code of two capitals such as "GB", not "gb"',
+        ],
     ),
     (
         KEY + CARRIER + '[[route]]\ncarriers = ["n", "nn"]\nlanes = ["opt"]\n',
@@ -178,6 +182,123 @@ def test_a_typing_error_does_not_hide_the_cross_checks() -> None:
         'c.toml:4: api.key[0].lane: is not known here, did you mean "lanes"?',
         'c.toml:11: route[0].carriers[0]: there is no carrier "m"',
     ]
+
+
+FAR = KEY + CARRIER + "window_size = 'ten'\n"
+"""A file with a field that cannot be read, far away from what is wrong besides."""
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('[[route]]\ncarriers = ["m"]\n', 'route[0].carriers[0]: there is no carrier "m"'),
+        ('[store]\nkeep_messages = "1h"\n', "store.keep_messages: must not be less than idempotency"),
+        ('[store]\nkeep_receipts = "1h"\n', "store.keep_receipts: must not be less than dialect.id_lifetime"),
+        ('[lane.otp]\nsenders = ["no sender at all"]\n', "lane.otp.senders[0]:"),
+        ("[lane.otp.carrier.m]\nmax_rate_per_s = 1\n", 'lane.otp.carrier[0]: there is no carrier "m"'),
+        ('[[inbound.route]]\napi_key = "kk"\n', 'inbound.route[0].api_key: there is no API key "kk"'),
+        ('[[carrier]]\nname = "n"\nbind = []\n', 'carrier[1].name: "n" is the name of another carrier'),
+    ],
+)
+def test_a_field_that_cannot_be_read_hides_nothing_that_others_show(more: str, said: str) -> None:
+    found = problems_of(FAR + more)
+    assert 'c.toml:9: carrier[0].bind[0].window_size: must be a whole number, not "ten"' in found
+    assert [problem for problem in found if said in problem], found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        KEY + CARRIER + '[carrier.dialect]\nid_lifetime = "1h"\n[store]\nidempotency = "soon"\nkeep_messages = "1h"\n',
+        KEY + CARRIER + '[store]\nkeep_receipts = "1h"\n[carrier.dialect]\nid_lifetime = "a week"\n',
+        KEY + CARRIER.replace('name = "n"', "name = 7") + '[[route]]\ncarriers = ["n"]\n',
+        KEY.replace('name = "k"', "name = 7") + CARRIER + '[[inbound.route]]\napi_key = "k"\n',
+        KEY + CARRIER + '[lane.otp]\non_doubt = "resend"\nresend_after = "90s"\ndeadline = 60\n',
+        KEY + CARRIER + "rate_per_s = 50\n[[carrier.limit]]\nrate_per_s = 'many'\nsender = 'A'\n",
+        KEY + CARRIER + 'reconnect_min = "2m"\nreconnect_max = 180\n',
+        KEY + CARRIER.replace('host = "localhost"', "host = 7"),
+        KEY + CARRIER + "[lane]\nnews = 7\n[[route]]\ncarriers = ['n']\nlanes = ['news']\n",
+    ],
+)
+def test_a_field_that_cannot_be_read_is_the_only_thing_told_of_itself(text: str) -> None:
+    found = problems_of(text)
+    assert len(found) == 1, found
+    assert "must be " in found[0]
+
+
+def test_whatever_is_broken_it_is_told_and_nothing_else_breaks() -> None:
+    lines = FULL.splitlines()
+    read(FULL)
+    for number, line in enumerate(lines):
+        key, equals, _ = line.partition(" = ")
+        if equals:
+            broken = [*lines[:number], f"{key} = [[]]", *lines[number + 1 :]]
+            found = problems_of("\n".join(broken))
+            assert all(problem.startswith(f"c.toml:{number + 1}: ") for problem in found), found
+
+
+FULL = """\
+[api]
+listen = "0.0.0.0:80"
+allow_plaintext = true
+[[api.key]]
+name = "k"
+secret_env = "K"
+lanes = ["otp", "news"]
+sender = "Ann"
+senders = ["Ann"]
+[[carrier]]
+name = "n"
+rate_per_s = 50
+[carrier.dialect]
+id_lifetime = "2d"
+doubt_settled_by = "reference"
+languages = ["turkish"]
+outcomes = { ESME_RSYSERR = "other_route" }
+[carrier.dialect.tlv.theirs]
+tag = 0x1400
+kind = "text"
+[carrier.dialect.always]
+theirs = "x"
+[[carrier.limit]]
+rate_per_s = 10
+country = "GB"
+[[carrier.price]]
+prefix = "44"
+price = 0.01
+[[carrier.bind]]
+host = "smpp.example"
+system_id = "s"
+password_env = "P"
+tls = { certificate_file = "c", key_file = "k", key_password_env = "KP" }
+reconnect_min = "2s"
+reconnect_max = "3s"
+[store]
+idempotency = "1d"
+keep_messages = "3d"
+keep_receipts = "3d"
+[[route]]
+carriers = ["n"]
+lanes = ["otp"]
+keys = ["k"]
+[[route]]
+name = "rest"
+carriers = ["n"]
+[lane.otp]
+on_doubt = "resend"
+resend_after = "10s"
+deadline = "1m"
+[lane.news]
+quiet_hours = { start = "21:00", end = "08:00" }
+[[inbound.route]]
+api_key = "k"
+to = ["60777"]
+keywords = ["STOP"]
+[[inbound.route]]
+name = "rest"
+api_key = "k"
+"""
+"""A file in which nearly every rule has something to judge."""
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "[::1]:8080", "localhost:80"])

@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "carrier": {"smpp", "model", "config", "errors", "lifecycle"},
     "policy": {"model", "errors", "config", "smpp.parts", "smpp.alphabet"},
     "pipeline": {"policy", "carrier", "store", "model", "lifecycle", "config", "errors"},
-    "metrics": {"model", "pipeline"},
+    "metrics": {"model", "pipeline", "lifecycle"},
     "api": {"pipeline", "model", "lifecycle", "policy", "metrics", "config", "settings", "errors"},
     "delimited": {"errors"},
     "contacts": {"delimited", "policy", "settings", "model", "errors"},

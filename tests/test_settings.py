@@ -308,3 +308,48 @@ def test_secrets_are_neither_printed_nor_written() -> None:
     assert "hush" not in repr(owner)
     assert "hush" not in as_toml(owner)
     assert 'token = "***"' in as_toml(owner)
+
+
+# --- what was read in part ---
+
+
+@attrs.frozen(kw_only=True)
+class Pair:
+    low: int
+    high: int
+    name: str = "pair"
+
+    def problems(self) -> Iterator[Iterator[tuple[KeyPath, str]]]:
+        yield self._order()
+        yield self._named()
+
+    def _order(self) -> Iterator[tuple[KeyPath, str]]:
+        if self.low > self.high:
+            yield ("low",), "is above high"
+
+    def _named(self) -> Iterator[tuple[KeyPath, str]]:
+        if self.name == "nobody":
+            yield ("name",), "is nobody's"
+
+
+def test_rules_speak_that_look_at_nothing_broken() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load('low = 3\nhigh = "two"\nname = "nobody"\n', Pair, source="p")
+    assert caught.value.problems == ['p:2: high: must be a whole number, not "two"', "p:3: name: is nobody's"]
+    with pytest.raises(ConfigError) as caught:
+        load('low = 3\nname = "nobody"\n', Pair, source="p")
+    assert caught.value.problems == ["p:1: high: is missing", "p:2: name: is nobody's"]
+
+
+def test_a_mistake_in_a_rule_is_not_taken_for_a_field_that_is_broken() -> None:
+    @attrs.frozen(kw_only=True)
+    class Mistaken:
+        size: int
+
+        def problems(self) -> Iterator[tuple[KeyPath, str]]:
+            yield ("size",), self.sise  # type: ignore[attr-defined]
+
+    with pytest.raises(AttributeError, match="sise"):
+        load("size = 1\n", Mistaken, source="p")
+    with pytest.raises(AttributeError, match="sise"):
+        check(Mistaken(size=1))

@@ -10,7 +10,7 @@ from connector.settings import nearest
 
 MAX_LISTED = 1_000
 LISTED = 100
-FILTERS = ("to", "status", "since", "limit", "before")
+FILTERS = ("to", "status", "since", "api_key", "limit", "before")
 
 
 class BadFilter(Exception):
@@ -22,21 +22,38 @@ class BadFilter(Exception):
 
 
 def message_query(given: Mapping[str, str], api_key: str | None, *, country: str | None = None) -> MessageQuery:
-    """Return the query these filters make; ``api_key`` None sees the messages of all keys.
+    """Return the query these filters make.
 
-    ``country``: ISO 3166 code that a national spelling of ``to`` is read by.  Raises BadFilter.
+    ``api_key``: whose messages are seen; None sees those of all keys, and may narrow them to one by the filter
+    ``api_key``.  ``country``: ISO 3166 code that a national spelling of ``to`` is read by.  Raises BadFilter.
     """
     for name in given:
         if name not in FILTERS:
             raise BadFilter(name, f"there is no filter {name!r}; there are {', '.join(FILTERS)}")
     return MessageQuery(
-        api_key=api_key,
+        api_key=_whose(given.get("api_key"), api_key),
         to=_to(given.get("to"), country),
         status=_status(given.get("status")),
         since=_since(given.get("since")),
         limit=_limit(given.get("limit")),
         before=_before(given.get("before")),
     )
+
+
+def flag(given: Mapping[str, str], name: str) -> bool:
+    """Return a switch, which is off unless it is given.  Raises BadFilter."""
+    text = given.get(name, "false")
+    if text not in ("true", "false"):
+        raise BadFilter(name, f"{name} is true or false")
+    return text == "true"
+
+
+def _whose(asked: str | None, seen: str | None) -> str | None:
+    if asked == "":
+        raise BadFilter("api_key", "api_key is the name of an API key")
+    if seen is not None and asked not in (None, seen):
+        raise BadFilter("api_key", "only an operator's API key sees the messages of others")
+    return seen or asked
 
 
 def _to(text: str | None, country: str | None) -> str | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from connector.api.filters import LISTED, MAX_LISTED, BadFilter
+from connector.api.filters import LISTED, MAX_LISTED, BadFilter, flag
 from connector.api.schemas import show_moment
 from connector.config.inbound import address_of
 from connector.model import InboundMessage, InboundQuery, format_id, parse_id
@@ -27,7 +27,7 @@ def inbound_query(given: Mapping[str, str], api_key: str | None) -> InboundQuery
         api_key=api_key,
         sender=_address(given, "from"),
         to=_address(given, "to"),
-        unmatched=_flag(given, "unmatched"),
+        unmatched=flag(given, "unmatched"),
         limit=_limit(given),
         after=_cursor(given, "after"),
         before=_cursor(given, "before"),
@@ -42,13 +42,6 @@ def _address(given: Mapping[str, str], name: str) -> str | None:
     if not text.strip():
         raise BadFilter(name, f"{name} is a number or a short code")
     return address_of(text)
-
-
-def _flag(given: Mapping[str, str], name: str) -> bool:
-    text = given.get(name, "false")
-    if text not in ("true", "false"):
-        raise BadFilter(name, f"{name} is true or false")
-    return text == "true"
 
 
 def _limit(given: Mapping[str, str]) -> int:

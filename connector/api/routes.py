@@ -1,5 +1,6 @@
 """The routes of the HTTP door: each decodes, asks a station, and shows what it said."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -11,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from connector.api.auth import Keys
-from connector.api.filters import BadFilter, message_query
+from connector.api.filters import BadFilter, flag, message_query
 from connector.api.inbound import inbound_query, show_inbound, show_page
 from connector.api.previews import show_preview, show_previews
 from connector.api.problems import Problem, answer
@@ -29,7 +30,7 @@ from connector.api.schemas import (
 )
 from connector.api.status import NOTICES, carrier_state, show_status
 from connector.config import KeyConfig
-from connector.errors import ConfigError, InputError, IntakeRefused, KeyReused
+from connector.errors import ConfigError, InputError, IntakeRefused, KeyReused, StoreError
 from connector.lifecycle import Status
 from connector.metrics import render
 from connector.model import InboundQuery, Reason, SendRequest, Verdict, format_id, parse_id
@@ -38,6 +39,8 @@ from connector.pipeline.notices import KEPT
 from connector.pipeline.preview import Preview, refused
 from connector.pipeline.privacy import digits_of
 from connector.settings import nearest, shown
+
+log = logging.getLogger("carrierline.api")
 
 MAX_IDEMPOTENCY_KEY = 255
 MAX_LENGTH_DIGITS = 12
@@ -161,30 +164,42 @@ class Routes:
         return [next(verdicts) if isinstance(row, SendRequest) else row for row in rows]
 
     async def get_message(self, request: Request) -> Response:
-        """Show one message with its timeline."""
+        """Show one message with its timeline, and its text if asked: the caller's own, to an operator's key any."""
         key, message_id = self._key(request), _message_id(request)
-        view = await self._door.queries.message(message_id, api_key=key.name)
+        try:
+            text = flag(_filters(request), "text")
+        except BadFilter as error:
+            raise Problem(400, str(error), reason=Reason.BAD_REQUEST, field=error.field) from None
+        view = await self._door.queries.message(message_id, api_key=_seen_by(key))
         if view is None:
             raise _no_message()
-        return answer(show_message(view, events=True))
+        return answer(show_message(view, events=True, text=text))
 
     async def cancel(self, request: Request) -> Response:
         """Take a message back; 409 with how it stands if nothing of it can be."""
         key, message_id = self._key(request), _message_id(request)
         done = await self._door.canceller.cancel(message_id, api_key=key.name)
         if done is None:
-            raise _no_message()
+            raise await self._not_cancelled(key, message_id)
         if not done.done:
             raise Problem(
                 409, why_not_cancelled(done), reason="not_cancellable", field="id", message=show_cancellation(done)
             )
         return answer(show_cancellation(done))
 
+    async def _not_cancelled(self, key: KeyConfig, message_id: int) -> Problem:
+        """Return why there is nothing that this key may take back: to see a message is not to own it."""
+        view = await self._door.queries.message(message_id) if key.operator else None
+        if view is None:
+            return _no_message()
+        text = f"only its own API key, {shown(view.api_key)}, may take it back"
+        return Problem(403, text, reason="not_your_message", field="id")
+
     async def get_messages(self, request: Request) -> Response:
-        """List messages, newest first."""
+        """List messages, newest first: the caller's own, to an operator's key those of all keys."""
         key = self._key(request)
         try:
-            query = message_query(_filters(request), key.name, country=key.country)
+            query = message_query(_filters(request), _seen_by(key), country=key.country)
         except BadFilter as error:
             raise Problem(400, str(error), reason=Reason.BAD_REQUEST, field=error.field) from None
         views = await self._door.queries.messages(query)
@@ -195,7 +210,7 @@ class Routes:
         """List messages from subscribers: the caller's own, an operator's key all of them."""
         key = self._key(request)
         try:
-            query = inbound_query(_filters(request), None if key.operator else key.name)
+            query = inbound_query(_filters(request), _seen_by(key))
         except BadFilter as error:
             raise Problem(400, str(error), reason=Reason.BAD_REQUEST, field=error.field) from None
         return answer(show_page(await self._door.queries.inbound(query), query))
@@ -203,7 +218,7 @@ class Routes:
     async def get_inbound_message(self, request: Request) -> Response:
         """Show one message from a subscriber."""
         key, message_id = self._key(request), _message_id(request)
-        query = InboundQuery(id=message_id, api_key=None if key.operator else key.name, limit=1)
+        query = InboundQuery(id=message_id, api_key=_seen_by(key), limit=1)
         found = await self._door.queries.inbound(query)
         if not found:
             raise _no_message()
@@ -243,7 +258,17 @@ class Routes:
     async def status(self, request: Request) -> Response:
         """Show every carrier and bind as it fares now, what holds it back, its health, and the latest notices."""
         self._operator(request)
-        return answer(show_status(self._door.statistics(), notices=_notices(request)))
+        notices = _notices(request)
+        return answer(show_status(self._door.statistics(), in_doubt=await self._in_doubt(), notices=notices))
+
+    async def _in_doubt(self) -> int | None:
+        """Return how many parts are in doubt now; None where the store cannot say: the rest is told all the same."""
+        try:
+            ledger = await self._door.queries.ledger()
+        except StoreError as error:
+            log.warning("the store could not say how many parts are in doubt: %s", error)
+            return None
+        return ledger.parts.get(Status.IN_DOUBT, 0)
 
     async def suspend(self, request: Request) -> Response:
         """Send nothing more through a carrier, until it is resumed."""
@@ -329,6 +354,11 @@ async def _decoded(rows: Sequence[msgspec.Raw]) -> list[SendRequest | Verdict]:
         decoded += [decode_row(row) for row in rows[start : start + ROWS_DECODED_AT_ONCE]]
         await trio.lowlevel.checkpoint()
     return decoded
+
+
+def _seen_by(key: KeyConfig) -> str | None:
+    """Return the API key whose messages this one sees; None for those of all."""
+    return None if key.operator else key.name
 
 
 def _filters(request: Request) -> Mapping[str, str]:

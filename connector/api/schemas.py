@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from connector.config.checks import MAX_ALPHANUMERIC
 from connector.errors import ConfigError
 from connector.model import MessageView, Reason, SendRequest, TimelineEntry, Verdict, Verification, format_id
 from connector.pipeline.door import Cancellation
@@ -232,14 +233,15 @@ def show_verdict(verdict: Verdict) -> dict[str, Any]:
     return {"status": "refused", "reason": verdict.reason, "field": verdict.field, "detail": verdict.text}
 
 
-def show_message(view: MessageView, *, events: bool) -> dict[str, Any]:
-    """Return a message as JSON shows it, with its timeline if asked."""
+def show_message(view: MessageView, *, events: bool, text: bool = False) -> dict[str, Any]:
+    """Return a message as JSON shows it, with its timeline and its text if asked."""
     shown = {
         "id": format_id(view.id),
         "status": view.status,
         "to": view.to,
         "from": view.sender,
         "lane": view.lane,
+        "api_key": view.api_key,
         "parts": view.parts,
         "created_at": show_moment(view.created_at),
         "send_at": show_moment(view.send_at),
@@ -255,10 +257,24 @@ def show_message(view: MessageView, *, events: bool) -> dict[str, Any]:
         "reason": view.reason,
         "temporary": view.temporary,
     }
+    if text:
+        shown["text"] = view.text
+        shown["text_gone"] = _why_gone(view)
     if events:
         shown["part_statuses"] = list(view.part_statuses)
         shown["events"] = [_show_entry(entry) for entry in view.timeline]
     return shown
+
+
+def _why_gone(view: MessageView) -> str | None:
+    """Return why there is no text any more, or None: "erased" with its number, else "not_kept" so long by its lane.
+
+    A number that was erased is a hash behind a "#", longer than any sender's name that begins so.
+    """
+    if view.text is not None:
+        return None
+    hashed = view.to.startswith("#") or (view.sender.startswith("#") and len(view.sender) > MAX_ALPHANUMERIC)
+    return "erased" if hashed else "not_kept"
 
 
 def _show_entry(entry: TimelineEntry) -> dict[str, Any]:
@@ -308,4 +324,5 @@ def show_verification(found: Verification) -> dict[str, Any]:
         "in_flight": ledger.in_flight,
         "doubted": ledger.doubted,
         "parked": ledger.parked,
+        "gone": {"messages": ledger.gone, "receipts": ledger.gone_parked},
     }

@@ -39,10 +39,11 @@ def _no_counts(field: "attrs.Attribute[Any]", _value: object) -> bool:
     return field.name != "counts"
 
 
-def show_status(statistics: Statistics, *, notices: int = NOTICES) -> dict[str, Any]:
+def show_status(statistics: Statistics, *, in_doubt: int | None = None, notices: int = NOTICES) -> dict[str, Any]:
     """Return carriers and binds, lanes, store and event loop, and the latest notices.
 
-    Times in it that end in ``_s`` are seconds, shares are of 1.
+    ``in_doubt``: parts of which it is not known now whether their carrier has them; None where the store could not
+    say.  Times in it that end in ``_s`` are seconds, shares are of 1.
     """
     health: dict[str, list[HealthStatistics]] = {}
     for each in statistics.health:
@@ -60,6 +61,7 @@ def show_status(statistics: Statistics, *, notices: int = NOTICES) -> dict[str, 
             for each in statistics.carriers
         ],
         "lanes": [attrs.asdict(queue) for queue in statistics.queues],
+        "in_doubt": in_doubt,
         "parts": dict(statistics.parts),
         "recovered": statistics.recovered,
         "inbound": {**_COUNTED, **attrs.asdict(statistics.inbound, filter=_no_counts), **statistics.inbound.counts},

@@ -6,7 +6,7 @@ from typing import ClassVar
 import attrs
 
 from connector.config import checks, secrets
-from connector.config.checks import Problems
+from connector.config.checks import Problems, Rules
 from connector.settings import at_least_one, nearest, shown, within
 
 
@@ -39,13 +39,20 @@ class KeyConfig:
     max_waiting: int = attrs.field(default=1_000_000, validator=within(1))
     """Messages that may wait per lane; above it intake answers that the queue is full."""
     operator: bool = False
-    """Whether it may look at the whole connector and steer it: status, verify, suspend, resume, reload."""
+    """Whether it may look at the whole connector and steer it: messages of all keys, status, verify, suspend, resume,
+    reload, erase, export."""
 
-    def problems(self) -> Problems:
+    def problems(self) -> Rules:
+        yield self._one_secret()
+        yield checks.items(self, "senders", checks.not_sender)
+        yield self._own_sender()
+
+    def _one_secret(self) -> Problems:
         yield from self.secret.misnamed()
         if self.secret.places != 1:
             yield (), f"needs exactly one of {self.secret.keys}"
-        yield from checks.items(self.senders, "senders", checks.not_sender)
+
+    def _own_sender(self) -> Problems:
         if self.senders is not None and self.sender is not None and self.sender not in self.senders:
             yield (
                 ("sender",),
@@ -81,8 +88,11 @@ class ApiConfig:
     max_concurrent: int = attrs.field(default=64, validator=within(1))
     """Requests handled at a time; more wait."""
 
-    def problems(self) -> Problems:
-        yield from checks.repeated((key.name for key in self.key), "key")
+    def problems(self) -> Rules:
+        yield checks.repeated(self, "key")
+        yield self._in_the_clear()
+
+    def _in_the_clear(self) -> Problems:
         if not (self.allow_plaintext or checks.is_loopback(self.host)):
             yield (
                 ("listen",),

@@ -9,7 +9,7 @@ from typing import ClassVar, Final, Literal
 import attrs
 
 from connector.config import checks, secrets
-from connector.config.checks import Problems
+from connector.config.checks import Problems, Rules
 from connector.config.tls import TlsConfig
 from connector.errors import ConfigError
 from connector.settings import above, duration, shown, within
@@ -135,8 +135,15 @@ class BindConfig:
     max_unanswered: int = attrs.field(default=1_000, validator=within(1))
     """deliver_sm held and not yet answered; above it the carrier is told to come again."""
 
-    def problems(self) -> Problems:
+    def problems(self) -> Rules:
+        yield self._one_secret()
+        yield self._reached()
+        yield self._pauses()
+
+    def _one_secret(self) -> Problems:
         yield from self.secret.too_many()
+
+    def _reached(self) -> Problems:
         if (self.host is None) == (not self.hosts):
             yield (), "needs exactly one of host and hosts"
         elif len(set(self.endpoints)) < len(self.endpoints):
@@ -145,6 +152,8 @@ class BindConfig:
             yield from self._in_the_clear()
         elif not (self.secret.places or all(checks.is_loopback(place.host) for place in self.endpoints)):
             yield (), f"needs one of {self.secret.keys}: no carrier on another machine takes a bind without one"
+
+    def _pauses(self) -> Problems:
         if self.reconnect_min_s > self.reconnect_max_s:
             yield ("reconnect_min",), "must not be longer than reconnect_max"
 

@@ -4,9 +4,9 @@ import attrs
 
 from connector.config import checks
 from connector.config.bind import BindConfig
-from connector.config.checks import Problems
+from connector.config.checks import Problems, Rules
 from connector.config.dialect import DialectConfig
-from connector.settings import above, at_least_one, duration, shown, within
+from connector.settings import KeyPath, above, at_least_one, duration, shown, within
 
 
 @attrs.frozen(kw_only=True)
@@ -20,16 +20,18 @@ class LimitConfig:
     country: str | None = None
     """ISO 3166 code of the destination it is for; "*" means each country by itself."""
 
-    def problems(self) -> Problems:
+    def problems(self) -> Rules:
+        yield self._about_one()
+        yield self._value("country", checks.country_problem)
+        yield self._value("sender", checks.not_sender)
+
+    def _about_one(self) -> Problems:
         if (self.sender is None) == (self.country is None):
             yield (), "needs exactly one of sender and country"
-        if self.country not in (None, "*"):
-            yield from self._problem("country", checks.country_problem(str(self.country)))
-        if self.sender not in (None, "*"):
-            yield from self._problem("sender", checks.not_sender(str(self.sender)))
 
-    def _problem(self, key: str, problem: str | None) -> Problems:
-        if problem is not None:
+    def _value(self, key: str, rule: checks.Rule) -> Problems:
+        value = getattr(self, key)
+        if value not in (None, "*") and (problem := rule(value)) is not None:
             yield (key,), problem
 
     @property
@@ -106,39 +108,50 @@ class CarrierConfig:
     max_parts: int = attrs.field(default=10, validator=within(1, 255))
     """Parts of one message; a longer text is refused."""
 
-    def _beyond_the_account(self) -> Problems:
+    def _beyond_the_account(self) -> Rules:
         """Limits nest: what is above the one around it limits nothing, and cannot be meant."""
-        whole = self.rate_per_s
-        if whole is None:
-            return
-        inner = [(("limit", n, "rate_per_s"), limit.rate_per_s) for n, limit in enumerate(self.limit)]
-        inner += [(("bind", n, "rate_per_s"), bind.rate_per_s or 0.0) for n, bind in enumerate(self.bind)]
-        inner += [(("ramp", n, "rate"), stage.rate) for n, stage in enumerate(self.ramp)]
-        for path, rate in inner:
-            if rate > whole:
-                yield path, f"{rate:g} is more than the {whole:g} of the account around it"
+        for table, key in (("limit", "rate_per_s"), ("bind", "rate_per_s"), ("ramp", "rate")):
+            for number, inner in enumerate(getattr(self, table)):
+                yield self._beyond(inner, (table, number), key)
+
+    def _beyond(self, inner: object, path: KeyPath, key: str) -> Problems:
+        whole, rate = self.rate_per_s, getattr(inner, key) or 0.0
+        if whole is not None and rate > whole:
+            yield (*path, key), f"{rate:g} is more than the {whole:g} of the account around it"
 
     @property
     def tries_per_minute(self) -> int:
         """How often all binds together may try to bind in any minute."""
         return self.binds_per_minute or max(12, 2 * sum(bind.count for bind in self.bind))
 
-    def problems(self) -> Problems:
+    def problems(self) -> Rules:
+        yield self._limited_twice()
+        yield self._beyond_the_account()
+        yield self._without_reference()
+        yield self._priced_twice()
+        yield self._submitting_nowhere()
+
+    def _limited_twice(self) -> Problems:
         seen = set()
         for index, limit in enumerate(self.limit):
             if (limit.scope, limit.value) in seen:
                 yield ("limit", index), f"there is another limit for {limit.scope} {shown(limit.value)}"
             seen.add((limit.scope, limit.value))
-        yield from self._beyond_the_account()
+
+    def _without_reference(self) -> Problems:
         if self.dialect.doubt_settled_by == "reference" and self.dialect.tlvs == "auto":
             for index, bind in enumerate(self.bind):
                 if bind.interface_version == "3.3":
                     text = 'has no TLVs, and dialect.doubt_settled_by = "reference" needs one'
                     yield ("bind", index, "interface_version"), text
+
+    def _priced_twice(self) -> Problems:
         priced: set[str] = set()
         for index, row in enumerate(self.price):
             if row.prefix in priced:
                 yield ("price", index, "prefix"), f"there is another price for prefix {shown(row.prefix)}"
             priced.add(row.prefix)
+
+    def _submitting_nowhere(self) -> Problems:
         if not any(bind.submits for bind in self.bind):
             yield ("bind",), "all are receivers: one transceiver or transmitter is needed to submit"

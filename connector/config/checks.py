@@ -1,14 +1,16 @@
 """What one value of the configuration must be like: validators of fields, and questions several fields share."""
 
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from phonenumbers import SUPPORTED_REGIONS
 
-from connector.settings import KeyPath, Validator, nearest, shown
+from connector.config.names import no_such
+from connector.settings import KeyPath, Validator, shown
+from connector.settings import Problems as Problems
+from connector.settings import Rules as Rules
 
-Problems = Iterator[tuple[KeyPath, str]]
 Rule = Callable[[str], str | None]
 """Returns what is wrong with a value, in words, or None."""
 
@@ -60,9 +62,9 @@ def not_sender(sender: str) -> str | None:
     return problem and f"{shown(sender)} is no sender: {problem}"
 
 
-def items(values: Iterable[str] | None, key: str, rule: Rule) -> Problems:
-    """Yield every item of an array that breaks the rule, each with its place."""
-    for index, value in enumerate(values or ()):
+def items(owner: object, key: str, rule: Rule) -> Problems:
+    """Yield every item of the array under this key that breaks the rule, each with its place."""
+    for index, value in enumerate(getattr(owner, key) or ()):
         if (problem := rule(value)) is not None:
             yield (key, index), problem
 
@@ -104,19 +106,36 @@ def field_text(limit: int) -> Validator:
     return check
 
 
-def repeated(names: Iterable[str], what: str) -> Problems:
+def not_empty(owner: object, key: str) -> Problems:
+    """Yield that the array under this key is there, and empty."""
+    if getattr(owner, key) == ():
+        yield (key,), "an empty list fits nothing: leave the key out for all"
+
+
+def repeated(owner: object, key: str) -> Problems:
+    """Yield every table under this key that has the name of one before it."""
     seen: set[str] = set()
-    for index, name in enumerate(names):
-        if name in seen:
-            yield (what, index, "name"), f"{shown(name)} is the name of another {what}"
-        seen.add(name)
+    for index, each in enumerate(getattr(owner, key)):
+        if each.name in seen:
+            yield (key, index, "name"), f"{shown(each.name)} is the name of another {key}"
+        seen.add(each.name)
 
 
-def unknown(names: Iterable[str], known: Iterable[str], path: KeyPath, what: str) -> Problems:
-    known = list(known)
-    for index, name in enumerate(names):
-        if name not in known:
-            yield (*path, index), f"there is no {what} {shown(name)}{nearest(name, known)}"
+def unknown(owner: object, key: str, known: Iterable[str], what: str) -> Problems:
+    """Yield every name under this key, which holds one or many, that nothing of this sort has."""
+    value, names = getattr(owner, key), list(known)
+    given = (
+        [((key,), value)] if isinstance(value, str) else [((key, index), it) for index, it in enumerate(value or ())]
+    )
+    for path, name in given:
+        if name not in names:
+            yield path, no_such(what, name, names)
+
+
+def below(path: KeyPath, problems: Problems) -> Problems:
+    """Yield the problems of a value that is held under this path."""
+    for where, sentence in problems:
+        yield (*path, *where), sentence
 
 
 def is_address(host: str) -> bool:

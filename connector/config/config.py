@@ -9,14 +9,14 @@ import attrs
 from connector.config import checks
 from connector.config.api import ApiConfig
 from connector.config.carrier import CarrierConfig
-from connector.config.checks import Problems
+from connector.config.checks import Problems, Rules
 from connector.config.health import HealthConfig
 from connector.config.inbound import InboundConfig
 from connector.config.lane import LANES, LaneConfig
 from connector.config.route import RouteConfig
 from connector.config.store import StoreConfig
 from connector.errors import ConfigError
-from connector.settings import as_toml, at_least_one, load, named, nearest, shown
+from connector.settings import KeyPath, as_toml, at_least_one, evolved, load, named, nearest, shown
 
 
 @attrs.frozen(kw_only=True)
@@ -63,31 +63,47 @@ class Config:
             if name not in meant and lane != LANES.get(name)
         ]
 
-    def problems(self) -> Problems:
-        carriers = [carrier.name for carrier in self.carrier]
-        yield from checks.repeated(carriers, "carrier")
-        yield from checks.repeated((str(route.name) for route in self.route), "route")
-        yield from _one_account_each(self.carrier)
-        yield from _kept_for_receipts(self.store, self.carrier)
+    def problems(self) -> Rules:
+        yield checks.repeated(self, "carrier")
+        yield checks.repeated(self, "route")
+        yield _one_account_each(self)
+        yield _kept_for_receipts(self)
+        yield self._names_in_routes()
+        yield self._names_in_lanes()
+        yield self._names_in_dialects()
+        yield self._names_in_inbound_routes()
+        yield self._names_in_keys()
+
+    def _names_in_routes(self) -> Rules:
         for index, route in enumerate(self.route):
-            yield from checks.unknown(route.carriers, carriers, ("route", index, "carriers"), "carrier")
-            yield from checks.unknown(route.lanes or (), self.lane, ("route", index, "lanes"), "lane")
-            yield from checks.unknown(
-                route.keys or (), [key.name for key in self.api.key], ("route", index, "keys"), "API key"
-            )
+            for key, what in (("carriers", "carrier"), ("lanes", "lane"), ("keys", "API key")):
+                yield self._unknown(route, key, what, ("route", index))
+
+    def _names_in_lanes(self) -> Rules:
         for name, lane in self.lane.items():
-            for carrier_name in lane.carrier:
-                yield from checks.unknown([carrier_name], carriers, ("lane", name, "carrier"), "carrier")
+            yield self._unknown(lane, "carrier", "carrier", ("lane", name))
+
+    def _names_in_dialects(self) -> Rules:
         for index, carrier in enumerate(self.carrier):
-            for path, sentence in carrier.dialect.lane_problems(self.lane):
-                yield ("carrier", index, "dialect", *path), sentence
-        for index, rule in enumerate(self.inbound.route):
-            at = ("inbound", "route", index)
-            keys = [key.name for key in self.api.key]
-            yield from (((*at, "api_key"), said) for _, said in checks.unknown([rule.api_key], keys, (), "API key"))
-            yield from checks.unknown(rule.carriers or (), carriers, (*at, "carriers"), "carrier")
+            yield checks.below(("carrier", index, "dialect"), carrier.dialect.lane_problems(self.lane))
+
+    def _names_in_inbound_routes(self) -> Rules:
+        for index, route in enumerate(self.inbound.route):
+            for key, what in (("api_key", "API key"), ("carriers", "carrier")):
+                yield self._unknown(route, key, what, ("inbound", "route", index))
+
+    def _names_in_keys(self) -> Rules:
         for index, key in enumerate(self.api.key):
-            yield from checks.unknown(key.lanes, self.lane, ("api", "key", index, "lanes"), "lane")
+            yield self._unknown(key, "lanes", "lane", ("api", "key", index))
+
+    def _unknown(self, owner: object, key: str, what: str, path: KeyPath) -> Problems:
+        """Yield the names under a key of what is at this path that none of this sort has here."""
+        known = {
+            "carrier": lambda: [carrier.name for carrier in self.carrier],
+            "lane": lambda: list(self.lane),
+            "API key": lambda: [each.name for each in self.api.key],
+        }
+        yield from checks.below(path, checks.unknown(owner, key, known[what](), what))
 
 
 def load_config(path: str | Path) -> Config:
@@ -100,10 +116,10 @@ def effective(config: Config) -> str:
     return as_toml(config)
 
 
-def _one_account_each(carriers: tuple[CarrierConfig, ...]) -> Problems:
+def _one_account_each(config: Config) -> Problems:
     """An account's rate and its tries to bind are counted in one place: in its carrier."""
     owners: dict[tuple[str, str], str] = {}
-    for index, carrier in enumerate(carriers):
+    for index, carrier in enumerate(config.carrier):
         for number, bind in enumerate(carrier.bind):
             for place in bind.endpoints:
                 owner = owners.setdefault((bind.system_id, str(place)), carrier.name)
@@ -112,22 +128,25 @@ def _one_account_each(carriers: tuple[CarrierConfig, ...]) -> Problems:
                     yield ("carrier", index, "bind", number), text
 
 
-def _kept_for_receipts(store: StoreConfig, carriers: tuple[CarrierConfig, ...]) -> Problems:
+def _kept_for_receipts(config: Config) -> Rules:
     """A receipt may come for as long as its id means one message: so long both must be kept to meet."""
-    longest = max(carriers, key=lambda carrier: carrier.dialect.id_lifetime_s)
-    kept_s = {"keep_receipts": store.keep_receipts_s, "keep_messages": store.keep_messages_s}
-    for key, time_s in kept_s.items():
-        if time_s < longest.dialect.id_lifetime_s:
-            text = (
-                f"must not be less than dialect.id_lifetime of carrier {shown(longest.name)}: receipts come until then"
-            )
-            yield ("store", key), text
+    for key in ("keep_receipts", "keep_messages"):
+        yield _kept_as_long(config, key)
+
+
+def _kept_as_long(config: Config, key: str) -> Problems:
+    longest = max(config.carrier, key=lambda carrier: carrier.dialect.id_lifetime_s)
+    if getattr(config.store, f"{key}_s") < longest.dialect.id_lifetime_s:
+        text = f"must not be less than dialect.id_lifetime of carrier {shown(longest.name)}: receipts come until then"
+        yield ("store", key), text
 
 
 def _named_routes(routes: tuple[RouteConfig, ...], carriers: tuple[CarrierConfig, ...]) -> tuple[RouteConfig, ...]:
     if not routes:
         return (RouteConfig(name="default", carriers=tuple(carrier.name for carrier in carriers)),)
-    return tuple(attrs.evolve(route, name=route.name or f"route-{number}") for number, route in enumerate(routes, 1))
+    return tuple(
+        route if route.name else evolved(route, name=f"route-{number}") for number, route in enumerate(routes, 1)
+    )
 
 
 EXAMPLE: Final = """\

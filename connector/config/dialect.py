@@ -8,11 +8,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
-from connector.config.checks import Problems
+from connector.config.checks import Problems, Rules
 from connector.config.names import (
     OPTION_FIELDS,
     STATUS_NUMBERS,
-    VendorTlvs,
     no_such,
     option_problem,
     status_number,
@@ -247,13 +246,20 @@ class DialectConfig:
             if name not in lanes:
                 yield ("lane", name), no_such("lane", name, lanes)
 
-    def problems(self) -> Problems:
-        yield from self._contradictions()
-        yield from self._definitions()
-        vendor = {name: definition.row(name) for name, definition in self.tlv.items()}
-        yield from self._constants(self.always, vendor, ("always",))
-        for lane, given in self.lane.items():
-            yield from self._constants(given, vendor, ("lane", lane))
+    def problems(self) -> Rules:
+        yield self._unjoined_languages()
+        yield self._packed()
+        yield self._tlvs_that_never_leave()
+        yield self._definitions()
+        yield self._constants(("always",))
+        yield self._constants_of_lanes()
+        yield self._outcomes()
+
+    def _constants_of_lanes(self) -> Rules:
+        for lane in self.lane:
+            yield self._constants(("lane", lane))
+
+    def _outcomes(self) -> Problems:
         for name in self.outcomes:
             number = status_number(name)
             if number is None:
@@ -261,15 +267,19 @@ class DialectConfig:
             elif number == tables.ESME_ROK:
                 yield ("outcomes", name), "is the acceptance, which can mean nothing else"
 
-    def _contradictions(self) -> Problems:
+    def _unjoined_languages(self) -> Problems:
         if self.languages and self.default_alphabet != "gsm":
             yield ("languages",), f"shift tables widen the GSM alphabet, not {self.default_alphabet}"
         if self.languages and not self.concatenation.startswith("udh"):
             yield ("languages",), f'shift tables need parts joined by "udh8" or "udh16", not {self.concatenation}'
-        if self.tlvs == "never" and self.doubt_settled_by == "reference":
-            yield ("doubt_settled_by",), 'user_message_reference is a TLV, and tlvs = "never" lets none leave'
+
+    def _packed(self) -> Problems:
         if self.gsm_packed and self.default_alphabet != "gsm":
             yield ("gsm_packed",), f"only the GSM alphabet can be packed, not {self.default_alphabet}"
+
+    def _tlvs_that_never_leave(self) -> Problems:
+        if self.tlvs == "never" and self.doubt_settled_by == "reference":
+            yield ("doubt_settled_by",), 'user_message_reference is a TLV, and tlvs = "never" lets none leave'
         if self.tlvs == "never" and self.concatenation in ("sar", "payload"):
             yield ("concatenation",), f'"{self.concatenation}" is a TLV, and tlvs = "never" lets none leave'
 
@@ -284,7 +294,9 @@ class DialectConfig:
             elif names[definition.tag] != name:
                 yield ("tlv", name, "tag"), f"0x{definition.tag:04X} is {names[definition.tag]} already"
 
-    def _constants(self, given: Mapping[str, Constant], vendor: VendorTlvs, path: tuple[str, ...]) -> Problems:
+    def _constants(self, path: tuple[str, ...]) -> Problems:
+        given = self.always if path == ("always",) else self.lane[path[1]]
+        vendor = {name: definition.row(name) for name, definition in self.tlv.items()}
         known = [*OPTION_FIELDS, *tables.TLV_BY_NAME, *vendor]
         for name, value in given.items():
             if name not in known:

@@ -7,10 +7,13 @@ from typing import Final
 import attrs
 
 from connector.config import checks
-from connector.config.checks import Problems
-from connector.settings import above, duration, shown, within
+from connector.config.checks import Problems, Rules
+from connector.settings import above, duration, evolved, shown, within
 
 _WORD: Final = re.compile(r"\w+")
+_NUMBER: Final = re.compile(r"\+?[0-9*#]+")
+_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._&-]*[A-Za-z0-9.])?")
+"""Alphanumeric addresses as carriers grant them: letters and digits, with blanks and few signs between."""
 MAX_ADDRESS: Final = 20
 """Characters of an address field of deliver_sm (SMPP 3.4, 4.6.1)."""
 
@@ -40,7 +43,7 @@ def _keyword_problem(keyword: str) -> str | None:
 
 
 def _address_problem(address: str) -> str | None:
-    if 0 < len(address) <= MAX_ADDRESS and address.isascii() and address.isprintable() and address == address.strip():
+    if len(address) <= MAX_ADDRESS and (_NUMBER.fullmatch(address) or _NAME.fullmatch(address)):
         return None
     return f'must be a number or short code such as "60777" or "+447700900100", not {shown(address)}'
 
@@ -60,14 +63,13 @@ class InboundRouteConfig:
     carriers: tuple[str, ...] | None = None
     """Names of the carriers it is for (two of them may have the same short code); without it all."""
 
-    def problems(self) -> Problems:
+    def problems(self) -> Rules:
         for key in ("to", "keywords", "carriers"):
-            if getattr(self, key) == ():
-                yield (key,), "an empty list fits nothing: leave the key out for all"
-        yield from checks.items(self.to, "to", _address_problem)
-        yield from checks.items(self.keywords, "keywords", _keyword_problem)
-        yield from _twice(self.to, "to", address_of)
-        yield from _twice(self.keywords, "keywords", str.casefold)
+            yield checks.not_empty(self, key)
+        yield checks.items(self, "to", _address_problem)
+        yield checks.items(self, "keywords", _keyword_problem)
+        yield _twice(self, "to", address_of)
+        yield _twice(self, "keywords", str.casefold)
 
     @property
     def places(self) -> frozenset[str] | None:
@@ -94,9 +96,9 @@ class InboundRouteConfig:
         return all(ours is None or (theirs is not None and theirs <= ours) for ours, theirs in pairs)
 
 
-def _twice(values: tuple[str, ...] | None, key: str, form: Callable[[str], str]) -> Problems:
+def _twice(route: InboundRouteConfig, key: str, form: Callable[[str], str]) -> Problems:
     seen: set[str] = set()
-    for index, value in enumerate(values or ()):
+    for index, value in enumerate(getattr(route, key) or ()):
         if form(value) in seen:
             yield (key, index), f"{shown(value)} is named before"
         seen.add(form(value))
@@ -127,12 +129,16 @@ class InboundConfig:
     """In order of precedence."""
 
     def __attrs_post_init__(self) -> None:
-        named = (attrs.evolve(it, name=it.name or f"inbound-{number}") for number, it in enumerate(self.route, 1))
+        numbered = enumerate(self.route, 1)
+        named = (it if it.name else evolved(it, name=f"inbound-{number}") for number, it in numbered)
         object.__setattr__(self, "route", tuple(named))
 
-    def problems(self) -> Problems:
-        yield from checks.repeated((str(route.name) for route in self.route), "route")
-        for index, route in enumerate(self.route):
-            before = next((each for each in self.route[:index] if each.covers(route)), None)
-            if before is not None:
-                yield ("route", index), f"never fits: {shown(str(before.name))} before it takes everything it would"
+    def problems(self) -> Rules:
+        yield checks.repeated(self, "route")
+        for index in range(len(self.route)):
+            yield self._hidden(index)
+
+    def _hidden(self, index: int) -> Problems:
+        before = next((each for each in self.route[:index] if each.covers(self.route[index])), None)
+        if before is not None:
+            yield ("route", index), f"never fits: {shown(str(before.name))} before it takes everything it would"

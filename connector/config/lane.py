@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import attrs
 
 from connector.config import checks
-from connector.config.checks import Problems
+from connector.config.checks import Problems, Rules
 from connector.settings import above, at_least_one, duration, durations, nearest, shown, within
 
 _TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
@@ -123,12 +123,14 @@ class LaneConfig:
     urgent: bool = False
     """Whether acceptance and claim share one commit, ahead of bulk."""
 
-    def problems(self) -> Problems:
-        yield from checks.items(self.senders, "senders", checks.not_sender)
-        if self.on_doubt == "resend" and self.resend_after_s >= self.deadline_s:
-            yield ("resend_after",), "must be less than the deadline: after it nothing is sent"
-        if self.on_doubt == "resend" and self.resend_after_s >= self.patience_s:
-            yield ("resend_after",), "must be less than the patience: after it nothing is awaited"
+    def problems(self) -> Rules:
+        yield checks.items(self, "senders", checks.not_sender)
+        yield self._resent_before("deadline", "after it nothing is sent")
+        yield self._resent_before("patience", "after it nothing is awaited")
+
+    def _resent_before(self, key: str, why: str) -> Problems:
+        if self.on_doubt == "resend" and self.resend_after_s >= getattr(self, f"{key}_s"):
+            yield ("resend_after",), f"must be less than the {key}: {why}"
 
 
 LANES: Final = {

@@ -5,7 +5,7 @@ from typing import Literal
 import attrs
 
 from connector.config import checks
-from connector.config.checks import Problems
+from connector.config.checks import Problems, Rules
 from connector.settings import at_least_one, shown
 
 MessageClass = Literal["flash", "device", "sim", "terminal", "none"]
@@ -37,13 +37,15 @@ class RouteConfig:
     delivering fastest (one message in fifty goes to another one, to know how fast that is), or the cheapest for the
     number."""
 
-    def problems(self) -> Problems:
+    def problems(self) -> Rules:
         for key in ("lanes", "countries", "prefixes", "senders", "keys", "classes"):
-            if getattr(self, key) == ():
-                yield (key,), "an empty list fits nothing: leave the key out for all"
-        yield from checks.items(self.countries, "countries", checks.country_problem)
-        yield from checks.items(self.prefixes, "prefixes", checks.prefix_problem)
-        yield from checks.items(self.senders, "senders", checks.not_sender)
+            yield checks.not_empty(self, key)
+        yield checks.items(self, "countries", checks.country_problem)
+        yield checks.items(self, "prefixes", checks.prefix_problem)
+        yield checks.items(self, "senders", checks.not_sender)
+        yield self._named_twice()
+
+    def _named_twice(self) -> Problems:
         for index, name in enumerate(self.carriers):
             if name in self.carriers[:index]:
                 yield ("carriers", index), f"{shown(name)} is named before"

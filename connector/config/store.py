@@ -20,8 +20,8 @@ class StoreConfig:
     idempotency_s: float = duration("24h", validator=above(0))
     """How long an Idempotency-Key is remembered."""
     keep_messages_s: float = duration("90d", validator=above(0))
-    """How long after its end a message is kept, with all that happened to it; its text goes by ``keep_body`` of its
-    lane."""
+    """How long after its end a message is kept, with all that happened to it, and up to an hour more: so often all that
+    is old is looked at.  Its text goes by ``keep_body`` of its lane."""
     keep_events_s: float = duration("30d", validator=above(0))
     """How long the log of changes of status is kept."""
     keep_receipts_s: float = duration("7d", validator=above(0))

@@ -8,7 +8,7 @@ from typing import ClassVar, Final, Literal
 import attrs
 
 from connector.config import checks, secrets
-from connector.config.checks import Problems
+from connector.config.checks import Problems, Rules
 from connector.errors import ConfigError
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -37,10 +37,19 @@ class TlsConfig:
     minimum_version: Literal["1.2", "1.3"] = "1.2"
     """Oldest version of TLS that is spoken."""
 
-    def problems(self) -> Problems:
+    def problems(self) -> Rules:
+        yield self._one_password()
+        yield self._certified_key()
+        yield self._certified_password()
+
+    def _one_password(self) -> Problems:
         yield from self.key_password.too_many()
+
+    def _certified_key(self) -> Problems:
         if self.certificate_file is None and self.key_file is not None:
             yield ("key_file",), "needs a certificate_file"
+
+    def _certified_password(self) -> Problems:
         if self.certificate_file is None and self.key_password.places:
             yield (), "a key_password needs a certificate_file"
 

@@ -43,6 +43,8 @@ class Traces:
     """Parked ones."""
     inbound_parts: tuple[int, ...] = ()
     inbound: tuple[int, ...] = ()
+    other_ids: tuple[tuple[str, str, int], ...] = ()
+    """(carrier, key, part) of ids of earlier attempts that spell the number, but of messages under way."""
     live: int = 0
     """Messages not at their end: they need the number until then."""
     under_way: tuple[int, ...] = ()
@@ -50,7 +52,8 @@ class Traces:
 
     @property
     def rows(self) -> int:
-        return sum(map(len, (self.messages, self.refs, self.receipts, self.inbound_parts, self.inbound)))
+        kinds = (self.messages, self.refs, self.receipts, self.inbound_parts, self.inbound, self.other_ids)
+        return sum(map(len, kinds))
 
 
 @attrs.frozen(kw_only=True)

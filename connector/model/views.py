@@ -47,6 +47,8 @@ class MessageView:
     """Whether by that reason the same message may pass at another time; None where no receipt said so."""
     done_at: float | None = None
     """When by the carrier's clock it came to its end, where a receipt said so."""
+    text: str | None = attrs.field(default=None, repr=False)
+    """None once it is erased, by its lane's ``keep_body`` or with its number."""
     part_statuses: tuple[Status, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
 
@@ -86,6 +88,10 @@ class Ledger:
     answered: int = 0
     doubted: int = 0
     """Attempts whose answer was lost and has not come since, whatever became of their parts."""
+    gone: int = 0
+    """Messages among ``accepted`` that have no rows any more: they were kept for as long as they are."""
+    gone_parked: int = 0
+    """Receipts that were parked, and went for their age with no message found."""
 
     @property
     def in_flight(self) -> int:

@@ -8,7 +8,9 @@ It may say more about itself:
 - ``WHOLE``, a ClassVar True: where it overrides another value, nothing of that one stays;
 - ``shorthand(raw)``, a static method: the table that a short form (``delay = "25ms"``) stands for, or ``raw`` itself;
 - metadata ``{"instead": name}`` of a field: the property that holds what counts where it is not set;
-- ``problems()``: pairs of (path below this value, sentence) for what only several fields together can show.
+- ``problems()``: pairs of (path below this value, sentence) for what only several fields together can show, or
+  iterators of such pairs: rules, each judged by itself.  Where some fields could not be read, those rules speak that
+  look at none of them.
 
 Nothing is coerced: 2775.9 is no port, "1" no number, 1 no boolean.  A whole number may stand where a number may.
 """
@@ -16,12 +18,15 @@ Nothing is coerced: 2775.9 is no port, "1" no number, 1 no boolean.  A whole num
 from connector.key_lines import KeyPath
 from connector.settings.durations import format_duration, parse_duration
 from connector.settings.fields import Validator, above, at_least_one, duration, durations, key_of, named, secret, within
+from connector.settings.partial import Problems, Rules, evolved
 from connector.settings.reading import check, load, load_table, parse_table
 from connector.settings.words import key_text, nearest, shown
 from connector.settings.writing import as_toml
 
 __all__ = [
     "KeyPath",
+    "Problems",
+    "Rules",
     "Validator",
     "above",
     "as_toml",
@@ -29,6 +34,7 @@ __all__ = [
     "check",
     "duration",
     "durations",
+    "evolved",
     "format_duration",
     "key_of",
     "key_text",

@@ -13,6 +13,7 @@ from connector.errors import ConfigError
 from connector.key_lines import KeyPath, key_lines
 from connector.settings.durations import NO_DURATION, parse_duration
 from connector.settings.fields import key_of
+from connector.settings.partial import assembled, told
 from connector.settings.words import key_text, nearest, shown
 
 T = TypeVar("T")
@@ -92,12 +93,9 @@ class _Reader:
     lines: Mapping[KeyPath, int]
     source: str
     problems: list[tuple[int, str]] = attrs.field(factory=list)
-    unsound: int = 0
-    """Values that were replaced by their default or left out: what holds them is not judged as a whole."""
 
     def problem(self, path: KeyPath, sentence: str) -> object:
         """Note a problem at the nearest key that has a line."""
-        self.unsound += 1
         where = next((path[:end] for end in range(len(path), 0, -1) if path[:end] in self.lines), ())
         line = self.lines.get(where, 1)
         name = f"{key_text(path)}: " if path else ""
@@ -153,15 +151,14 @@ class _Reader:
             cure = f": write [[{path[-1]}]]" if isinstance(raw, dict) else ""
             return self.problem(path, f"must be an array, not {shown(raw)}{cure}")
         values = [self.value(hint, item, (*path, index), metadata) for index, item in enumerate(raw)]
-        kept = tuple(value for value in values if value is not BROKEN)
-        return kept if kept or not raw else BROKEN
+        return BROKEN if any(value is BROKEN for value in values) else tuple(values)
 
     def entries(self, hint: Any, raw: Any, path: KeyPath, metadata: Mapping[str, Any]) -> Any:
         if not isinstance(raw, dict):
             return self.problem(path, f"must be a table, not {shown(raw)}")
         known = metadata.get("named", {})
         read = {name: self.value(hint, item, (*path, name), metadata, known.get(name)) for name, item in raw.items()}
-        return {**known, **{name: value for name, value in read.items() if value is not BROKEN}}
+        return BROKEN if any(value is BROKEN for value in read.values()) else {**known, **read}
 
     def table(self, cls: Any, raw: Any, path: KeyPath, base: object) -> Any:
         if hasattr(cls, "shorthand"):
@@ -172,24 +169,31 @@ class _Reader:
             return self.problem(path, f"must be a table, not {shown(raw)}")
         fields = {key_of(field): field for field in attrs.fields(cls) if field.init}
         self.unknown_keys(raw, fields, getattr(cls, "REFUSED", {}), path)
-        before = self.unsound
         hints = get_type_hints(cls)
         values = {
             field.name: self.member(field, hints[field.name], raw.get(key, _MISSING), (*path, key), base)
             for key, field in fields.items()
         }
-        if BROKEN in values.values():
+        return self.judged(cls, {name: value for name, value in values.items() if value is not BROKEN}, path)
+
+    def judged(self, cls: Any, values: Mapping[str, Any], path: KeyPath) -> Any:
+        """Return the value of these fields after noting what they show together; in part if not all could be read."""
+        partly = bool(self.problems)
+        try:
+            made = assembled(cls, values)
+        except AttributeError:
+            if not partly:
+                raise
             return BROKEN
-        made = cls(**values)
-        if self.unsound == before and hasattr(made, "problems"):
-            for below, sentence in made.problems():
+        if hasattr(made, "problems"):
+            for below, sentence in told(made.problems(), partly=partly):
                 self.problem((*path, *below), sentence)
         return made
 
     def member(self, field: "attrs.Attribute[Any]", hint: Any, raw: Any, path: KeyPath, base: object) -> Any:
-        """Return the value of one field; one that is broken gets its default, so that reading can go on."""
-        default = _default(field, base)
+        """Return the value of one field, or BROKEN after noting why not."""
         if raw is _MISSING:
+            default = _default(field, base)
             return default if default is not BROKEN else self.problem(path, "is missing")
         inherited = getattr(base, field.name) if base is not None else None
         value = self.value(hint, raw, path, field.metadata, inherited)
@@ -198,19 +202,17 @@ class _Reader:
                 field.validator(cast(Any, None), field, value)
             except ValueError as error:
                 value = self.problem(path, str(error))
-        return default if value is BROKEN else value
+        return value
 
     def unknown_keys(
         self, raw: Mapping[str, Any], fields: Iterable[str], refused: Mapping[str, str], path: KeyPath
     ) -> None:
-        """Note the keys nobody reads.  They do not make the rest unsound."""
-        unsound = self.unsound
+        """Note the keys nobody reads.  What stands beside them is judged as if they were not there."""
         for key in raw:
             if key in refused:
                 self.problem((*path, key), refused[key])
             elif key not in fields:
                 self.problem((*path, key), f"is not known here{nearest(key, fields)}")
-        self.unsound = unsound
 
 
 def _default(field: "attrs.Attribute[Any]", base: object) -> Any:
@@ -237,7 +239,7 @@ def _problems_of(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
         for field in attrs.fields(type(value)):
             yield from _problems_of(getattr(value, field.name), (*path, key_of(field)))
         if hasattr(value, "problems"):
-            yield from (((*path, *below), sentence) for below, sentence in value.problems())
+            yield from (((*path, *below), sentence) for below, sentence in told(value.problems(), partly=False))
     elif isinstance(value, tuple):
         for index, item in enumerate(value):
             yield from _problems_of(item, (*path, index))

@@ -148,6 +148,7 @@ def _view(rows: Rows, message: Message) -> MessageView:
         reason=typical.reason,
         temporary=typical.temporary,
         done_at=typical.done_at,
+        text=message.text or None,
         part_statuses=tuple(row.status for row in parts),
         timeline=tuple(sorted(timeline, key=lambda entry: entry.at)),
     )

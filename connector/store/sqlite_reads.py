@@ -52,7 +52,7 @@ _UNSETTLED = """
 _VIEW = """
     SELECT message.id, coalesce(message.status, part.status), message.to_addr, message.sender, queue.lane,
         message.api_key, message.bounds, message.created_at, message.deadline, message.client_ref, message.country,
-        message.send_at, message.metadata
+        message.send_at, message.metadata, message.text
     FROM {source} JOIN queue ON queue.id = message.queue
 """
 _ALL = "message LEFT JOIN part ON part.id = message.id << 8"
@@ -218,7 +218,7 @@ def _status_condition(status: Status) -> tuple[str, list[str]]:
 
 
 def _view(db: sqlite3.Connection, row: Any) -> MessageView:
-    identity, status, to, sender, lane, api_key, bounds, created, deadline, ref, country, send_at, metadata = row
+    identity, status, to, sender, lane, api_key, bounds, created, deadline, ref, country, send_at, metadata, text = row
     parts = db.execute(_PARTS, (identity << 8, identity << 8 | 255)).fetchall()
     timeline = [entry for part in parts for entry in entries(part[0], part[-1])]
     # one for the whole message: what its last part to move says, and why, of those that stand where it stands
@@ -246,6 +246,7 @@ def _view(db: sqlite3.Connection, row: Any) -> MessageView:
         reason=reason,
         temporary=None if temporary is None else bool(temporary),
         done_at=done_at,
+        text=text,
         part_statuses=tuple(Status(part[1]) for part in parts),
         timeline=tuple(sorted(timeline, key=lambda entry: entry.at)),
     )

@@ -65,7 +65,7 @@ def _text_of(origin: str, beside: Path) -> tuple[str, str, Path]:
             raise _Unreadable([f"there is no profile {shown(name)}{nearest(name, known)}"])
         return known[name], origin, Path()
     path = beside / origin
-    if not path.suffix and not path.exists():
+    if not path.suffix and path.with_suffix(".toml").exists():
         path = path.with_suffix(".toml")
     try:
         return path.read_text(encoding="utf-8"), str(path), path.parent

@@ -179,6 +179,18 @@ async def test_the_text_of_a_message_is_not_shown_again(door: World) -> None:
     answer = await door.post({**HELLO, "text": "Your code is 482913"})
     shown = await door.get(f"/v1/messages/{answer.json()['id']}")
     assert "482913" not in shown.text
+    assert "482913" not in (await door.get("/v1/messages")).text
+
+
+async def test_the_text_is_shown_to_who_asks_for_it_and_may_read_it(door: World) -> None:
+    sent = {"to": NUMBER, "from": "Other", "text": "Your code is 482913"}
+    path = f"/v1/messages/{(await door.post(sent, secret=SECRETS['OTHER'])).json()['id']}?text=true"
+    mine = await door.get(path, secret=SECRETS["OTHER"])
+    assert (mine.json()["text"], mine.json()["text_gone"]) == ("Your code is 482913", None)
+    assert (await door.get(path)).json()["text"] == "Your code is 482913"  # to an operator
+    own = (await door.post(HELLO)).json()["id"]
+    assert (await door.get(f"/v1/messages/{own}?text=true", secret=SECRETS["OTHER"])).status_code == 404
+    assert (await door.get(f"/v1/messages/{own}?text=please")).status_code == 400
 
 
 # --- back-pressure ---

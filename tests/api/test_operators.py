@@ -5,8 +5,8 @@ from typing import Any
 import attrs
 import pytest
 
-from connector.errors import ConfigError
-from connector.model import SendRequest
+from connector.errors import ConfigError, StoreBroken
+from connector.model import Ledger, SendRequest
 from connector.pipeline.door import Reloaded
 from connector.pipeline.notices import Kind
 from tests.api.world import NUMBER, SECRETS, World
@@ -64,6 +64,26 @@ async def test_status_shows_carriers_binds_lanes_and_what_limits(door: World) ->
     assert {lane["lane"]: lane["waiting"] for lane in status["lanes"]}["transactional"] == 1
     assert status["loop"].keys() == {"lag_s", "lag_max_s", "busy"}
     assert status["draining"] is False
+
+
+async def test_status_counts_what_is_in_doubt_now(door: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await door.get("/v1/status")).json()["in_doubt"] == 0
+    ledger = await door.store.ledger()
+
+    async def doubting() -> Ledger:
+        return attrs.evolve(ledger, parts={"in_doubt": 3, "sent": 9})
+
+    monkeypatch.setattr(door.store, "ledger", doubting)
+    assert (await door.get("/v1/status")).json()["in_doubt"] == 3
+
+
+async def test_status_is_told_while_the_store_cannot_be_asked(door: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken() -> Ledger:
+        raise StoreBroken("the store cannot be read or written: disk I/O error")
+
+    monkeypatch.setattr(door.store, "ledger", broken)
+    answer = await door.get("/v1/status")
+    assert (answer.status_code, answer.json()["in_doubt"], len(answer.json()["carriers"])) == (200, None, 1)
 
 
 async def test_status_shows_how_healthy_each_carrier_is_and_each_country_that_differs(door: World) -> None:

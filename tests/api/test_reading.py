@@ -88,6 +88,7 @@ async def test_a_list_longer_than_its_limit_goes_on_behind_the_cursor(door: Worl
         ("?limit=ten", "limit"),
         ("?limit=" + "9" * 5_000, "limit"),
         ("?before=x", "before"),
+        ("?api_key=", "api_key"),
         ("?limit=1&limit=2", "limit"),
     ],
 )
@@ -109,6 +110,44 @@ async def test_the_messages_of_another_key_do_not_exist(door: World) -> None:
     assert (answer.status_code, answer.json()["reason"]) == (404, "not_found")
     assert await listed(door, secret=other) == []
     assert await listed(door, f"?to={quote(NUMBER)}", secret=other) == []
+
+
+async def sent_by_other(door: World) -> str:
+    answer = await door.post({"to": NUMBER, "text": "Hello", "from": "Other"}, secret=SECRETS["OTHER"])
+    assert answer.status_code == 202
+    return str(answer.json()["id"])
+
+
+async def test_an_operator_sees_the_messages_of_all_keys_and_whose_each_is(door: World) -> None:
+    theirs, mine = await sent_by_other(door), await sent(door)
+    found = (await door.get("/v1/messages")).json()["messages"]
+    assert [(message["id"], message["api_key"]) for message in found] == [(mine, "shop"), (theirs, "other")]
+    assert (await door.get(f"/v1/messages/{theirs}")).json()["api_key"] == "other"
+
+
+async def test_an_operator_narrows_the_list_to_one_key(door: World) -> None:
+    theirs, mine = await sent_by_other(door), await sent(door)
+    assert await listed(door, "?api_key=other") == [theirs]
+    assert await listed(door, "?api_key=shop") == [mine]
+    assert await listed(door, "?api_key=nobody") == []
+
+
+async def test_who_is_no_operator_may_name_only_its_own_key(door: World) -> None:
+    theirs, _ = await sent_by_other(door), await sent(door)
+    assert await listed(door, "?api_key=other", secret=SECRETS["OTHER"]) == [theirs]
+    answer = await door.get("/v1/messages?api_key=shop", secret=SECRETS["OTHER"])
+    assert (answer.status_code, answer.json()["field"]) == (400, "api_key")
+    assert "only an operator's API key" in answer.json()["detail"]
+
+
+async def test_an_operator_may_not_take_back_what_it_only_sees(door: World) -> None:
+    theirs = await sent_by_other(door)
+    async with door.caller() as operator:
+        answer = await operator.post(f"/v1/messages/{theirs}/cancel")
+        assert (answer.status_code, answer.json()["reason"]) == (403, "not_your_message")
+        assert 'API key, "other",' in answer.json()["detail"]
+        assert (await operator.post("/v1/messages/0000000000a/cancel")).status_code == 404
+    assert (await door.get(f"/v1/messages/{theirs}")).json()["status"] == "accepted"
 
 
 @pytest.mark.parametrize("message_id", ["0000000000a", "x", "0" * 5_000, "%00", "zzzzzzzzzzz", "ZZZZZZZZZZZ"])

@@ -12,7 +12,7 @@ from connector.lifecycle import Event
 from connector.model import format_id
 from connector.store.sqlite import SqliteEngine
 from tests.cli.calls import Caller
-from tests.store.world import World, receipt
+from tests.store.world import NUMBER, World, receipt
 
 
 def filled(path: Path) -> Path:
@@ -46,6 +46,27 @@ def test_one_message_shows_the_reason_and_the_carrier_s_own_words(carrierline: C
     assert "UNDELIV 027: absent_subscriber, temporary" in out
 
 
+def test_the_text_is_printed_only_where_it_is_asked_for(carrierline: Caller, tmp_path: Path) -> None:
+    store = str(filled(tmp_path / "store.db"))
+    show = ("messages", "show", format_id(5), "--store", store)
+    assert "1234" not in carrierline(*show).out
+    assert "text                 your code is 1234\n" in carrierline(*show, "--text").out
+    assert json.loads(carrierline(*show, "--text", "--json").out)["text"] == "your code is 1234"
+
+
+def test_a_text_that_is_gone_is_said_to_be_and_why(carrierline: Caller, tmp_path: Path) -> None:
+    path = filled(tmp_path / "store.db")
+    show = ("messages", "show", format_id(5), "--text", "--store", str(path))
+    engine = SqliteEngine(path)
+    engine.begin()
+    engine.erase_bodies(100, before={"otp": 9e9, "transactional": 9e9})
+    engine.commit()
+    engine.close()
+    assert "text                 (not kept: keep_body of its lane is over)\n" in carrierline(*show).out
+    carrierline("erase", NUMBER, "--store", str(path))
+    assert "text                 (erased)\n" in carrierline(*show).out
+
+
 def test_json_has_the_reason_as_one_word(carrierline: Caller, tmp_path: Path) -> None:
     store = filled(tmp_path / "store.db")
     found = json.loads(carrierline("messages", "list", "--json", "--store", str(store)).out)
@@ -55,6 +76,30 @@ def test_json_has_the_reason_as_one_word(carrierline: Caller, tmp_path: Path) ->
         ("unknown_subscriber", False, None),
         ("absent_subscriber", True, None),
     ]
+
+
+def test_the_list_is_narrowed_to_an_api_key_at_either_door(
+    carrierline: Caller, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    store = str(filled(tmp_path / "store.db"))
+    found = json.loads(carrierline("messages", "list", "--json", "--api-key", "shop", "--store", store).out)
+    assert [message["api_key"] for message in found] == ["shop"] * 3
+    assert json.loads(carrierline("messages", "list", "--json", "--api-key", "other", "--store", store).out) == []
+
+    async def answer(self: Client, **filters: str) -> dict[str, Any]:
+        return {"messages": [{"asked": filters}], "next": None}
+
+    monkeypatch.setattr(Client, "messages", answer)
+    monkeypatch.setenv("CARRIERLINE_KEY", "key")
+    told = json.loads(carrierline("messages", "list", "--json", "--api-key", "other").out)
+    assert told == [{"asked": {"api_key": "other", "limit": "100"}}]
+
+
+def test_a_full_page_says_how_to_turn_it(carrierline: Caller, tmp_path: Path) -> None:
+    store = str(filled(tmp_path / "store.db"))
+    ended = carrierline("messages", "list", "--store", store, "--limit", "2")
+    assert ended.err == f"there may be more: --before {format_id(6)} for the next page, or --limit 1000\n"
+    assert carrierline("messages", "list", "--store", store).err == ""
 
 
 def cancelled(monkeypatch: pytest.MonkeyPatch, **told: Any) -> None:
@@ -97,7 +142,7 @@ def test_a_cancel_that_comes_too_late_is_exit_status_1(carrierline: Caller, monk
 def test_a_message_that_is_not_there_is_told_in_a_sentence(
     carrierline: Caller, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
-    async def unknown(self: Client, message_id: str) -> dict[str, Any]:
+    async def unknown(self: Client, message_id: str, **_: object) -> dict[str, Any]:
         raise ApiError(404, "id: there is no message with this id")
 
     monkeypatch.setattr(Client, "message", unknown)
@@ -116,7 +161,7 @@ def test_a_store_without_the_message_says_the_same(carrierline: Caller, tmp_path
 def test_what_answers_and_is_no_connector_is_still_named(
     carrierline: Caller, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
-    async def other(self: Client, message_id: str) -> dict[str, Any]:
+    async def other(self: Client, message_id: str, **_: object) -> dict[str, Any]:
         raise ApiError(404, "what answers at http://x is no connector (status 404)")
 
     monkeypatch.setattr(Client, "message", other)

@@ -79,6 +79,7 @@ STATUS: dict[str, Any] = {
         {**LANE, "lane": "transactional", "waiting": 7, "max_rate_per_s": 50.0, "ceiling_reached": True},
         {**LANE, "lane": "promotional", "waiting": 12_000, "quiet": True},
     ],
+    "in_doubt": 3,
     "inbound": {
         "messages": 1,
         "partial": 0,
@@ -109,7 +110,7 @@ def test_carriers_and_binds_stand_in_columns_with_the_words_between(carrierline:
     assert (ended.status, ended.err) == (0, "")
     assert ended.out.splitlines() == [
         "up 2 d 4 h; waiting: otp 0, transactional 7 (its 50/s are used), promotional 12000 (quiet hours); "
-        "loop late -, at most 1.25 s; commit 4 ms",
+        "in doubt: 3; loop late -, at most 1.25 s; commit 4 ms",
         "",
         "carrier  state         bound  rate/s  contract  credit  waiting  throttled  limited by",
         "north    partly bound  1/2    100     any       0       12000    3          window 93 %",
@@ -137,6 +138,18 @@ def test_carriers_and_binds_stand_in_columns_with_the_words_between(carrierline:
 def test_json_is_what_the_door_said(carrierline: Caller) -> None:
     assert json.loads(carrierline("status", "--json").out) == STATUS
     assert json.loads(carrierline("status", "--json", "--notices", "0").out) == {**STATUS, "notices": []}
+
+
+def test_a_store_that_does_not_answer_leaves_only_the_doubts_unknown(
+    carrierline: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(self: Client, *, notices: int) -> dict[str, Any]:
+        return {**STATUS, "in_doubt": None}
+
+    monkeypatch.setattr(Client, "status", answer)
+    monkeypatch.setenv("CARRIERLINE_KEY", "key")
+    ended = carrierline("status")
+    assert (ended.status, "in doubt: unknown, the store does not answer;" in ended.out) == (0, True)
 
 
 @pytest.mark.parametrize(

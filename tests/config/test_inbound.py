@@ -35,6 +35,11 @@ def test_rules_without_a_name_are_numbered() -> None:
     assert [route.name for route in routes] == ["inbound-1", "vote", "inbound-3"]
 
 
+@pytest.mark.parametrize("address", ["60777", "+447700900100", "00447700900100", "*100#", "Shop", "Ann & Co.", "7-Up"])
+def test_what_carriers_grant_as_an_address_may_be_written_to(address: str) -> None:
+    assert problems(rule(to=(address,))) == []
+
+
 def test_rules_that_each_take_something_are_in_order() -> None:
     assert (
         problems(rule(to=("60777",), keywords=("VOTE",)), rule(to=("60777",)), rule(keywords=("VOTE",)), rule()) == []
@@ -58,6 +63,9 @@ def test_rules_that_each_take_something_are_in_order() -> None:
         ([rule(keywords=("",))], "must be one word"),
         ([rule(to=(" 60777",))], "must be a number or short code"),
         ([rule(to=("1" * 21,))], "must be a number or short code"),
+        ([rule(to=("60777", "abc!"))], 'inbound.route[0].to[1]: must be a number or short code such as "60777"'),
+        ([rule(to=("+44 7700 900100",))], "must be a number or short code"),
+        ([rule(to=("",))], "must be a number or short code"),
     ],
 )
 def test_what_cannot_be_meant_is_told(routes: list[InboundRouteConfig], said: str) -> None:

@@ -50,6 +50,15 @@ def test_messages_are_listed_newest_first(world: World) -> None:
     assert _listed(world, before=5) == []
 
 
+def test_a_message_is_read_with_its_text_for_as_long_as_that_is_kept(world: World) -> None:
+    world.sent(5, "5")
+    world.results(receipt("5"))
+    assert world.view(5).text == "your code is 1234"
+    assert "1234" not in repr(world.view(5))
+    world.transaction(lambda: world.engine.erase_bodies(100, before={"otp": 9e9, "transactional": 9e9}))
+    assert world.view(5).text is None
+
+
 @pytest.mark.parametrize(
     ("asked", "found"),
     [

@@ -1,13 +1,26 @@
 """What every engine owes: texts and rows go by their age, in steps, and the books still balance."""
 
+from functools import partial
 from typing import Any
 
+import attrs
 import pytest
 
 from connector.lifecycle import Event, Status
 from connector.model import Aged, Move, Moved, Step, Traces
 from connector.store.privacy import pieces
-from tests.store.world import NUMBER, OTHER_NUMBER, World, acknowledged, inbound, message, part, receipt
+from tests.store.world import (
+    NUMBER,
+    OTHER_NUMBER,
+    World,
+    acknowledged,
+    answered,
+    claim,
+    inbound,
+    message,
+    part,
+    receipt,
+)
 
 LATER = 9_999.0
 OTP, PROMOTIONAL = 1, 2
@@ -120,7 +133,7 @@ def test_old_messages_go_whole_and_the_books_remember_them(world: World) -> None
     world.results(receipt("a"), receipt("b", event=Event.REJECTED))
     before = world.engine.ledger()
     assert _old(world, LATER) == Step(2, more=False, after=6)
-    assert world.engine.ledger() == before
+    assert world.engine.ledger() == attrs.evolve(before, gone=2)
     assert (before.accepted, before.parts_accepted) == (2, 3)
     assert world.engine.export(NUMBER) == []
     world.waiting(message(7))
@@ -328,6 +341,28 @@ def test_a_national_spelling_in_the_words_of_a_carrier_goes_too(world: World) ->
     world.engine.scrub()
     assert not world.engine.remains(NUMBER)
     assert "700900123" not in str(world.view(1))
+
+
+def _with_an_earlier_id(world: World, number: int) -> None:
+    """Its first attempt was answered twice, late with the subscriber's number in its id; the second one is its own."""
+    world.sending(message(number))
+    world.results(answered(part(number), Event.DEFERRED))
+    world.claim(claim(part(number), 2))
+    world.results(acknowledged(part(number), f"{NUMBER}-{number}"), acknowledged(part(number), f"k{number}", attempt=2))
+
+
+def test_an_id_of_an_earlier_attempt_that_spells_a_number_goes_with_it(world: World) -> None:
+    for number in (5, 6):
+        _with_an_earlier_id(world, number)
+    assert world.engine.traces(NUMBER).other_ids == ()  # they are under way
+    world.results(receipt("k5"), receipt("k6"))
+    found = world.engine.traces(NUMBER)
+    assert found.other_ids == (("north", f"{NUMBER}-5", part(5)), ("north", f"{NUMBER}-6", part(6)))
+    for wish in pieces(found, 1):
+        world.transaction(partial(world.engine.erase, NUMBER, wish))
+    assert world.engine.traces(NUMBER) == Traces()
+    assert world.engine.scrub()
+    assert not world.engine.remains(NUMBER)
 
 
 def test_a_national_spelling_is_the_same_number(world: World) -> None:
