@@ -143,17 +143,23 @@ class Account:
         return False
 
     def _make_ready(self, delivery: Delivery) -> None:
-        for bind in self.receivers if delivery.via is not None else ():
-            if bind is delivery.via:
-                bind.own.append(delivery)
-                return
-        self._ready.append(delivery)
+        bind = self._wished(delivery) if delivery.via is not None else None
+        (self._ready if bind is None else bind.own).append(delivery)
+
+    def _wished(self, delivery: Delivery) -> Bind | None:
+        """Return the bind that a delivery should leave by, or None where there is no such any more."""
+        if not delivery.avoids:
+            return next((bind for bind in self.receivers if bind is delivery.via), None)
+        others = [bind for bind in self.receivers if bind is not delivery.via]
+        self._turn += 1
+        return others[self._turn % len(others)] if others else None
 
     def hand_out(self, now: float) -> None:
         """Give all that is due by now to the binds with room."""
         for run in self.runs:
             while run.next_at <= now:
-                self.put(run.take(), now, wake=False)
+                for delivery in run.take():
+                    self.put(delivery, now, wake=False)
         for delivery in self._calendar.take_due(now):
             self._make_ready(delivery)
         self.hand_out_ready(now)

@@ -19,7 +19,8 @@ from simulator.ids import Speller
 from simulator.ledger import Entry, Ledger
 from simulator.limits import Bucket
 from simulator.queue import Backlog
-from simulator.receipts import Delivery, Planner
+from simulator.receipt_plan import Floodgate, Planner
+from simulator.receipts import Delivery
 from simulator.rules import Asker, Play, Rulebook
 from simulator.scenario import Rate, Scenario, status_number
 from simulator.statistics import Counts
@@ -115,6 +116,7 @@ class Intake:
         self._when_full = status_number(scenario.queue.when_full) if scenario.queue else 0
         self._congestion = scenario.carrier.congestion
         self._planner = Planner(scenario)
+        self._floodgate = Floodgate(scenario.receipt.burst) if scenario.receipt.burst else None
         if scenario.queue is not None:
             for backlog in self._backlogs.values():
                 backlog.rules = scenario.queue
@@ -361,6 +363,9 @@ class Intake:
         for delivery, after_s, early in planned:
             if early:
                 account.put_ready(delivery)
+            elif self._floodgate is not None:
+                passes_s = self._floodgate.passes_at(from_at + after_s - self.started_at)
+                account.put(delivery, on_tick(self.started_at + passes_s))
             elif after_s:
                 account.put(delivery, on_tick(from_at + after_s))
             else:

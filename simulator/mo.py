@@ -11,6 +11,7 @@ from connector.smpp.tlv import tlv
 from connector.smpp.udh import MOST_PARTS, UDH_INDICATOR
 from simulator.receipts import SHORT_MESSAGE_OCTETS, Delivery
 from simulator.scenario import MoRules
+from simulator.scenario.messages import Lorem
 
 LONGEST_SHORT_CODE: Final = 8
 
@@ -42,6 +43,25 @@ def subscriber_parts(
         octets, has_header = short_message(text, made, number, reference=reference, way=way)
         part = _deliver_sm(source, destination, data_coding_of(made.alphabet), short_message=octets)
         part.esm_class = UDH_INDICATOR if has_header else 0
+        parts.append(part)
+    return parts
+
+
+def subscriber_segments(source: str, destination: str, text: str, *, reference: int = 0) -> list[DeliverSm]:
+    """Return the deliver_sm of a long text whose parts are told by the three sar TLVs (SMPP 3.4, 5.3.2.22 to 24)."""
+    way = Concatenation.SAR
+    made = cut(text, Profile(concatenation=way, max_parts=MOST_PARTS))
+    total = len(made.bounds)
+    parts = []
+    for number in range(1, total + 1):
+        octets, _ = short_message(text, made, number, way=way)
+        part = _deliver_sm(source, destination, data_coding_of(made.alphabet), short_message=octets)
+        if total > 1:
+            part.tlvs = (
+                tlv("sar_msg_ref_num", reference),
+                tlv("sar_total_segments", total),
+                tlv("sar_segment_seqnum", number),
+            )
         parts.append(part)
     return parts
 
@@ -82,12 +102,20 @@ class MoRun:
         wait_s = rules.at_s if rules.rate is None else rules.rate.interval_s
         return cls(rules, started_at + (wait_s or 0.0))
 
-    def take(self) -> Delivery:
-        """Return the message that is due and move on to the next."""
+    def take(self) -> list[Delivery]:
+        """Return the message that is due, in as many parts as it needs, and move on to the next."""
         self.count += 1
-        rate = self.rules.rate
-        self.next_at = float("inf") if rate is None else self.next_at + rate.interval_s
+        rules, lorem = self.rules, Lorem()
+        self.next_at = float("inf") if rules.rate is None else self.next_at + rules.rate.interval_s
         source, destination, text = (
-            form.format(n=self.count) for form in (self.rules.from_, self.rules.to, self.rules.text)
+            form.format(n=self.count, lorem=lorem) for form in (rules.from_, rules.to, rules.text)
         )
-        return Delivery(None, mo=subscriber_message(source, destination, text))
+        return [Delivery(None, mo=pdu) for pdu in _split(source, destination, text, rules.split, self.count & 0xFF)]
+
+
+def _split(source: str, destination: str, text: str, way: str, reference: int) -> list[DeliverSm]:
+    if way == "payload":
+        return [subscriber_message(source, destination, text)]
+    if way == "sar":
+        return subscriber_segments(source, destination, text, reference=reference)
+    return subscriber_parts(source, destination, text, reference=reference, wide=way == "udh16")

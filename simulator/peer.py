@@ -33,7 +33,7 @@ from simulator.accounts import Account
 from simulator.answers import Changed, Later, altered, refusal, with_body
 from simulator.calendar import Calendar, on_tick
 from simulator.carrier import BIND_TYPES, BindRequest, Carrier
-from simulator.ids import Speller, speller, speller_for
+from simulator.ids import Speller, coming_round, speller, speller_for
 from simulator.intake import Submit
 from simulator.limits import Bucket
 from simulator.outbox import Outbox
@@ -346,7 +346,9 @@ class Peer:
         self._who = who
         self.account = account
         self.place = self.carrier.take_place()
-        self.spell = speller_for(self.carrier.scenario.response.message_id, self.session.interface_version)
+        ids, seed = self.carrier.scenario.response.message_id, self.carrier.scenario.seed
+        spell = speller_for(ids, self.session.interface_version, seed)
+        self.spell = coming_round(spell, ids.start, ids.reuse_after)
         account.join(self, now)
 
     def _on_answer(self, event: Answered, now: float) -> None:

@@ -1,0 +1,121 @@
+"""What becomes of each accepted message, and which words about it are sent when.  Pure: nothing is sent here."""
+
+import math
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from connector.smpp.pdu import DataSm, SubmitSm
+from simulator import draws
+from simulator.delays import sampler
+from simulator.ledger import Entry
+from simulator.receipts import Delivery
+from simulator.rules import Play
+from simulator.scenario import Burst, ReceiptRules, Scenario
+
+DATAGRAM: Final = 0x01
+
+WANTS_SUCCESS: Final = (False, True, False, True)
+WANTS_FAILURE: Final = (False, True, True, False)
+"""By bits 1-0 of registered_delivery: none, both, failure only, success only (SMPP 5.0, 4.7.21)."""
+WANTS_INTERMEDIATE: Final = 0x10
+
+
+class Planned(NamedTuple):
+    """A delivery and how many seconds after the answer it is due; an early one does not wait for the answer."""
+
+    delivery: Delivery
+    after_s: float
+    early: bool = False
+
+
+class Planner:
+    """Decides what each accepted message comes to."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        rules, seed = scenario.receipt, scenario.seed
+        self._rules = rules
+        self.state_of = draws.choice(rules.mix, draws.stream(seed, "receipt.mix"))
+        self._delay = sampler(rules.delay, seed, "receipt.delay")
+        self._early = draws.chance(rules.early, draws.stream(seed, "receipt.early"))
+        self._missing = draws.chance(rules.missing, draws.stream(seed, "receipt.missing"))
+        self._duplicate = draws.chance(rules.duplicate.rate, draws.stream(seed, "receipt.duplicate"))
+        self._reorder = draws.chance(rules.reorder.rate, draws.stream(seed, "receipt.reorder"))
+        self._stranger = draws.chance(rules.unknown_id, draws.stream(seed, "receipt.unknown_id"))
+        self._intermediate = _word_or_none(rules.intermediate, draws.stream(seed, "receipt.intermediate"))
+        self._never = rules.when == "never"
+        self._always = rules.when == "always"
+        self._plain = _is_plain(rules)
+
+    def wanted(self, pdu: SubmitSm | DataSm) -> bool:
+        """Say whether any word about this message may ever be sent (SMPP 3.4, 5.2.17; 5.2.12 for datagrams)."""
+        if self._never or pdu.esm_class & 3 == DATAGRAM:
+            return False
+        return self._always or bool(pdu.registered_delivery & (3 | WANTS_INTERMEDIATE))
+
+    def plan(self, entry: Entry, via: object, play: Play | None = None) -> list[Planned] | None:
+        """Return the words about a message that asked for some; None when the scenario lets them go missing."""
+        n, asked = entry.number, entry.pdu.registered_delivery
+        delay = play.receipt_delay(n) if play and play.receipt_delay else self._delay(n)
+        if delay is None or self._missing(n) or (play and play.missing):
+            return None
+        final = self._wants_final(asked, entry.state)
+        if self._plain and final and not asked & WANTS_INTERMEDIATE and play is None:
+            return [Planned(Delivery(entry, entry.state), delay)]
+        planned = self._words(entry, delay, play, final=final)
+        for each in planned if self._rules.via != "any" else ():
+            each.delivery.via, each.delivery.avoids = via, self._rules.via == "other"
+        return planned
+
+    def _words(self, entry: Entry, delay: float, play: Play | None, *, final: bool) -> list[Planned]:
+        n, planned = entry.number, []
+        asked = entry.pdu.registered_delivery & WANTS_INTERMEDIATE
+        word = self._intermediate(n) if asked or (final and self._rules.intermediate_unasked) else None
+        if word is not None:
+            late = final and self._reorder(n)
+            planned.append(Planned(Delivery(entry, word), delay + self._rules.reorder.by_s if late else delay / 2))
+        if not final:
+            return planned
+        early, err = self._early(n), None if play is None else play.err
+        times = 1 + self._duplicate(n) + (0 if play is None else play.duplicate)
+        first_s = 0.0 if early else delay
+        for count in range(times):
+            again_s = first_s + count * self._rules.duplicate.gap_s
+            planned.append(
+                Planned(Delivery(entry, entry.state, err=err), again_s if count else delay, early and not count)
+            )
+        if self._stranger(n):
+            planned.append(Planned(Delivery(entry, entry.state, stranger=True), delay))
+        return planned
+
+    def _wants_final(self, registered_delivery: int, state: str) -> bool:
+        wants = WANTS_SUCCESS if state == "DELIVRD" else WANTS_FAILURE
+        return self._always or wants[registered_delivery & 3]
+
+
+def _is_plain(rules: ReceiptRules) -> bool:
+    """Say whether each message that asks for the final word alone gets it once, on any bind, after its delay."""
+    odd = (rules.early, rules.duplicate.rate, rules.unknown_id, rules.intermediate_unasked)
+    return rules.via == "any" and not any(odd)
+
+
+def _word_or_none(chances: dict[str, float], draw: draws.Draw) -> Callable[[int], str | None]:
+    rest = 1 - sum(chances.values())
+    pick = draws.choice({**chances, "": max(rest, 0.0)}, draw)
+    return lambda ordinal: pick(ordinal) or None
+
+
+class Floodgate:
+    """Lets receipts gather, and lets them go one behind the other at multiples of a time."""
+
+    def __init__(self, rules: Burst) -> None:
+        self._rules = rules
+        self._released: dict[int, int] = {}
+
+    def passes_at(self, due_s: float) -> float:
+        """Return when one passes that is due then, both in seconds since the start."""
+        number = math.ceil(due_s / self._rules.hold_s)
+        place = self._released.get(number, 0)
+        self._released[number] = place + 1
+        for old in [each for each in self._released if each < number - 1]:
+            del self._released[old]
+        return number * self._rules.hold_s + place / self._rules.release_per_second
