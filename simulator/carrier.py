@@ -73,7 +73,8 @@ class Carrier:
     def start(self, now: float) -> None:
         """Note when the carrier came up; the first call counts."""
         if self._started_at is None:
-            self._started_at = self.intake.started_at = now
+            self._started_at = now
+            self.intake.start(now)
             for rules in self.scenario.account:
                 self._open(rules)
 

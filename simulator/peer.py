@@ -34,12 +34,12 @@ from simulator.answers import Changed, Later, altered, refusal, with_body
 from simulator.calendar import Calendar, on_tick
 from simulator.carrier import BIND_TYPES, BindRequest, Carrier
 from simulator.ids import Speller, coming_round, speller, speller_for
-from simulator.intake import Submit
 from simulator.limits import Bucket
 from simulator.outbox import Outbox
 from simulator.receipts import Delivery
 from simulator.rules import Play
 from simulator.scenario import Fault, status_number
+from simulator.submits import Submit
 from simulator.wire import GARBAGE, Gate, reset
 
 log = logging.getLogger("carrierline.simulator")

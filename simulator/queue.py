@@ -34,3 +34,28 @@ class Backlog:
     def _drain(self, now: float) -> None:
         self.level = max(0.0, self.level - (now - self.seen_at) * self.rules.drain.per_second)
         self.seen_at = now
+
+
+class Backlogs:
+    """The queue of the carrier, or one for each account."""
+
+    def __init__(self) -> None:
+        self._rules: Queue | None = None
+        self._by_account: dict[str, Backlog] = {}
+
+    def change(self, rules: Queue | None) -> None:
+        """Go by other rules from now on; what waits goes on waiting."""
+        self._rules = rules
+        if rules is not None:
+            for backlog in self._by_account.values():
+                backlog.rules = rules
+
+    def of(self, account: str) -> Backlog | None:
+        """Return the queue that an account's messages go through, if there is one."""
+        rules = self._rules
+        if rules is None:
+            return None
+        key = account if rules.scope == "account" else ""
+        if key not in self._by_account:
+            self._by_account[key] = Backlog(rules)
+        return self._by_account[key]

@@ -137,7 +137,10 @@ async def test_one_receipt_more_names_an_id_that_was_never_given(autojump_clock:
 
 
 async def test_receipts_gather_and_are_let_go_at_once(autojump_clock: MockClock) -> None:
-    text = "[receipt]\ndelay = { dist = 'uniform', min = '1s', max = '50s' }\nburst = { hold = '60s', release_per_second = 10 }"
+    text = (
+        "[receipt]\ndelay = { dist = 'uniform', min = '1s', max = '50s' }\n"
+        "burst = { hold = '60s', release_per_second = 10 }"
+    )
     times = [float(text.split()[0]) for text in await receipts(text, 20)]
     assert times == pytest.approx([60 + n / 10 for n in range(20)])
 

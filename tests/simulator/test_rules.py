@@ -128,6 +128,20 @@ async def test_another_rule_does_not_shift_what_a_rule_draws(autojump_clock: Moc
     assert 15 < len(alone) < 45
 
 
+async def test_what_a_rule_refuses_shifts_nothing_of_what_becomes_of_the_others(autojump_clock: MockClock) -> None:
+    mix = "[receipt]\nmix = { DELIVRD = 1, UNDELIV = 1 }\n[response]\ndelay = { dist = 'mix', of = [{ value = '1s' }] }\n"
+
+    async def ends(text: str) -> dict[bytes, tuple[str, bytes]]:
+        smsc = smsc_of(text)
+        async with bound(smsc) as esme:
+            await esme.submitted(*[submit_sm(f"{n:03}", registered_delivery=1) for n in range(60)])
+        return {entry.octets: (entry.message_id, entry.state.encode()) for entry in smsc.ledger}
+
+    all_, some = await ends(mix), await ends(mix + '[[rule]]\nwhen = { text = "7$" }\nreply = "ESME_RSYSERR"')
+    assert len(some) == 54
+    assert some == {text: end for text, end in all_.items() if text in some}
+
+
 async def test_a_limit_refuses_what_comes_too_fast_by_its_key(autojump_clock: MockClock) -> None:
     smsc = smsc_of('[[rule]]\nlimit = { per_second = 1, key = "destination_addr" }\nreply = "ESME_RTHROTTLED"')
     async with bound(smsc) as esme:
