@@ -89,7 +89,9 @@ class Acceptance:
         if reply is not None and reply.message_id is not None:
             response.message_id = reply.message_id
         silent = fault is not None and fault.point != "after-response"
-        answer = Changed(None if silent else response, reply, fault) if silent or fault or reply else response
+        answer = (
+            Changed(None if silent else response, reply, fault, play.name) if silent or fault or reply else response
+        )
         delay = self._delay(number) if play.delay is None else play.delay(ordinal)
         if delay == 0:
             peer.answer([answer])

@@ -21,6 +21,8 @@ class Changed:
     """None: nothing is said."""
     reply: Reply | None
     fault: Fault | None
+    why: str
+    """Name of the rule."""
 
 
 @attrs.frozen(eq=False)

@@ -22,6 +22,7 @@ from simulator.intake import Intake
 from simulator.ledger import Ledger
 from simulator.mo import MoRun
 from simulator.receipts import Delivery, Writer
+from simulator.record import Trace
 from simulator.requests import Requests
 from simulator.rules import Rulebook
 from simulator.scenario import STATUS_BY_NAME, AccountRules, BindType, MoRules, Scenario, status_number
@@ -52,8 +53,11 @@ class Carrier:
     by the ``now`` of its caller.
     """
 
-    def __init__(self, scenario: Scenario, ledger: Ledger, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, scenario: Scenario, ledger: Ledger, clock: Callable[[], float], trace: Trace | None = None
+    ) -> None:
         self.scenario = scenario
+        self.trace = trace
         self.ledger = ledger
         self.clock = clock
         self.counts = Counts()
@@ -77,6 +81,11 @@ class Carrier:
             self.intake.start(now)
             for rules in self.scenario.account:
                 self._open(rules)
+
+    def remark(self, link: int, why: str) -> None:
+        """Have the trace say by which rule the next packet of a link is as it is."""
+        if self.trace is not None:
+            self.trace.remark(link, f"rule {why!r}")
 
     def since_start(self, now: float) -> float:
         """Return the time since the carrier came up."""

@@ -133,11 +133,11 @@ class Intake:
         reply, fault = play.reply, play.fault
         if fault is not None and fault.point == "before-response":
             self._chronicle.count("submit.untaken", 1, now - self._started_at)
-            self._say(peer, Changed(None, None, fault), play, ordinal, now)
+            self._say(peer, Changed(None, None, fault, play.name), play, ordinal, now)
         elif reply is not None and status_number(reply.status):
             response = refusal(one.pdus[0], status_number(reply.status))
             self._count(response.command_status, 1, now)
-            self._say(peer, Changed(response, reply, fault), play, ordinal, now)
+            self._say(peer, Changed(response, reply, fault, play.name), play, ordinal, now)
         else:
             self._count(tables.ESME_ROK, 1, now)
             self._acceptance.accept(peer, one, now, self._congestion_tlvs(peer, now), play, ordinal)

@@ -30,6 +30,7 @@ from connector.smpp.tables import Role, State
 from connector.smpp.timers import SMSC_TIMERS
 from connector.smpp.versions import Tlvs
 from simulator.accounts import Account
+from simulator.alarm import Alarm
 from simulator.answers import Changed, Later, altered, refusal, with_body
 from simulator.calendar import Calendar, on_tick
 from simulator.carrier import BIND_TYPES, BindRequest, Carrier
@@ -53,23 +54,6 @@ LAST_WORDS_S: Final = 1.0
 _RECEIVING: Final = (State.BOUND_RX, State.BOUND_TRX)
 _VERSIONS: Final = {tables.SMPP_33: "3.3", tables.SMPP_34: "3.4", tables.SMPP_50: "5.0"}
 HALF_A_HEADER: Final = 8
-
-
-class Alarm:
-    """Wakes one task at a time that others may move nearer."""
-
-    def __init__(self) -> None:
-        self._scope = trio.CancelScope()
-
-    async def wait_until(self, at: float) -> None:
-        """Return at this time, or earlier if `ring_by` asked for it meanwhile."""
-        with trio.CancelScope(deadline=at) as self._scope:
-            await trio.sleep_forever()
-
-    def ring_by(self, at: float) -> None:
-        """See to it that the waiting task wakes at this time at the latest."""
-        if at < self._scope.deadline:
-            self._scope.deadline = at
 
 
 class Peer:
@@ -245,6 +229,7 @@ class Peer:
             self.session.answer([answer])
             self._out.put(with_body(answer))
             return
+        self.carrier.remark(self.number, answer.why)
         octets = b"" if answer.response is None else self.session.answer([answer.response])
         if answer.response is not None and answer.response.command_status and self._keeps_bodies:
             octets = with_body(answer.response)
@@ -292,6 +277,11 @@ class Peer:
     # --- who it is
 
     @property
+    def end(self) -> str:
+        """How the link ended, as far as it has."""
+        return self._over or "stopped"
+
+    @property
     def who(self) -> str:
         """system_id of who is bound, or of who asks to bind."""
         return self._asking if self.account is None else self.account.rules.system_id
@@ -323,21 +313,21 @@ class Peer:
             self._bind(cast(BindRequest, pdu), now, play)
             return
         response = self.carrier.requests.answer(pdu)
-        self.answer([response if play is None else Changed(response, play.reply, play.fault)])
+        self.answer([response if play is None else Changed(response, play.reply, play.fault, play.name)])
 
     def _answer_played(self, pdu: Pdu, play: Play, now: float) -> None:
         """Answer as a rule says: with its error, with its fault, or as usual but changed."""
         status = 0 if play.reply is None else status_number(play.reply.status)
         if play.fault is not None and play.fault.point != "after-response":
-            self.answer([Changed(None, None, play.fault)])
+            self.answer([Changed(None, None, play.fault, play.name)])
         elif status:
-            self.answer([Changed(refusal(pdu, status), play.reply, play.fault)])
+            self.answer([Changed(refusal(pdu, status), play.reply, play.fault, play.name)])
         else:
             self._answer_request(pdu, now, play)
 
     def _bind(self, pdu: BindRequest, now: float, play: Play | None) -> None:
         response, account = self.carrier.bind(self, pdu, now)
-        self._put_out([response if play is None else Changed(response, play.reply, play.fault)], now)
+        self._put_out([response if play is None else Changed(response, play.reply, play.fault, play.name)], now)
         who = f"{pdu.system_id[:MOST_SHOWN]!r} as {BIND_TYPES[type(pdu)]}"
         if account is None:
             log.info("refused %s: %s", who, tables.status_name(response.command_status))
@@ -345,6 +335,8 @@ class Peer:
         log.info("bound %s", who)
         self._who = who
         self.account = account
+        if self.carrier.trace is not None:
+            self.carrier.trace.bound(self.number, account.rules.system_id)
         self.place = self.carrier.take_place()
         ids, seed = self.carrier.scenario.response.message_id, self.carrier.scenario.seed
         spell = speller_for(ids, self.session.interface_version, seed)
@@ -380,10 +372,10 @@ class Peer:
         if account is not None:
             self.account = None
             self.carrier.free_place(self.place)
-            log.info("gone %s: %s", self._who, self._over or "stopped")
+            log.info("gone %s: %s", self._who, self.end)
             self.carrier.counts.binds -= 1
             account.leave(self, lost, now)
-        self.carrier.counts.ends[self._over or "stopped"] += 1
+        self.carrier.counts.ends[self.end] += 1
         self.carrier.ledger.flush()
         self._changed()
 

@@ -1,7 +1,7 @@
 """The SMSC: a carrier that listens."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import trio
@@ -13,6 +13,7 @@ from simulator.ledger import Ledger
 from simulator.mo import subscriber_message
 from simulator.peer import Peer
 from simulator.receipts import Delivery
+from simulator.record import Sink, Trace, TracedStream
 from simulator.scenario import Rate, Scenario
 from simulator.statistics import Statistics
 
@@ -22,7 +23,8 @@ class Smsc:
 
     ``await nursery.start(smsc.run)`` returns when it listens, ``smsc.port`` says where; cancelling ends it.
     ``clock`` gives the time of day in seconds since the epoch.  ``keep`` bounds the ledger's entries in memory (None:
-    all, 0: only counts) and ``record`` names a file for its lines, written before each answer leaves.
+    all, 0: only counts) and ``record`` names a file for its lines, written before each answer leaves.  ``trace`` are
+    functions that are told of every PDU that crosses a link.
     """
 
     def __init__(
@@ -32,12 +34,14 @@ class Smsc:
         clock: Callable[[], float] = time.time,
         keep: int | None = None,
         record: str | Path | None = None,
+        trace: Sequence[Sink] = (),
     ) -> None:
         self.scenario = scenario or Scenario()
         self.ledger = Ledger(keep=keep, record=None if record is None else Path(record))
         self.port = 0
         """The port it listens on; 0 before it does."""
-        self._carrier = Carrier(self.scenario, self.ledger, clock)
+        self._trace = Trace(clock, *trace) if trace else None
+        self._carrier = Carrier(self.scenario, self.ledger, clock, self._trace)
         self._peers: set[Peer] = set()
         self._watchers = trio.lowlevel.ParkingLot()
 
@@ -62,12 +66,18 @@ class Smsc:
         carrier = self._carrier
         carrier.start(trio.current_time())
         carrier.counts.links += 1
-        peer = Peer(carrier, stream, self._tell_watchers, carrier.counts.links)
+        number, trace = carrier.counts.links, self._trace
+        if trace is not None:
+            stream = TracedStream(stream, trace, number)
+            trace.began(number)
+        peer = Peer(carrier, stream, self._tell_watchers, number)
         self._peers.add(peer)
         try:
             await peer.run()
         finally:
             self._peers.discard(peer)
+            if trace is not None:
+                trace.ended(number, peer.end)
 
     def set_rate(self, rate: Rate | None) -> None:
         """Let another rate pass from now on, or any; the scenario's was the first."""

@@ -45,7 +45,9 @@ class Gate:
 
 
 def reset(stream: trio.abc.Stream) -> None:
-    """See to it that closing a stream resets the connection (RST); one that is no socket just closes."""
-    inner = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
-    if isinstance(inner, trio.SocketStream):
+    """See to it that closing a stream resets the connection (RST); one that is no socket below just closes."""
+    inner: object = stream
+    while not isinstance(inner, trio.SocketStream) and inner is not None:
+        inner = getattr(inner, "stream", getattr(inner, "transport_stream", None))
+    if inner is not None:
         inner.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING)

@@ -1,0 +1,136 @@
+"""What crosses the links, PDU by PDU, for whoever wants to see it: a file, a test that failed, Wireshark."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+import trio
+
+from connector.smpp import tables
+
+LONGEST_PDU: Final = 1 << 20
+"""What says it is longer is no PDU: it is kept as it came."""
+
+
+@attrs.frozen(kw_only=True)
+class Packet:
+    """One PDU that crossed a link, or octets that are none."""
+
+    at: float
+    """Time of day, in seconds since the epoch."""
+    link: int
+    """Number of the link, from 1."""
+    outgoing: bool
+    """From the carrier to the ESME."""
+    octets: bytes = attrs.field(repr=False)
+    remark: str = ""
+    """Why it is as it is, where a rule or a fault had a hand in it."""
+    account: str = ""
+    """system_id of who is bound, if anybody is."""
+
+
+@attrs.frozen(kw_only=True)
+class LinkEvent:
+    """A link came up or ended."""
+
+    at: float
+    link: int
+    ended: bool
+    remark: str = ""
+
+
+Sink = Callable[[Packet | LinkEvent], None]
+
+
+class Trace:
+    """Cuts what crosses each link into PDUs and hands them to its sinks, in order."""
+
+    def __init__(self, clock: Callable[[], float], *sinks: Sink) -> None:
+        self._clock = clock
+        self._sinks = sinks
+        self._partial: dict[tuple[int, bool], bytes] = {}
+        self._remarks: dict[int, list[str]] = {}
+        self._accounts: dict[int, str] = {}
+
+    def began(self, link: int) -> None:
+        """Note a new link."""
+        self._tell(LinkEvent(at=self._clock(), link=link, ended=False))
+
+    def ended(self, link: int, reason: str) -> None:
+        """Note the end of a link; half a PDU that was under way is told as it is."""
+        for outgoing in (False, True):
+            rest = self._partial.pop((link, outgoing), b"")
+            if rest:
+                self._packet(link, rest, outgoing=outgoing)
+        remark = "; ".join([*self._remarks.pop(link, []), reason])
+        self._accounts.pop(link, None)
+        self._tell(LinkEvent(at=self._clock(), link=link, ended=True, remark=remark))
+
+    def bound(self, link: int, account: str) -> None:
+        """Note who is bound on a link."""
+        self._accounts[link] = account
+
+    def remark(self, link: int, text: str) -> None:
+        """Have this go with the next packet of a link, whichever way it goes."""
+        self._remarks.setdefault(link, []).append(text)
+
+    def crossed(self, link: int, octets: bytes, *, outgoing: bool) -> None:
+        """Take octets that were read or are about to be written."""
+        rest = self._partial.get((link, outgoing), b"") + octets
+        while len(rest) >= tables.HEADER_OCTETS:
+            length = int.from_bytes(rest[:4], "big")
+            if not tables.HEADER_OCTETS <= length <= LONGEST_PDU:
+                self._packet(link, rest, outgoing=outgoing)
+                rest = b""
+            elif len(rest) < length:
+                break
+            else:
+                self._packet(link, rest[:length], outgoing=outgoing)
+                rest = rest[length:]
+        self._partial[link, outgoing] = rest
+
+    def _packet(self, link: int, octets: bytes, *, outgoing: bool) -> None:
+        remark = "; ".join(self._remarks.pop(link, ())) if self._remarks else ""
+        account = self._accounts.get(link, "")
+        self._tell(
+            Packet(at=self._clock(), link=link, outgoing=outgoing, octets=octets, remark=remark, account=account)
+        )
+
+    def _tell(self, event: Packet | LinkEvent) -> None:
+        for sink in self._sinks:
+            sink(event)
+
+
+class Recent:
+    """A sink that remembers the latest packets."""
+
+    def __init__(self, most: int = 1_000) -> None:
+        self.events: deque[Packet | LinkEvent] = deque(maxlen=most)
+
+    def __call__(self, event: Packet | LinkEvent) -> None:
+        self.events.append(event)
+
+
+class TracedStream(trio.abc.Stream):
+    """A stream whose octets are seen."""
+
+    def __init__(self, stream: trio.abc.Stream, trace: Trace, link: int) -> None:
+        self.stream = stream
+        self._trace = trace
+        self._link = link
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        self._trace.crossed(self._link, bytes(data), outgoing=True)
+        await self.stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self.stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        data = await self.stream.receive_some(max_bytes)
+        self._trace.crossed(self._link, bytes(data), outgoing=False)
+        return data
+
+    async def aclose(self) -> None:
+        await self.stream.aclose()
