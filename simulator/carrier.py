@@ -68,6 +68,8 @@ class Carrier:
         self.writer = Writer(scenario)
         self.accounts: dict[str, Account] = {}
         self.requests = Requests(ledger, self.accounts, clock)
+        self.on_end: Callable[[int, str], None] | None = None
+        """Told the number of each link that has ended, and why."""
         self.closed_to_binds = False
         """Whether every bind is refused, as in an outage."""
         self._places: set[int] = set()
@@ -81,6 +83,20 @@ class Carrier:
             self.intake.start(now)
             for rules in self.scenario.account:
                 self._open(rules)
+
+    def change(self, scenario: Scenario) -> None:
+        """Behave as another scenario says from now on; rules that stay go on counting."""
+        if scenario.rule != self.scenario.rule:
+            self.rulebook.change(scenario.rule)
+        self.scenario = scenario
+        self.faults.budget, self.faults.quiet_after_s = scenario.fault_budget, scenario.quiet_after_s
+        self.intake.change(scenario)
+        self.writer = Writer(scenario)
+        for account in self.accounts.values():
+            account.delivery, account.penalty = scenario.delivery, scenario.limits.penalty
+            account.rules = next(
+                (it for it in scenario.account if it.system_id == account.rules.system_id), account.rules
+            )
 
     def remark(self, link: int, why: str) -> None:
         """Have the trace say by which rule the next packet of a link is as it is."""
@@ -112,7 +128,17 @@ class Carrier:
         if status or rules is None:
             return refusal(pdu, status), None
         self.counts.binds += 1
+        self.chronicle.count("bind.count", 1, self.since_start(now))
+        self.chronicle.bound(rules.system_id, self.since_start(now))
         return self._bind_response(pdu), self.accounts.get(rules.system_id) or self._open(rules)
+
+    def link_ended(self, number: int, account: Account | None, reason: str, now: float) -> None:
+        """Count how a link ended, and whether it was its account's last; who unbinds leaves on purpose."""
+        self.counts.ends[reason] += 1
+        if account is not None and not account.binds and reason != "unbound":
+            self.chronicle.bereft(account.rules.system_id, self.since_start(now))
+        if self.on_end is not None:
+            self.on_end(number, reason)
 
     def _rules_of(self, pdu: BindRequest) -> AccountRules | None:
         if not self.scenario.account:

@@ -82,12 +82,19 @@ class Rulebook:
     """All rules of a scenario; the first that matches a request wins."""
 
     def __init__(self, rules: Sequence[Rule], seed: int, faults: Faults) -> None:
-        self._rules = [_Compiled(rule, name_of(rule.name, "rule", index), seed) for index, rule in enumerate(rules)]
+        self._seed = seed
         self._faults = faults
+        self.change(rules)
         self.matched: Counter[str] = Counter()
         """How many requests each rule decided."""
         self.asked: Counter[str] = Counter()
         """Requests looked at so far, by stream: draws of one are not shifted by the other."""
+
+    def change(self, rules: Sequence[Rule]) -> None:
+        """Go by other rules from now on; they count from the beginning."""
+        self._rules = [
+            _Compiled(rule, name_of(rule.name, "rule", index), self._seed) for index, rule in enumerate(rules)
+        ]
 
     def __bool__(self) -> bool:
         return bool(self._rules)

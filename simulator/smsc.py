@@ -84,8 +84,12 @@ class Smsc:
         self._carrier.intake.set_rate(rate)
 
     def change(self, scenario: Scenario) -> None:
-        """Go by the limits, the response delay and the receipts of another scenario from now on; the rest stays."""
-        self._carrier.intake.change(scenario)
+        """Behave as another scenario says from now on: all but where it listens, and what its seed has drawn already.
+
+        Accounts and versions count for binds still to come; rules that stay go on counting.
+        """
+        self.scenario = scenario
+        self._carrier.change(scenario)
 
     def set_judge(self, judge: Judge | None) -> None:
         """Let this one say from now on with which command_status each message is refused; 0 lets it pass."""

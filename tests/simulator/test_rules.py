@@ -129,7 +129,9 @@ async def test_another_rule_does_not_shift_what_a_rule_draws(autojump_clock: Moc
 
 
 async def test_what_a_rule_refuses_shifts_nothing_of_what_becomes_of_the_others(autojump_clock: MockClock) -> None:
-    mix = "[receipt]\nmix = { DELIVRD = 1, UNDELIV = 1 }\n[response]\ndelay = { dist = 'mix', of = [{ value = '1s' }] }\n"
+    mix = (
+        "[receipt]\nmix = { DELIVRD = 1, UNDELIV = 1 }\n[response]\ndelay = { dist = 'mix', of = [{ value = '1s' }] }\n"
+    )
 
     async def ends(text: str) -> dict[bytes, tuple[str, bytes]]:
         smsc = smsc_of(text)

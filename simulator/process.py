@@ -1,0 +1,69 @@
+"""An ESME in a process of its own, for a test: what it said is gathered, and it ends with the test."""
+
+import os
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+ENDS_WITHIN_S: Final = 5.0
+
+
+class EsmeProcess:
+    """Runs a command until `close`; both its streams are read so that it never waits for a reader."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        host: str,
+        port: int,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.command = [part.replace("{host}", host).replace("{port}", str(port)) for part in command]
+        self._lines: list[str] = []
+        self._process = subprocess.Popen(  # noqa: S603  (the command is the test's own)
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            cwd=cwd,
+            env={**os.environ, "SMSC_HOST": host, "SMSC_PORT": str(port), **(env or {})},
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None, "it was asked for"
+        with self._process.stdout as said:
+            for line in said:
+                self._lines.append(line.rstrip("\n"))
+
+    @property
+    def lines(self) -> list[str]:
+        """What it has said so far, on both its streams."""
+        return list(self._lines)
+
+    def wait(self, within_s: float = 30.0) -> int:
+        """Return its exit status; AssertionError with what it said if it does not end within this time."""
+        try:
+            status = self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            said = "\n".join(self._lines[-20:])
+            raise AssertionError(f"{self.command[0]} has not ended after {within_s:g} s; it said:\n{said}") from None
+        self._reader.join(ENDS_WITHIN_S)
+        return status
+
+    def close(self) -> None:
+        """End it, by force if need be."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(ENDS_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._reader.join(ENDS_WITHIN_S)
