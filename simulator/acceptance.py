@@ -45,6 +45,10 @@ class Acceptance:
         self._planner = Planner(scenario)
         self._floodgate = Floodgate(scenario.receipt.burst) if scenario.receipt.burst else None
 
+    def ends_at(self, entry: Entry) -> float | None:
+        """Return when a message comes to its final state, by the time of day; None if it never does."""
+        return self._planner.ends_at(entry)
+
     def accept(
         self,
         peer: Submitter,

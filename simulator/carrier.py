@@ -67,9 +67,7 @@ class Carrier:
         self.intake = Intake(scenario, ledger, self.counts, clock, self.rulebook, self.chronicle)
         self.writer = Writer(scenario)
         self.accounts: dict[str, Account] = {}
-        self.requests = Requests(ledger, self.accounts, clock)
-        self.on_end: Callable[[int, str], None] | None = None
-        """Told the number of each link that has ended, and why."""
+        self.requests = Requests(ledger, self.accounts, clock, self.intake.ends_at)
         self.closed_to_binds = False
         """Whether every bind is refused, as in an outage."""
         self._places: set[int] = set()
@@ -132,13 +130,11 @@ class Carrier:
         self.chronicle.bound(rules.system_id, self.since_start(now))
         return self._bind_response(pdu), self.accounts.get(rules.system_id) or self._open(rules)
 
-    def link_ended(self, number: int, account: Account | None, reason: str, now: float) -> None:
+    def link_ended(self, account: Account | None, reason: str, now: float) -> None:
         """Count how a link ended, and whether it was its account's last; who unbinds leaves on purpose."""
         self.counts.ends[reason] += 1
         if account is not None and not account.binds and reason != "unbound":
             self.chronicle.bereft(account.rules.system_id, self.since_start(now))
-        if self.on_end is not None:
-            self.on_end(number, reason)
 
     def _rules_of(self, pdu: BindRequest) -> AccountRules | None:
         if not self.scenario.account:

@@ -12,7 +12,7 @@ from simulator.acceptance import Acceptance
 from simulator.answers import Changed, refusal
 from simulator.calendar import on_tick
 from simulator.chronicle import Chronicle
-from simulator.ledger import Ledger
+from simulator.ledger import Entry, Ledger
 from simulator.limits import Bucket
 from simulator.queue import Backlogs
 from simulator.rules import Play, Rulebook
@@ -83,6 +83,10 @@ class Intake:
         self._congestion = scenario.carrier.congestion
         self._backlogs.change(scenario.queue)
         self._acceptance.change(scenario)
+
+    def ends_at(self, entry: Entry) -> float | None:
+        """Return when a message comes to its final state, by the time of day; None if it never does."""
+        return self._acceptance.ends_at(entry)
 
     def set_judge(self, judge: Judge | None) -> None:
         """Let this one say from now on with which command_status each message is refused; 0 lets it pass."""

@@ -5,15 +5,18 @@ It is the judge of a run, so it is written before an answer leaves: what an ESME
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 import msgspec
 
-from connector.smpp.pdu import DataSm, SubmitSm
+from connector.smpp import tables
+from connector.smpp.pdu import DataSm, ReplaceSm, SubmitSm
 
+_PAYLOAD: Final = tables.TLV_BY_NAME["message_payload"].tag
 DELETED: Final = "DELETED"
 """State of what an ESME has cancelled."""
 
@@ -33,6 +36,8 @@ class Entry:
     """The final ``stat:`` word that the scenario gave it."""
     link: int = 0
     """Number of the link it came on, from 1."""
+    delay_s: float | None = None
+    """From acceptance to the final state, where a rule gave another one than the scenario."""
     receipts_sent: int = 0
     receipt_sent_at: float | None = None
     """First final receipt."""
@@ -65,17 +70,20 @@ class Ledger:
 
     def __init__(self, *, keep: int | None = None, record: Path | None = None) -> None:
         self.keep = keep
-        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._entries: OrderedDict[int, Entry] = OrderedDict()
+        self._by_id: dict[str, Entry] = {}
         self._lines: list[dict[str, Any]] = []
         self._encoder = msgspec.json.Encoder()
         self._file: int | None = None
+        self.watcher: Callable[[Sequence[Entry]], None] | None = None
+        """Shown all that is accepted, before its answer leaves."""
         if record is not None:
             self._file = os.open(record, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     @property
     def wanted(self) -> bool:
         """Whether entries are kept or recorded at all."""
-        return self.keep != 0 or self._file is not None
+        return self.keep != 0 or self._file is not None or self.watcher is not None
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -84,18 +92,22 @@ class Ledger:
         return iter(list(self._entries.values()))
 
     def find(self, message_id: str) -> Entry | None:
-        """Return the entry with this id of ours, if it is still kept."""
-        return self._entries.get(message_id)
+        """Return the newest entry with this id of ours, if it is still kept."""
+        return self._by_id.get(message_id)
 
-    def accept(self, entries: Iterable[Entry]) -> None:
+    def accept(self, entries: Sequence[Entry]) -> None:
         """Note messages that are about to be answered with ESME_ROK."""
+        if self.watcher is not None:
+            self.watcher(entries)
         for entry in entries:
             if self._file is not None:
                 self._lines.append(_accepted_line(entry))
             if self.keep != 0:
-                self._entries[entry.message_id] = entry
+                self._entries[entry.number] = self._by_id[entry.message_id] = entry
         while self.keep is not None and len(self._entries) > self.keep:
-            self._entries.popitem(last=False)
+            _, old = self._entries.popitem(last=False)
+            if self._by_id.get(old.message_id) is old:
+                del self._by_id[old.message_id]
 
     def sent(self, entry: Entry, stat: str, at: float, *, final: bool) -> None:
         """Note a receipt that is about to leave."""
@@ -115,6 +127,18 @@ class Ledger:
         entry.state = DELETED
         entry.cancelled_at = at
         self._note({"cancelled": entry.message_id, "at": at})
+
+    def replaced(self, entry: Entry, pdu: ReplaceSm, at: float) -> None:
+        """Note another text, and other times where they are given, for a message that is still under way."""
+        submitted = entry.pdu = copy(entry.pdu)
+        if isinstance(submitted, SubmitSm):
+            submitted.short_message = pdu.short_message
+            submitted.schedule_delivery_time = pdu.schedule_delivery_time or submitted.schedule_delivery_time
+            submitted.validity_period = pdu.validity_period or submitted.validity_period
+        payload = tuple(item for item in pdu.tlvs if item.tag == _PAYLOAD)
+        submitted.tlvs = (*(item for item in submitted.tlvs if item.tag != _PAYLOAD), *payload)
+        submitted.registered_delivery = pdu.registered_delivery
+        self._note({"replaced": entry.message_id, "octets": entry.octets.hex(), "at": at})
 
     def flush(self) -> None:
         """Hand the noted lines to the operating system; it costs one write per batch."""

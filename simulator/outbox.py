@@ -4,7 +4,7 @@ from typing import Final
 
 import trio
 
-from simulator.wire import Gate
+from simulator.wire import Gate, WireStream
 
 MOST_BATCHES: Final = 100
 """Written batches a peer may leave unread before nothing more is read from it."""
@@ -19,11 +19,19 @@ class Outbox:
         self._batches: list[bytes] = []
         self._sending = False
         self._written = trio.lowlevel.ParkingLot()
+        if isinstance(stream, WireStream):
+            stream.gathered = self.take
 
     def put(self, octets: bytes) -> None:
         """Have this written next."""
         if octets:
             self._batches.append(octets)
+
+    def take(self) -> bytes:
+        """Return what has gathered; whoever asks writes it."""
+        octets = b"".join(self._batches)
+        self._batches.clear()
+        return octets
 
     async def flush(self) -> None:
         """Write what has gathered.  Whoever is writing already takes this along."""
@@ -32,8 +40,7 @@ class Outbox:
         self._sending = True
         try:
             while self._batches:
-                octets = b"".join(self._batches)
-                self._batches.clear()
+                octets = self.take()
                 await self._gate.passed()
                 await self._stream.send_all(octets)
                 self._written.unpark_all()

@@ -24,7 +24,7 @@ from connector.smpp.events import (
     UnbindReceived,
     Unbound,
 )
-from connector.smpp.pdu import DataSm, Pdu, SubmitSm, Unbind
+from connector.smpp.pdu import DataSm, Pdu, SubmitMulti, SubmitSm, Unbind
 from connector.smpp.session import Session
 from connector.smpp.tables import Role, State
 from connector.smpp.timers import SMSC_TIMERS
@@ -36,6 +36,7 @@ from simulator.calendar import Calendar, on_tick
 from simulator.carrier import BIND_TYPES, BindRequest, Carrier
 from simulator.ids import Speller, coming_round, speller, speller_for
 from simulator.limits import Bucket
+from simulator.multi import Spread
 from simulator.outbox import Outbox
 from simulator.receipts import Delivery
 from simulator.rules import Play
@@ -79,6 +80,7 @@ class Peer:
         self._more = trio.lowlevel.ParkingLot()
         self._answers: list[Pdu | Changed] = []
         self._keeps_bodies = rules.carrier.error_body == "keep"
+        self._submits = _SUBMITS
         self._asking = ""
         """Who asks to bind."""
         self._ends_by_reset = False
@@ -183,7 +185,7 @@ class Peer:
     def _act(self, events: list[Event], now: float) -> None:
         submits: list[Submit] = []
         for event in events:
-            if type(event) is Requested and type(event.pdu) in _SUBMITS:
+            if type(event) is Requested and type(event.pdu) in self._submits:
                 submits.append(cast(Submit, event.pdu))
             else:
                 _HANDLERS[type(event)](self, event, now)
@@ -312,7 +314,10 @@ class Peer:
         if type(pdu) in BIND_TYPES:
             self._bind(cast(BindRequest, pdu), now, play)
             return
-        response = self.carrier.requests.answer(pdu)
+        if isinstance(pdu, SubmitMulti) and not pdu.fault:
+            Spread(self, pdu).take(self.carrier.intake, now)
+            return
+        response = self.carrier.requests.answer(pdu, self.session.interface_version)
         self.answer([response if play is None else Changed(response, play.reply, play.fault, play.name)])
 
     def _answer_played(self, pdu: Pdu, play: Play, now: float) -> None:
@@ -338,6 +343,7 @@ class Peer:
         if self.carrier.trace is not None:
             self.carrier.trace.bound(self.number, account.rules.system_id)
         self.place = self.carrier.take_place()
+        self._submits = _SUBMITS if self.session.interface_version >= tables.SMPP_34 else frozenset({SubmitSm})
         ids, seed = self.carrier.scenario.response.message_id, self.carrier.scenario.seed
         spell = speller_for(ids, self.session.interface_version, seed)
         self.spell = coming_round(spell, ids.start, ids.reuse_after)
@@ -375,7 +381,7 @@ class Peer:
             log.info("gone %s: %s", self._who, self.end)
             self.carrier.counts.binds -= 1
             account.leave(self, lost, now)
-        self.carrier.counts.ends[self.end] += 1
+        self.carrier.link_ended(account, self.end, now)
         self.carrier.ledger.flush()
         self._changed()
 
@@ -428,7 +434,7 @@ class Peer:
         self._alarm.ring_by(at)
 
 
-_SUBMITS: Final = frozenset({SubmitSm, DataSm})
+_SUBMITS: Final[frozenset[type[Pdu]]] = frozenset({SubmitSm, DataSm})
 _HANDLERS: Final[dict[type, Callable[[Peer, Any, float], None]]] = {
     Requested: Peer._on_request,
     Answered: Peer._on_answer,

@@ -52,10 +52,17 @@ class Planner:
             return False
         return self._always or bool(pdu.registered_delivery & (3 | WANTS_INTERMEDIATE))
 
+    def ends_at(self, entry: Entry) -> float | None:
+        """Return when a message comes to its final state, by the time of day; None if it never does."""
+        delay = self._delay(entry.number) if entry.delay_s is None else entry.delay_s
+        return None if delay is None else entry.accepted_at + delay
+
     def plan(self, entry: Entry, via: object, play: Play | None = None) -> list[Planned] | None:
         """Return the words about a message that asked for some; None when the scenario lets them go missing."""
         n, asked = entry.number, entry.pdu.registered_delivery
-        delay = play.receipt_delay(n) if play and play.receipt_delay else self._delay(n)
+        delay = self._delay(n)
+        if play and play.receipt_delay:
+            delay = entry.delay_s = play.receipt_delay(n)
         if delay is None or self._missing(n) or (play and play.missing):
             return None
         final = self._wants_final(asked, entry.state)

@@ -9,7 +9,6 @@ import attrs
 from connector.smpp.pdu import DataSm, Pdu, SubmitSm
 from simulator.accounts import Account
 from simulator.answers import Changed
-from simulator.ids import Speller
 from simulator.limits import Bucket
 from simulator.receipts import Delivery
 from simulator.rules import Asker
@@ -47,10 +46,12 @@ class Submitter(Asker, Protocol):
 
     account: Account | None
     bucket: Bucket | None
-    spell: Speller
     unanswered: int
     """Requests of the peer whose answer is still due."""
     own: deque[Delivery]
+
+    def spell(self, number: int, /) -> str:
+        """Return the id of a message of this number."""
 
     def answer(self, responses: Sequence[Pdu | Changed]) -> None:
         """Send them with what goes out next."""

@@ -1,14 +1,25 @@
-"""How octets move on a link: not at all for a while, or to an abrupt end."""
+"""How octets move on a link: in pieces, slowly, not at all for a while, or to an abrupt end."""
 
 import math
 import socket
 import struct
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
 
+import attrs
 import trio
+
+from simulator import draws
+from simulator.carrier import Carrier
+from simulator.rules import name_of
+from simulator.scenario import Read, WireFault, WireRule, Write
 
 GARBAGE: Final = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 """What a port scanner, a proxy or a wrong port says; as a header its first 16 octets are no length anybody believes."""
+STEP_S: Final = 0.1
+"""What is to move slowly moves as much at a time as may in this time."""
+SMALL_BUFFER_OCTETS: Final = 4_096
+"""Receive buffer of a slow reader's socket: with the megabytes it grows to by itself the ESME would notice nothing."""
 _NO_LINGERING: Final = struct.pack("ii", 1, 0)
 
 
@@ -46,8 +57,237 @@ class Gate:
 
 def reset(stream: trio.abc.Stream) -> None:
     """See to it that closing a stream resets the connection (RST); one that is no socket below just closes."""
+    inner = _socket_below(stream)
+    if inner is not None:
+        inner.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING)
+
+
+def _socket_below(stream: trio.abc.Stream) -> trio.socket.SocketType | None:
     inner: object = stream
     while not isinstance(inner, trio.SocketStream) and inner is not None:
         inner = getattr(inner, "stream", getattr(inner, "transport_stream", None))
-    if inner is not None:
-        inner.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING)
+    return None if inner is None else inner.socket
+
+
+class Link(Protocol):
+    """The carrier's end of a link, as far as rules of the wire look at it and act on it."""
+
+    gate: Gate
+    place: int
+    """Among the binds, from 1; 0 before it is bound."""
+
+    @property
+    def who(self) -> str:
+        """system_id of who is bound, or of who asks to bind."""
+
+    def say(self, octets: bytes) -> None:
+        """Send octets that are none of the session's."""
+
+    def stop(self, reason: str) -> None:
+        """End the link without another word."""
+
+    def take_unwritten(self) -> bytes:
+        """Return what has gathered to be written; whoever asks writes it."""
+
+
+@attrs.define(eq=False)
+class _OnLink:
+    """One rule, and how far it has come on one link; times are in seconds since the start of the simulator."""
+
+    rule: WireRule
+    name: str
+    began_s: float
+    """When the link did."""
+    picks: Callable[[int], bool] | None
+    """Whether a write is one of those that the rule's rate picks, by its number."""
+    counted: bool = False
+    """Whether its period on this link is in the book of faults."""
+    spent: bool = False
+    """Whether its one write has been."""
+    struck: bool = False
+    """Whether its fault has been, or was spared."""
+
+    @property
+    def once(self) -> bool:
+        """Whether it is of a moment and not of a period."""
+        return self.rule.when.at_s is not None and self.rule.when.for_s is None
+
+    def is_of(self, link: Link) -> bool:
+        """Say whether it is about this link."""
+        when = self.rule.when
+        return (when.account is None or when.account == link.who) and (when.bind is None or when.bind == link.place)
+
+    def holds(self, link: Link, now_s: float) -> bool:
+        """Say whether its conditions are fulfilled, but for the chance of a write."""
+        return self.rule.when.starts_at_s <= now_s < self.rule.when.ends_at_s and self.is_of(link)
+
+    def strikes(self, link: Link, now_s: float) -> bool:
+        """Say whether its fault comes now: once on a link, and of a moment only on those that were there."""
+        if self.rule.fault is None or self.struck or now_s < self.rule.when.starts_at_s:
+            return False
+        if self.once and self.picks is None:
+            self.struck = True
+            return self.began_s <= self.rule.when.starts_at_s and self.is_of(link)
+        return self.holds(link, now_s)
+
+
+class WireStream(trio.abc.Stream):
+    """A link's stream, whose octets move as the ``[[wire]]`` rules of the scenario say.
+
+    Of several rules for writing, or for reading, the first that holds counts.  ``link`` is to be set before it is used.
+    """
+
+    link: Link
+
+    def __init__(self, stream: trio.abc.Stream, carrier: Carrier, number: int) -> None:
+        self.stream = stream
+        self._carrier = carrier
+        self._number = number
+        began_s = carrier.since_start(trio.current_time())
+        self._rules = [_OnLink(*each, began_s, self._picks(*each)) for each in _named(carrier.scenario.wire)]
+        self._writes = 0
+        self._write_from = -math.inf
+        self._read_from = -math.inf
+        self._usual_buffer_octets = 0
+        """Of the socket, while it has a small one; otherwise 0."""
+
+    def _picks(self, rule: WireRule, name: str) -> Callable[[int], bool] | None:
+        if rule.when.rate is None:
+            return None
+        purpose = f"wire/{name}/{self._number}"
+        return draws.chance(rule.when.rate, draws.stream(self._carrier.scenario.seed, purpose))
+
+    def _now_s(self) -> float:
+        return self._carrier.since_start(trio.current_time())
+
+    def _happens(self, each: _OnLink, now_s: float) -> bool:
+        """Count a fault, a period of it only when it begins, and say whether it may be."""
+        faults = self._carrier.faults
+        if each.counted and each.picks is None:
+            return faults.quiet_after_s is None or now_s < faults.quiet_after_s
+        each.counted = faults.happens(each.name, now_s)
+        return each.counted
+
+    # --- writing
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        self._writes += 1
+        write = self._way_to_write(self._now_s())
+        if write is None:
+            await self.stream.send_all(data)
+        else:
+            await self._write(bytes(data), write)
+        now_s = self._now_s()
+        self._strike([each for each in self._rules if self._is_struck_by_write(each, now_s)])
+
+    def _way_to_write(self, now_s: float) -> Write | None:
+        for each in self._rules:
+            if each.rule.write is not None and self._takes_write(each, now_s):
+                each.spent = each.once
+                self._carrier.remark(self._number, each.name)
+                return each.rule.write
+        return None
+
+    def _takes_write(self, each: _OnLink, now_s: float) -> bool:
+        if each.spent or not each.holds(self.link, now_s) or (each.picks is not None and not each.picks(self._writes)):
+            return False
+        return self._happens(each, now_s)
+
+    async def _write(self, data: bytes, write: Write) -> None:
+        if write.coalesce_s:
+            await trio.sleep(write.coalesce_s)
+            data += self.link.take_unwritten()
+        for piece in pieces_of(data, write):
+            await _until(self._write_from)
+            await self.link.gate.passed()
+            await self.stream.send_all(piece)
+            pace_s = 0.0 if write.bytes_per_second is None else len(piece) / write.bytes_per_second
+            self._write_from = trio.current_time() + write.gap_s + pace_s
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self.stream.wait_send_all_might_not_block()
+
+    # --- reading
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        read = self._way_to_read(self._now_s())
+        self._have_small_buffer(read is not None)
+        if read is None:
+            return await self.stream.receive_some(max_bytes)
+        await _until(self._read_from)
+        some = max(1, int(read.bytes_per_second * STEP_S))
+        data = await self.stream.receive_some(some if max_bytes is None else min(some, max_bytes))
+        self._read_from = trio.current_time() + len(data) / read.bytes_per_second
+        return data
+
+    def _way_to_read(self, now_s: float) -> Read | None:
+        for each in self._rules:
+            if each.rule.read is not None and each.holds(self.link, now_s) and self._happens(each, now_s):
+                return each.rule.read
+        return None
+
+    def _have_small_buffer(self, small: bool) -> None:
+        if small == bool(self._usual_buffer_octets):
+            return
+        inner = _socket_below(self.stream)
+        if inner is None:
+            return
+        usual, self._usual_buffer_octets = self._usual_buffer_octets, 0
+        if small:  # the kernel tells twice what it was asked for
+            self._usual_buffer_octets = inner.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
+        inner.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_OCTETS if small else usual)
+
+    async def aclose(self) -> None:
+        await self.stream.aclose()
+
+    # --- faults
+
+    @property
+    def next_at_s(self) -> float:
+        """When the period of a fault begins next; infinity if none does."""
+        waiting = [each.rule.when.starts_at_s for each in self._rules if each.rule.fault is not None]
+        return min([at_s for at_s in waiting if at_s > self._now_s()], default=math.inf)
+
+    def strike(self, now_s: float) -> None:
+        """Do to the link what its time has come for, at this time since the start of the simulator."""
+        self._strike([each for each in self._rules if each.picks is None and each.strikes(self.link, now_s)])
+
+    def _is_struck_by_write(self, each: _OnLink, now_s: float) -> bool:
+        """Say whether the write that has just been brings a fault: one its rate picks, or one by which it was bound."""
+        return (each.picks is None or each.picks(self._writes)) and each.strikes(self.link, now_s)
+
+    def _strike(self, rules: Iterable[_OnLink]) -> None:
+        for each in rules:
+            each.struck = True
+            if each.rule.fault is not None and self._happens(each, self._now_s()):
+                self._carrier.remark(self._number, each.name)
+                self._suffer(each.rule.fault)
+
+    def _suffer(self, fault: WireFault) -> None:
+        if fault.kind == "blackhole":
+            self.link.gate.close_until(trio.current_time() + fault.for_s if fault.for_s else math.inf)
+        elif fault.kind == "garbage":
+            self.link.say(GARBAGE)
+        else:
+            if fault.kind == "reset":
+                reset(self.stream)
+            self.link.stop(f"fault: {fault.kind}")
+
+
+def _named(rules: Iterable[WireRule]) -> Iterable[tuple[WireRule, str]]:
+    return ((rule, name_of(rule.name, "wire", index)) for index, rule in enumerate(rules))
+
+
+def pieces_of(data: bytes, write: Write) -> list[bytes]:
+    """Return octets cut as they are to leave."""
+    if write.split_at:
+        bounds = [0, *[place for place in write.split_at if place < len(data)], len(data)]
+    else:
+        slow = len(data) if write.bytes_per_second is None else max(1, int(write.bytes_per_second * STEP_S))
+        bounds = [*range(0, len(data), write.chunk or slow), len(data)]
+    return [data[begin:end] for begin, end in zip(bounds, bounds[1:], strict=False)]
+
+
+async def _until(at: float) -> None:
+    if at > trio.current_time():
+        await trio.sleep_until(at)

@@ -4,10 +4,12 @@ from typing import ClassVar, Literal
 
 import attrs
 
-from connector.settings import above, duration, within
+from connector.settings import above, duration, parse_duration, within
+from simulator.expect import Expectation, parse
 from simulator.scenario.fields import Problems
 from simulator.scenario.messages import problem_of_text
 
+QUIET = "quiet"
 OUTAGES = ("unbind-then-refuse", "drop", "blackhole", "refuse-bind")
 
 
@@ -48,9 +50,9 @@ class LoadText:
 
     WHOLE: ClassVar = True
     weight: float = attrs.field(default=1.0, validator=above(0))
-    gsm7: int | None = attrs.field(default=None, validator=within(1, 1_600))
-    """Characters of the GSM alphabet."""
-    ucs2: int | None = attrs.field(default=None, validator=within(1, 700))
+    gsm7: int | None = attrs.field(default=None, validator=within(10, 1_600))
+    """Characters of the GSM alphabet; each text begins with the number of its message, which needs room."""
+    ucs2: int | None = attrs.field(default=None, validator=within(10, 700))
     """Characters beyond it."""
 
     def problems(self) -> Problems:
@@ -108,3 +110,24 @@ class Expect:
     """It may still become true so long after the end."""
     after: str | None = None
     """Count only what happened after this time, or after "quiet": when the faults have ended."""
+
+    def problems(self) -> Problems:
+        try:
+            parse(self.that)
+        except ValueError as error:
+            yield ("that",), str(error)
+        if self.after is not None and self.after != QUIET:
+            try:
+                parse_duration(self.after)
+            except ValueError as error:
+                yield ("after",), f'{error}, or "quiet"'
+
+    @property
+    def expectation(self) -> Expectation:
+        """What is expected, read."""
+        return parse(self.that)
+
+    @property
+    def after_s(self) -> float | None:
+        """The time of ``after`` in seconds since the start of the simulator; None without one, and for "quiet"."""
+        return None if self.after is None or self.after == QUIET else parse_duration(self.after)

@@ -8,6 +8,7 @@ from connector.settings import duration, nearest, shown, within
 from simulator.scenario.carrier import AccountRules, CarrierRules, Limits, Listen, Outbind, Queue
 from simulator.scenario.fields import Problems
 from simulator.scenario.messages import DeliveryRules, MoRules, ReceiptRules, Response
+from simulator.scenario.names import unknown_names
 from simulator.scenario.play import Expect, Load, TimelineEntry
 from simulator.scenario.rules import Rule
 from simulator.scenario.wire import Inject, WireRule
@@ -52,6 +53,7 @@ class Scenario:
         yield from _repeated("account", "system_id", names)
         for array in ("rule", "wire", "inject", "timeline"):
             yield from _repeated(array, "name", [each.name for each in getattr(self, array)])
+        yield from unknown_names(self)
         for array in ("mo", "inject"):
             for index, each in enumerate(getattr(self, array)):
                 if names and each.account is not None and each.account not in names:

@@ -47,9 +47,10 @@ async def test_what_has_no_receipt_yet_is_given_back_and_its_receipt_says_delete
 
 async def test_what_was_told_or_given_back_already_is_not_given_back(autojump_clock: MockClock) -> None:
     async with bound(smsc_of(delay=Delay(value_s=1.0))) as esme:
-        await esme.submitted(submit_sm(registered_delivery=1), submit_sm())
+        await esme.submitted(submit_sm(registered_delivery=1))
         await esme.delivered(1)
         assert await said(esme, cancel_sm()) == tables.ESME_RCANCELFAIL
+        await esme.submitted(submit_sm())
         assert await said(esme, cancel_sm("0000000002")) == tables.ESME_ROK
         assert await said(esme, cancel_sm("0000000002")) == tables.ESME_RCANCELFAIL
 

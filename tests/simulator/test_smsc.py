@@ -18,13 +18,10 @@ from connector.smpp.framing import Framer
 from connector.smpp.pdu import (
     DataSm,
     DeliverSm,
-    DestAddress,
     EnquireLink,
     GenericNack,
     QuerySm,
     QuerySmResp,
-    SubmitMulti,
-    SubmitMultiResp,
     SubmitSmResp,
     Unbind,
 )
@@ -285,13 +282,6 @@ async def test_query_sm_tells_the_state_once_a_receipt_told_it(autojump_clock: M
     assert isinstance(late.response, QuerySmResp)
     assert (early.response.message_state, late.response.message_state) == (1, 5)
     assert other.command_status == STATUS_BY_NAME["ESME_RQUERYFAIL"]
-
-
-async def test_a_request_the_carrier_does_not_serve_gets_its_own_response(autojump_clock: MockClock) -> None:
-    async with bound(smsc_of()) as esme:
-        (answer,) = await esme.submitted(SubmitMulti(dest_addresses=(DestAddress(destination_addr="1"),)))
-    assert isinstance(answer.response, SubmitMultiResp)
-    assert answer.command_status == tables.ESME_RINVCMDID
 
 
 # --- bad octets -------------------------------------------------------------------------------------------------------

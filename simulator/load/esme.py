@@ -1,0 +1,263 @@
+"""A load by an ESME of the simulator's own: it binds, sends what is due, and sends again what was not answered."""
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import trio
+
+from connector.errors import SmppError
+from connector.smpp import tables
+from connector.smpp.events import Answered
+from connector.smpp.outcomes import Outcome, outcome_of
+from connector.smpp.pdu import DataSm, DeliverSm
+from simulator import draws
+from simulator.calendar import on_tick
+from simulator.load.arrivals import length_s
+from simulator.load.link import Link, Login
+from simulator.load.messages import Message, Part
+from simulator.load.receipts import Receipts
+from simulator.load.supply import Supply
+from simulator.load.tally import Durations, LoadStatistics
+from simulator.scenario import AccountRules, Load, Scenario
+
+Connect = Callable[[], Awaitable[trio.abc.Stream]]
+FIRST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 30.0
+"""Between two tries to bind, or to send a part that the carrier asked patience for: each is twice the last."""
+STEADY_S: Final = 30.0
+"""A bind that lasted so long was a good one: the next pause is the first again."""
+GOODBYE_S: Final = 5.0
+_PATIENCE: Final = (Outcome.SLOW_DOWN, Outcome.RETRY_LATER, Outcome.BIND_SICK)
+
+
+class EsmeLoad:
+    """Plays the ``[load]`` of a scenario over links that ``connect`` opens; OSError from it is tried again."""
+
+    def __init__(self, scenario: Scenario, load: Load, connect: Connect, *, started_at: float) -> None:
+        self._load = load
+        self._connect = connect
+        self._started_at = started_at
+        self._login, self._modes = login_of(scenario, load)
+        self._draw = draws.stream(scenario.seed, "load.pause")
+        self._pauses = 0
+        self._links: list[Link] = []
+        self._turn = 0
+        self._supply = Supply(load, scenario.seed, started_at)
+        self._should_come = bytearray(self._supply.most + 1)
+        self._receipts = Receipts(scenario)
+        self._open = 0
+        self._numbers = dict.fromkeys(("sent", "answered", "failed", "resent", "binds"), 0)
+        self._service, self._corrected = Durations(), Durations()
+        self._done = trio.Event()
+        self._leaving = False
+        self._woken = trio.lowlevel.ParkingLot()
+        self._gone = trio.lowlevel.ParkingLot()
+        self._has_no_room = True
+        self._died_of = ""
+
+    # --- the tasks
+
+    async def run(self) -> None:
+        """Send all there is to send, and stay bound until cancelled or asked to `leave`."""
+        try:
+            async with trio.open_nursery() as nursery:
+                for mode in self._modes:
+                    nursery.start_soon(self._keep_bound, mode)
+                nursery.start_soon(self._keep_handing_out)
+        except* SmppError as group:
+            self._died_of = _first_words(group)
+            self._done.set()
+
+    async def _keep_bound(self, mode: str) -> None:
+        failures = 0
+        while not self._leaving:
+            failures = 0 if await self._run_link(mode) >= STEADY_S else failures + 1
+            if not self._leaving:
+                await trio.sleep(self._pause_s(failures))
+
+    async def _run_link(self, mode: str) -> float:
+        """Serve one link to its end and return how long it was bound."""
+        try:
+            stream = await self._connect()
+        except OSError:
+            return 0.0
+        link = Link(stream, self._login, mode, self)
+        self._links.append(link)
+        try:
+            await link.run()
+        finally:
+            self._links.remove(link)
+            self._gone.unpark_all()
+        return 0.0 if link.bound_at is None else trio.current_time() - link.bound_at
+
+    async def _keep_handing_out(self) -> None:
+        while not self._leaving:
+            now = trio.current_time()
+            self.hand_out(now)
+            self._has_no_room = not any(link.room for link in self._links)
+            next_at = math.inf if self._has_no_room else on_tick(max(now, self._supply.next_at))
+            with trio.move_on_at(next_at):
+                await self._woken.park()
+
+    async def finished(self) -> None:
+        """Return when every message has its last answer or never will, or the load has died."""
+        if self._load.stages:
+            with trio.move_on_at(self._started_at + length_s(self._load.stages) + self._load.settle_s):
+                await self._done.wait()
+        else:
+            await self._done.wait()
+        self._supply.stop()
+
+    async def leave(self) -> None:
+        """Unbind all links, and return when they have ended."""
+        self._leaving = True
+        self._woken.unpark_all()
+        for link in self._links:
+            link.leave()
+        with trio.move_on_after(GOODBYE_S):
+            while self._links:
+                await self._gone.park()
+
+    def _pause_s(self, failures: int) -> float:
+        """Return how long to wait after so many failures; drawn, so that not all come back at once."""
+        self._pauses += 1
+        longest = min(LONGEST_PAUSE_S, math.ldexp(FIRST_PAUSE_S, min(failures, 10)))
+        return longest * (0.5 + self._draw(self._pauses) / 2)
+
+    # --- the desk
+
+    def hand_out(self, now: float) -> None:
+        """Give every link with room what is due, each its share."""
+        if self._has_no_room:
+            self._woken.unpark_all()  # it waits for a place, from now on also for the time
+        if self._supply.next_at > now or self._leaving:
+            return
+        links = [link for link in self._links if link.room]
+        batch = self._supply.take(sum(link.room for link in links), now)
+        self._turn += 1
+        for place in range(len(links)):
+            link = links[(self._turn + place) % len(links)]
+            share = min(link.room, math.ceil(len(batch) / (len(links) - place)))
+            self._send(link, batch[:share], now)
+            batch = batch[share:]
+        for part in batch:  # a link with less room than its share left these
+            self._supply.put_back(part, now)
+
+    def _send(self, link: Link, parts: list[Part], now: float) -> None:
+        if not parts:
+            return
+        for part in parts:
+            message = part.message
+            if not message.is_sent:
+                message.is_sent = True
+                self._numbers["sent"] += 1
+                self._open += 1
+                self._should_come[message.number] = 1
+            self._numbers["resent"] += part.tries > 0
+            part.tries += 1
+        link.send(parts, now)
+
+    def bound(self, now: float) -> None:
+        """Count a link that is bound, and give it what is due."""
+        self._numbers["binds"] += 1
+        self._woken.unpark_all()
+
+    def answered(self, event: Answered, now: float) -> None:
+        """Take the answer to a part: it is accepted, has to wait, or is refused for good."""
+        part = event.token
+        assert isinstance(part, Part), "the link hands on no other answers"
+        if part.is_answered or part.message.is_over:
+            return
+        if event.command_status == tables.ESME_ROK:
+            self._accepted(part, event, now)
+        elif event.late:
+            return  # it is under way again
+        elif outcome_of(event.command_status) in _PATIENCE and part.tries < self._load.attempts:
+            self._supply.put_back(part, now + self._pause_s(part.tries - 1))
+            self._woken.unpark_all()
+        else:
+            self._should_come[part.message.number] = 0
+            self._fail(part.message)
+
+    def _accepted(self, part: Part, event: Answered, now: float) -> None:
+        part.is_answered = True
+        message = part.message
+        message.left -= 1
+        self._service.record(now - event.sent_at)
+        if self._load.receipts:
+            self._receipts.expect(event.message_id)
+        if not message.left:
+            self._numbers["answered"] += 1
+            self._corrected.record(now - message.planned_at)
+            self._close(message)
+
+    def unanswered(self, part: Part, now: float) -> None:
+        """Have a part sent again whose answer is lost, or give its message up."""
+        if part.is_answered or part.message.is_over:
+            return
+        if part.tries < self._load.attempts:
+            self._supply.put_back(part, now)
+            self._woken.unpark_all()
+        else:
+            self._fail(part.message)
+
+    def _fail(self, message: Message) -> None:
+        self._numbers["failed"] += 1
+        self._close(message)
+
+    def _close(self, message: Message) -> None:
+        message.is_over = True
+        self._open -= 1
+        if not self._open and self._supply.is_exhausted:
+            self._done.set()
+
+    def delivered(self, pdu: DeliverSm | DataSm) -> None:
+        """Count a receipt."""
+        self._receipts.take(pdu)
+
+    # --- the numbers
+
+    def expected(self) -> list[int]:
+        """Return the numbers of the messages that were sent and not refused."""
+        return [number for number, should in enumerate(self._should_come) if should]
+
+    def statistics(self) -> LoadStatistics:
+        """Return the numbers of this moment."""
+        planned = self._supply.planned(trio.current_time())
+        return LoadStatistics(
+            planned=planned,
+            dropped_arrivals=max(0, planned - self._numbers["sent"]),
+            receipts_matched=self._receipts.matched,
+            receipts_unmatched=self._receipts.unmatched,
+            service=self._service.latency(),
+            corrected=self._corrected.latency(),
+            died_of=self._died_of,
+            **self._numbers,
+        )
+
+
+def _first_words(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)
+
+
+def login_of(scenario: Scenario, load: Load) -> tuple[Login, list[str]]:
+    """Return how the load binds, and how each of its links does: receivers come on top where nothing is both."""
+    accounts = {rules.system_id: rules for rules in scenario.account}
+    chosen = load.account or next(iter(accounts), "load")
+    rules = accounts.get(chosen, AccountRules(system_id=chosen))
+    versions = scenario.carrier.versions
+    version = tables.SMPP_34 if "3.4" in versions else tables.SMPP_50 if "5.0" in versions else tables.SMPP_33
+    login = Login(
+        system_id=rules.system_id,
+        password=rules.password,
+        system_type=rules.system_type or "",
+        interface_version=version,
+        window=load.window,
+        response_timeout_s=load.response_timeout_s,
+    )
+    if "transceiver" in rules.bind_types and version != tables.SMPP_33:
+        return login, ["transceiver"] * load.binds
+    return login, ["transmitter"] * load.binds + ["receiver"] * (load.receipts and "receiver" in rules.bind_types)

@@ -1,0 +1,280 @@
+"""Which messages were lost, doubled or unanswered, with what the scenario's faults explain taken off.
+
+The book is kept by what truly happened: the ledger shows it what was accepted, and the trace of each link which answers
+left.  Whatever kept an answer back, a rule, the wire or the end of the link, is seen alike.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+import attrs
+
+from connector.smpp import tables
+from connector.smpp.codec import HEADER
+from connector.smpp.pdu import Pdu
+from simulator.ledger import Entry
+from simulator.record import LinkEvent, Packet
+from simulator.scenario.fields import COMMANDS
+from simulator.texts import text_of
+
+REMEMBERED: Final = 1_000_000
+"""Accepted messages among which doubles are looked for; about 350 octets of memory each."""
+SHOWN: Final = 100
+"""Items of each kind that a verdict lists; the counts are exact."""
+HEARD_WITHIN_S: Final = 1.0
+"""An answer that left so shortly before a fault ended the link may never have been read."""
+NUMBER_OCTETS: Final = 24
+
+_NUMBER: Final = re.compile(r"#(\d+) ")
+_RESPONSES: Final = frozenset(COMMANDS[name] for name in ("submit_sm_resp", "data_sm_resp", "submit_multi_resp"))
+_ENQUIRE_LINK: Final = COMMANDS["enquire_link"]
+_BIND_RESPONSES: Final = frozenset(COMMANDS[name] for name in tables.BIND_RESPONSES)
+_CAME, _ACCEPTED = 1, 2
+_OWN_ENDS: Final = ("the peer closed the link", "unbound", "the link broke")
+"""How links end that the ESME ends."""
+
+
+@attrs.frozen(kw_only=True)
+class Item:
+    """One message that something happened to."""
+
+    kind: str
+    """"lost", "doubled" or "unanswered"."""
+    id: str
+    """The carrier's message_id; of a lost message, which has none, its number in the load as in "#17"."""
+    at_s: float | None = None
+    """When it was accepted, in seconds since the start of the simulator."""
+    of: str = ""
+    """Of a double: message_id of the one before."""
+    excuse: str = ""
+    """The fault that explains it, in words; empty when there is none."""
+
+
+@attrs.frozen(kw_only=True)
+class Verdict:
+    """What became of all messages of a run.  ``lost`` is None where nobody knows what there was to come."""
+
+    accepted: int
+    """Doubles included; of the whole run."""
+    lost: int | None
+    duplicated: int
+    unanswered: int
+    excused: int
+    """Of the three kinds: those that are explained by a fault, and counted nowhere else."""
+    accept_without_response: int
+    """Accepted messages whose answer a fault kept from the ESME."""
+    not_accepted: int = 0
+    """Of the load: came in and were refused, or kept from the carrier by a fault, and not brought again."""
+    forgotten: int = 0
+    """Accepted so long ago that no double of them would have been noticed."""
+    items: tuple[Item, ...] = ()
+    """Without excuse first; no more than `SHOWN` of each kind, excused or not."""
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was lost, doubled or unanswered but for faults."""
+        return not (self.lost or self.duplicated or self.unanswered)
+
+
+@attrs.define(eq=False)
+class _Taken:
+    """An accepted message."""
+
+    message_id: str
+    link: int
+    at: float
+    """Time of day, as all times in the book."""
+    told_at: float | None = None
+    before: "_Taken | None" = None
+    """The same, accepted before."""
+    beside: "_Taken | None" = None
+    """Another one of the same request: of a submit_multi."""
+
+
+@attrs.define(eq=False)
+class _Link:
+    """What is known of a link."""
+
+    bound: bool = False
+    took: bool = False
+    """Whether anything was accepted on it."""
+    waiting: dict[int, _Taken] = attrs.field(factory=dict)
+    """By the sequence_number that their answer will have."""
+    spoilt: bool = False
+    """Octets left that are no PDU: what came behind them was never understood."""
+    ended_at: float | None = None
+    reason: str = ""
+
+    @property
+    def ended_by_fault(self) -> bool:
+        """Whether the carrier ended it, or drove the ESME to it."""
+        return self.spoilt or not self.reason.rpartition("; ")[2].startswith(_OWN_ENDS)
+
+
+class Book:
+    """Follows accepted messages until their answers have left.
+
+    It is a watcher of the ledger (`take`), a sink of the trace, and where a load is played, a judge (`come`).
+    ``started_at`` is the time of day from which it tells times; ``numbered`` is the highest number that texts of the
+    load begin with.
+    """
+
+    def __init__(self, started_at: float, *, remembered: int = REMEMBERED, numbered: int = 0) -> None:
+        self._started_at = started_at
+        self._half = max(1, remembered // 2)
+        self._numbered = numbered
+        self._new: dict[int, _Taken] = {}
+        self._old: dict[int, _Taken] = {}
+        self._doubles: list[_Taken] = []
+        self._links: dict[int, _Link] = {}
+        self._numbers = bytearray(numbered + 1)
+        self.accepted = 0
+        self.forgotten = 0
+        self.enquired_before_bind = 0
+
+    # --- what happens
+
+    def take(self, entries: Sequence[Entry]) -> None:
+        """Note messages that were accepted."""
+        self.accepted += len(entries)
+        for entry in entries:
+            key = hash((entry.account, entry.source_addr, entry.destination_addr, entry.octets))
+            before = self._new.get(key) or self._old.pop(key, None)
+            taken = self._new[key] = _Taken(entry.message_id, entry.link, entry.accepted_at, before=before)
+            if before is not None:
+                self._doubles.append(taken)
+            link, number = self._link(entry.link), entry.pdu.sequence_number
+            link.took = True
+            taken.beside = link.waiting.get(number)
+            link.waiting[number] = taken
+            if self._numbered:
+                self._mark(entry.pdu, _ACCEPTED)
+        if len(self._new) > self._half:
+            self.forgotten += len(self._old)
+            self._old, self._new = self._new, {}
+
+    def come(self, pdu: Pdu) -> None:
+        """Note a message that came in, whatever becomes of it."""
+        self._mark(pdu, _CAME)
+
+    def __call__(self, event: Packet | LinkEvent) -> None:
+        """Note what crossed a link, as a sink of the trace."""
+        if isinstance(event, LinkEvent):
+            if event.ended:
+                self._end(event)
+            return
+        link = self._link(event.link)
+        if event.outgoing:
+            if not link.spoilt:
+                self._said(link, event)
+        elif not link.bound and len(event.octets) >= HEADER.size:
+            self.enquired_before_bind += HEADER.unpack_from(event.octets)[1] == _ENQUIRE_LINK
+
+    def _said(self, link: "_Link", packet: Packet) -> None:
+        length = len(packet.octets)
+        if length < HEADER.size or int.from_bytes(packet.octets[:4], "big") != length:
+            link.spoilt = True
+            return
+        _, command_id, command_status, sequence_number = HEADER.unpack_from(packet.octets)
+        if command_status:
+            return
+        if command_id in _RESPONSES:
+            taken = link.waiting.pop(sequence_number, None)
+            while taken is not None:
+                taken.told_at = packet.at
+                taken = taken.beside
+        elif command_id in _BIND_RESPONSES:
+            link.bound = True
+
+    def _end(self, event: LinkEvent) -> None:
+        link = self._link(event.link)
+        if not link.took:
+            del self._links[event.link]
+            return
+        link.ended_at, link.reason = event.at, event.remark
+        link.waiting.clear()
+
+    def _link(self, number: int) -> _Link:
+        link = self._links.get(number)
+        if link is None:
+            link = self._links[number] = _Link()
+        return link
+
+    def _mark(self, pdu: Pdu, mark: int) -> None:
+        found = _NUMBER.match(text_of(pdu, NUMBER_OCTETS))
+        if found is None:
+            return
+        number = int(found[1])
+        if number <= self._numbered:
+            self._numbers[number] |= mark
+
+    # --- judging
+
+    def verdict(self, *, expected: Iterable[int] | None = None, after_s: float = 0.0) -> Verdict:
+        """Return what became of what was accepted from a time on.
+
+        ``expected`` are the numbers of the load's messages that should have come; they are looked for in the whole run.
+        """
+        unheard = [item for item in self._unheard() if item.at_s is None or item.at_s >= after_s]
+        doubles = [self._double(taken) for taken in self._doubles if taken.at - self._started_at >= after_s]
+        missing = None if expected is None else list(expected)
+        lost = [number for number in missing or () if not self._has(number, _CAME | _ACCEPTED)]
+        findings = [*(Item(kind="lost", id=f"#{number}") for number in lost), *doubles, *unheard]
+        return Verdict(
+            accepted=self.accepted,
+            lost=None if missing is None else len(lost),
+            duplicated=sum(not item.excuse for item in doubles),
+            unanswered=sum(not item.excuse for item in unheard),
+            excused=sum(bool(item.excuse) for item in findings),
+            accept_without_response=sum(bool(item.excuse) for item in unheard),
+            not_accepted=sum(not self._has(number, _ACCEPTED) for number in missing or ()) - len(lost),
+            forgotten=self.forgotten,
+            items=tuple(_listed(findings)),
+        )
+
+    def _has(self, number: int, marks: int) -> bool:
+        return bool(self._numbers[number] & marks)
+
+    def _unheard(self) -> Iterator[Item]:
+        for each in (*self._old.values(), *self._new.values()):
+            taken: _Taken | None = each
+            while taken is not None:
+                why = self._why_unheard(taken)
+                if why:
+                    excuse = why if self._is_excused(taken) else ""
+                    yield Item(kind="unanswered", id=taken.message_id, at_s=taken.at - self._started_at, excuse=excuse)
+                taken = taken.before
+
+    def _is_excused(self, taken: _Taken) -> bool:
+        link = self._links[taken.link]
+        return link.ended_at is None or link.ended_by_fault
+
+    def _why_unheard(self, taken: _Taken) -> str:
+        """Say why the ESME cannot know, or need not know, that a message was accepted; nothing when it does."""
+        link = self._links[taken.link]
+        if taken.told_at is None:
+            if link.ended_at is None:
+                return "its answer never left"
+            return f"link {taken.link} ended before its answer: {link.reason}"
+        if link.ended_at is None or not link.ended_by_fault:
+            return ""
+        since_s = link.ended_at - taken.told_at
+        return "" if since_s > HEARD_WITHIN_S else f"link {taken.link} ended {since_s:.3f} s behind it: {link.reason}"
+
+    def _double(self, taken: _Taken) -> Item:
+        """Return a double, excused when none of the same before it is known to have been answered."""
+        before, why = taken.before, ""
+        while before is not None:
+            why = self._why_unheard(before)
+            if not why:
+                break
+            before = before.before
+        of = "" if taken.before is None else taken.before.message_id
+        return Item(kind="doubled", id=taken.message_id, at_s=taken.at - self._started_at, of=of, excuse=why)
+
+
+def _listed(items: list[Item]) -> Iterator[Item]:
+    for kind in ("lost", "doubled", "unanswered"):
+        of_kind = [item for item in items if item.kind == kind]
+        yield from sorted(of_kind, key=lambda item: bool(item.excuse))[:SHOWN]
