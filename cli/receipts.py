@@ -18,6 +18,7 @@ def command(after: int, limit: int, source: Source, json_: bool) -> None:
 
     no_id: it names none.  unknown_id: no attempt through this carrier has its id; the answer may be on its way.
     other_number: those that have its id went to other numbers.  several: more than one fits.
+    earlier_attempt: its part has a newer attempt under way; joined when that one is settled.
     """
     found = source.ask(
         lambda reader: reader.receipts(after, limit),

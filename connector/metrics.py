@@ -93,6 +93,8 @@ def _of_pipeline(statistics: Statistics, statuses: Mapping[str, int]) -> Iterato
     rows = [((verdict,), float(n)) for verdict, n in sorted(statistics.rows.items())]
     yield _counter("rows", "Rows of requests by verdict, since the start.", rows, ("verdict",))
     reached = {status: n for status, n in {**statuses, **statistics.parts}.items() if status not in _NOT_COUNTED}
+    if statistics.recovered:  # put in doubt before any carrier could say a word
+        reached["in_doubt"] = reached.get("in_doubt", 0) + statistics.recovered
     parts = [((status,), float(n)) for status, n in sorted(reached.items())]
     yield _counter("parts", "Parts by where carriers and time brought them, since the start.", parts, ("status",))
     notices = [((str(kind),), float(n)) for kind, n in statistics.notice_counts.items()]
@@ -104,6 +106,8 @@ def _of_pipeline(statistics: Statistics, statuses: Mapping[str, int]) -> Iterato
     inbound = statistics.inbound
     text = "Messages from subscribers that wait for parts."
     yield _gauge("inbound_open_messages", text, [((), inbound.open_messages)])
+    words = [((word,), float(n)) for word, n in inbound.receipts.items()]
+    yield _counter("receipts", "Receipts kept since the start, repeats too, by what they say.", words, ("event",))
     text = "deliver_sm left to their carriers, for the disk did not take them in time."
     yield _counter("deliveries_refused", text, [((), inbound.refused)])
     yield _gauge("draining", "1 while the connector is about to stop.", [((), float(statistics.draining))])

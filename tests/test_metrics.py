@@ -7,9 +7,9 @@ import attrs
 from prometheus_client.parser import text_string_to_metric_families
 
 from connector.api.status import show_status
-from connector.lifecycle import Status
+from connector.lifecycle import Event, Status
 from connector.metrics import render
-from connector.model import Ledger
+from connector.model import Ledger, Receipt
 from connector.pipeline.door import HealthStatistics, QueueStatistics, ScopeStatistics, Statistics, Steered
 from connector.pipeline.health_rules import State
 from connector.pipeline.limited import Cause
@@ -21,6 +21,7 @@ NAMES = {
     "carrierline_messages_kept_total",
     "carrierline_messages",
     "carrierline_receipts_parked",
+    "carrierline_receipts_total",
     "carrierline_ledger_imbalance",
     "carrierline_waiting_parts",
     "carrierline_rows_total",
@@ -70,7 +71,7 @@ NAMES = {
     "carrierline_inbound_open_messages",
     "carrierline_deliveries_refused_total",
 }
-LABELS = {"status", "lane", "verdict", "carrier", "bind", "cause", "scope", "kind", "country"}
+LABELS = {"status", "lane", "verdict", "carrier", "bind", "cause", "scope", "kind", "country", "event"}
 LEDGER = Ledger(accepted=5, messages={"sent": 2, "delivered": 3}, parts_accepted=5, parts={"sent": 5}, parked=4)
 
 Sample = tuple[str, dict[str, str], float]
@@ -137,6 +138,27 @@ async def test_every_status_has_its_line_so_that_an_alarm_on_it_can_be_written(d
     for metric, statuses in (("carrierline_messages", set(Status)), ("carrierline_parts_total", reached)):
         shown = {labels["status"]: number for name, labels, number in samples(text) if name == metric}
         assert shown == dict.fromkeys(statuses, 0)
+
+
+async def test_what_a_restart_has_put_in_doubt_counts_with_what_came_to_it_since(door: World) -> None:
+    statistics = attrs.evolve(door.connector.statistics(), parts={"in_doubt": 2, "sent": 1}, recovered=3)
+    text = render(statistics, LEDGER, Status)
+    assert value(text, "carrierline_parts_total", status="in_doubt") == 5
+    assert value(text, "carrierline_parts_total", status="sent") == 1
+    assert value(render(attrs.evolve(statistics, parts={}), LEDGER), "carrierline_parts_total", status="in_doubt") == 3
+
+
+async def test_every_receipt_is_counted_by_what_it_says_repeats_too(door: World) -> None:
+    shown = render(door.connector.statistics(), LEDGER)
+    words = {labels["event"]: number for name, labels, number in samples(shown) if name == "carrierline_receipts_total"}
+    assert words == dict.fromkeys(["delivered", "undelivered", "expired", "rejected", "receipt"], 0)
+    note = door.connector._inbounds.noting(lambda *_: None)
+    on_its_way, delivered = Receipt("north", ("7",), 0.0, None), Receipt("north", ("7",), 0.0, Event.DELIVERED)
+    note([on_its_way, on_its_way, delivered], [], 0.0)
+    note([on_its_way], [], 1.0)
+    shown = render(door.connector.statistics(), LEDGER)
+    assert value(shown, "carrierline_receipts_total", event="receipt") == 3
+    assert value(shown, "carrierline_receipts_total", event="delivered") == 1
 
 
 async def test_what_waits_and_what_was_said_at_the_door_is_counted(door: World) -> None:

@@ -16,10 +16,22 @@ from connector.carrier.bind import BindState
 from connector.carrier.carrier import Carrier
 from connector.config import Config, DialectConfig
 from connector.config.inbound import address_of
-from connector.model import Inbound, InboundMessage, InboundPart, Moved, Recipient, Repeat, Result, format_id
+from connector.lifecycle import TRANSITIONS, Status
+from connector.model import (
+    Inbound,
+    InboundMessage,
+    InboundPart,
+    Moved,
+    Receipt,
+    Recipient,
+    Repeat,
+    Result,
+    format_id,
+)
 from connector.pipeline.inbound_join import REMEMBERED_S, Joined, Joiner, key_of, without
 from connector.pipeline.inbound_repeats import Repeats
 from connector.pipeline.inbound_routes import Rules, answered
+from connector.store.history import NOT_FINAL
 from connector.store.store import Store
 
 log = logging.getLogger("carrierline.inbound")
@@ -31,6 +43,8 @@ PARTS_PER_TURN = 100
 MOST_RECALLED = 10_000
 """Newest parts looked at after a start, for what may come again."""
 SHORTEST_NAP_S = 0.05
+_WORDS: tuple[str, ...] = (*TRANSITIONS[Status.UNKNOWN], NOT_FINAL)
+"""What receipts say: all that still moves a part of which nothing was known, and what is no final word."""
 _UP = frozenset({BindState.BOUND, BindState.DRAINING})
 
 
@@ -44,6 +58,8 @@ class InboundStatistics:
     """Parts of these that are here."""
     counts: Mapping[str, int] = attrs.field(factory=dict)
     """Messages told since the start, and how many of them were partial or unmatched; parts that were repeats."""
+    receipts: Mapping[str, int] = attrs.field(factory=dict)
+    """Receipts kept since the start, every repeat too, by the word of the history: ``receipt`` is not a final one."""
     refused: int = 0
     """deliver_sm left to their carriers since the start, for the disk did not take them in time; receipts too."""
 
@@ -67,6 +83,7 @@ class Inbounds:
         self._last_seen = 0
         self._wake = trio.Event()
         self._counts = {"messages": 0, "partial": 0, "unmatched": 0, "repeats": 0}
+        self._receipts = dict.fromkeys(_WORDS, 0)
         self.change(config)
 
     def change(self, config: Config) -> None:
@@ -88,7 +105,9 @@ class Inbounds:
 
     def statistics(self, *, refused: int = 0) -> InboundStatistics:
         """Return the numbers of this moment; ``refused``: deliver_sm that were left to their carriers."""
-        return InboundStatistics(self._joiner.open_messages, self._joiner.open_parts, dict(self._counts), refused)
+        return InboundStatistics(
+            self._joiner.open_messages, self._joiner.open_parts, dict(self._counts), dict(self._receipts), refused
+        )
 
     def noting(self, note: Note) -> Note:
         """Return who hears with another one of what every commit has brought."""
@@ -97,6 +116,9 @@ class Inbounds:
             note(results, moved, now)
             if any(isinstance(result, Inbound) for result in results):
                 self._wake.set()
+            for result in results:
+                if type(result) is Receipt:
+                    self._receipts[result.event or NOT_FINAL] += 1
 
         return heard
 

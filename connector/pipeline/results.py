@@ -22,6 +22,13 @@ def _results_of(batches: Iterable[Batch]) -> list[Result]:
     return [result for batch in batches for result in batch.results]
 
 
+def _first_moves(moved: Sequence[Moved]) -> Iterable[Moved]:
+    """Return the first move of each part: what came to wait in this commit, and left in it again, never waited here."""
+    if all(change.left is None for change in moved):
+        return ()
+    return {change.part: change for change in reversed(moved)}.values()
+
+
 def _refused_by_nobody(said: Inbound) -> None:
     pass
 
@@ -110,7 +117,7 @@ class Results:
         for batch in batches:
             if batch.responses:
                 batch.respond(batch.responses)
-        self._lanes.left(moved)
+        self._lanes.left(_first_moves(moved))
         returned = {identity: part for batch in batches for identity, part in batch.returned.items()}
         if returned:
             self._put_back(batches, moved, returned)
@@ -146,14 +153,14 @@ class Results:
 
     def _put_back(self, batches: list[Batch], moved: list[Moved], returned: dict[int, Part]) -> None:
         """Let parts wait again that the carrier does not have, but for those that pause before another try."""
+        answers = (result for batch in batches for result in batch.results if isinstance(result, Answer))
         pausing = {
-            result.part
-            for batch in batches
-            for result in batch.results
-            if isinstance(result, Answer) and result.due_at is not None
+            answer.part
+            for answer in answers
+            if answer.due_at is not None and answer.part in returned and answer.attempt == returned[answer.part].attempt
         }
         again = []
-        for change in moved:
+        for change in {change.part: change for change in moved}.values():  # the last ones: a receipt may have ended it
             if change.status in _WAIT and change.part in returned and change.part not in pausing:
                 part = returned[change.part]
                 if change.queue is not None:

@@ -29,6 +29,10 @@ PASSED_OVER = 20
 """Transactions: some fifty milliseconds."""
 
 
+INTERRUPT_EVERY_S = 0.01
+"""An interruption is heard only while a statement runs; what goes on behind it is interrupted again."""
+
+
 class Urgency(IntEnum):
     """The order in which waiting work is taken."""
 
@@ -45,6 +49,16 @@ class Transactions(Protocol):
     def begin(self) -> None: ...
     def commit(self) -> None: ...
     def rollback(self) -> None: ...
+
+
+class Threaded(Transactions, Protocol):
+    """What may be run by threads: a second one copies beside the one that commits, which calls `tidy` between two
+    transactions; `interrupt` ends what `Writer.audit` runs."""
+
+    def start_copying(self, ring: Callable[[], None]) -> None: ...
+    def tidy(self) -> None: ...
+    def stop_copying(self) -> None: ...
+    def interrupt(self) -> None: ...
 
 
 @attrs.define(eq=False)
@@ -147,13 +161,14 @@ class Writer(Protocol):
     async def peek(self, work: Callable[[], T]) -> T: ...
     async def read(self, work: Callable[[], T]) -> T: ...
     async def audit(self, work: Callable[[], T]) -> T: ...
+    async def aside(self, work: Callable[[], T]) -> T: ...
     def statistics(self) -> BatcherStatistics: ...
 
 
 class ThreadWriter:
     """One long-lived thread owns the writing connection; one wake-up of the event loop per commit."""
 
-    def __init__(self, engine: Transactions, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: Threaded, clock: Callable[[], float]) -> None:
         self._engine = engine
         self._clock = clock
         self._batcher = Batcher()
@@ -165,6 +180,7 @@ class ThreadWriter:
         self._dispatch = trio.CapacityLimiter(1)
         self._door = trio.CapacityLimiter(1)
         self._auditor = trio.CapacityLimiter(1)
+        self._aside = trio.CapacityLimiter(1)
 
     def statistics(self) -> BatcherStatistics:
         return self._batcher.statistics()
@@ -189,8 +205,40 @@ class ThreadWriter:
         return await trio.to_thread.run_sync(work, limiter=self._door)
 
     async def audit(self, work: Callable[[], T]) -> T:
-        """Run a recount of everything in a reader thread of its own: it may take a minute, and nobody waits for it."""
-        return await trio.to_thread.run_sync(work, limiter=self._auditor)
+        """Run a look at everything in a reader thread of its own: it may take a minute, and nobody waits for it.
+
+        Cancelling the caller ends it at once.
+        """
+        begun, ended = threading.Event(), trio.Event()
+
+        def run() -> T:
+            begun.set()
+            return work()
+
+        async def in_thread() -> T:
+            return await trio.to_thread.run_sync(run, limiter=self._auditor)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._interrupt_if_cancelled, begun, ended)
+            # the error of what was interrupted is not for one who has gone
+            result = await outcome.acapture(in_thread)
+            ended.set()
+        return result.unwrap()
+
+    async def _interrupt_if_cancelled(self, begun: threading.Event, ended: trio.Event) -> None:
+        try:
+            await ended.wait()
+        except trio.Cancelled:
+            with trio.CancelScope(shield=True):
+                while not ended.is_set():
+                    if begun.is_set():  # else it is another one's that would be ended
+                        self._engine.interrupt()
+                    await trio.sleep(INTERRUPT_EVERY_S)
+            raise
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Run what waits for the writer, in a thread of its own."""
+        return await trio.to_thread.run_sync(work, limiter=self._aside)
 
     async def peek(self, work: Callable[[], T]) -> T:
         """Run a question of dispatch in a reader thread of its own."""
@@ -200,6 +248,7 @@ class ThreadWriter:
         """Run the thread until cancelled, then let it finish what waits.  Raises StoreBroken when the disk fails."""
         token = trio.lowlevel.current_trio_token()
         thread = threading.Thread(target=self._thread, args=(token,), name="store-writer", daemon=True)
+        self._engine.start_copying(lambda: self._bell.put(None))
         thread.start()
         task_status.started()
         try:
@@ -211,6 +260,7 @@ class ThreadWriter:
             self._bell.put(None)
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(thread.join)
+                await trio.to_thread.run_sync(self._engine.stop_copying)
                 _finish(self._batcher.fail_all(StoreBroken("the store is closed")))
 
     def _thread(self, token: trio.lowlevel.TrioToken) -> None:
@@ -224,6 +274,7 @@ class ThreadWriter:
                     token.run_sync_soon(_finish, tickets)
                 elif self._stopping:
                     return
+                self._engine.tidy()
         except BaseException as failure:  # noqa: BLE001 - the edge of a thread: nobody above would hear of it
             for ticket in tickets:
                 # an error of its own for each waiter: one shared by many would gather all their tracebacks
@@ -284,7 +335,7 @@ class InlineWriter:
         await trio.lowlevel.checkpoint()
         return work()
 
-    peek = audit = read
+    peek = audit = aside = read
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Run until cancelled, then finish what waits.  Raises StoreBroken when a transaction did."""

@@ -22,6 +22,8 @@ def ledger_of(counters: Mapping[str, int]) -> Ledger:
         submitted=counters.get("submitted", 0),
         answered=counters.get("answered", 0),
         doubted=counters.get("doubted", 0),
+        gone=counters.get("gone:messages", 0),
+        gone_parked=counters.get("parked_gone", 0),
         inbound={name[2:]: n for name, n in counters.items() if name.startswith("i:") and n},
     )
 

@@ -6,7 +6,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import IO
@@ -19,16 +19,22 @@ log = logging.getLogger("carrierline.store")
 Connect = Callable[[Path, bool], sqlite3.Connection]
 """Opens a connection to a file, for reading only or not, in SQLite's autocommit mode.  Raises sqlite3.Error."""
 
+STOPPED = "this was stopped before its end, and says nothing about the store"
+
 START_CHECK_S = 0.5
 """Time a start may take to look for damage: 400 MB of what the system has in its cache (160 MB take 0.19 s).  Of a
 larger file the front is looked at, and the rest by `carrierline verify`."""
 
+BUSY_TIMEOUT_S = 10
+"""So long a writer waits for another program that writes into the store: there should be none."""
+
 # The writer's cache holds the hot end of the tables and indexes; a reader looks at a few hundred rows at a time.
-# What is erased is overwritten: it would else be found in the file's free space.
+# What is erased is overwritten: it would else be found in the file's free space.  The log is copied into the file by
+# `connector.store.checkpoints`, never in a commit.
 _WRITER_PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = FULL",
-    "wal_autocheckpoint = 4000",
+    "wal_autocheckpoint = 0",
     "cache_size = -32768",
     "secure_delete = ON",
 )
@@ -56,6 +62,8 @@ def translated() -> Iterator[None]:
             raise StoreFull("the disk is full") from error
         if code & 0xFF in _BROKEN:
             raise StoreBroken(f"the store cannot be read or written: {error}") from error
+        if code == sqlite3.SQLITE_INTERRUPT:
+            raise StoreError(STOPPED) from error
         raise StoreError(f"the store refused: {error}") from error
     except (UnicodeEncodeError, OverflowError) as error:
         raise StoreError("a value is none that the store can hold") from error
@@ -130,7 +138,7 @@ def _close_to_others(file: Path) -> None:
 def connect(path: Path, read_only: bool) -> sqlite3.Connection:
     """Open a connection, with the pragmas a writer or a reader needs.  Raises sqlite3.Error."""
     uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
     try:
         prepare(connection, read_only)
     except sqlite3.Error:
@@ -207,9 +215,9 @@ def check(path: Path, known: int, connect: Connect = connect) -> None:
         return
     if _size(f"{path}-journal"):
         return  # cut off while it was made: nothing is in it, and only a writer may tidy it up
-    with closing(connect(path, True)) as connection:
+    with ExitStack() as held, closing(connect(path, True)) as connection:
         check_version(connection, known)
-        problem = lost_tail(path) or _first_damage(connection, START_CHECK_S)
+        problem = lost_tail(path, held) or _first_damage(connection, START_CHECK_S)
     if problem is not None:
         raise _damaged(path, problem)
     for end in ("", "-wal", "-shm"):

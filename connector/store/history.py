@@ -3,10 +3,15 @@
 ``milliseconds|event|carrier|attempt|detail`` — readable in the sqlite3 shell as it is.
 """
 
+from typing import Final
+
 from connector.lifecycle import Event
 from connector.model import Answer, Lost, NotSent, Receipt, TimelineEntry
 
 Settled = Answer | Lost | NotSent
+
+NOT_FINAL: Final = "receipt"
+"""The event of a carrier's word that moves nothing: no final one."""
 
 
 def line(at: float, event: str, carrier: str | None, attempt: int, detail: str | None) -> str:
@@ -35,7 +40,18 @@ def receipt_line(receipt: Receipt) -> str:
     if receipt.reason is not None:
         nature = {True: ", temporary", False: ", permanent", None: ""}[receipt.temporary]
         detail = f"{detail + ': ' if detail else ''}{receipt.reason}{nature}"
-    return line(receipt.at, receipt.event or "receipt", receipt.carrier, 0, detail)
+    return line(receipt.at, receipt.event or NOT_FINAL, receipt.carrier, 0, detail)
+
+
+def said_in(line_: str) -> str:
+    """Return a line without its time: what is looked for where the same may have been said before."""
+    return line_[line_.index("|") :]
+
+
+def is_said(history: str, carrier: str | None, attempt: int, line_: str) -> bool:
+    """Tell whether a history says this already since the part's newest attempt, through ``carrier``, was claimed."""
+    since = max(0, history.find(f"|{Event.CLAIMED}|{carrier or ''}|{attempt}|"))
+    return said_in(line_) in history[since:]
 
 
 def entries(part: int, history: str) -> list[TimelineEntry]:

@@ -5,12 +5,15 @@ zeros, decimal for hexadecimal) counts only where exactly one attempt within the
 number that the receipt names.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol, TypeAlias
+
+import attrs
 
 from connector.lifecycle import Event
-from connector.model import Answer, Clue, Receipt, user_message_reference
+from connector.model import Answer, Clue, Moved, Receipt, user_message_reference
+from connector.store.privacy import LEAST_DIGITS, national, pseudonym
 from connector.store.rules import is_another_number, same_number
 
 MOST_HELD: Final = 50
@@ -24,6 +27,14 @@ LATE_ANSWER_S: Final = 900.0
 """How much later than a receipt its answer may be settled: it was parked for so long, and joined then."""
 SHORTEST_TEXT: Final = 4
 """Characters of a text that tell a message from others to the same number."""
+COUNTRY_CODES: Final = range(1, 1_000)
+"""What may stand before a national number: one to three digits (E.164, 6.2.1)."""
+LONGEST_E164: Final = 15
+"""Digits of a number, its country code included (E.164, 6.1)."""
+
+Settle: TypeAlias = Callable[[Answer], Moved | None]
+Key: TypeAlias = Callable[[], bytes | None]
+"""Asks for the key of erased numbers; None where there is none at hand."""
 
 
 class Held(NamedTuple):
@@ -36,6 +47,8 @@ class Held(NamedTuple):
     """When it was answered."""
     id: str
     """As the carrier wrote it."""
+    is_erased: bool = False
+    """Whether its number was erased, and is known here only because the receipt names it."""
 
 
 class Doubted(NamedTuple):
@@ -49,6 +62,8 @@ class Doubted(NamedTuple):
     created_at: float
     is_doubted: bool = True
     """False for one that is on the wire."""
+    is_erased: bool = False
+    """As `Held` has it."""
 
 
 class Why(StrEnum):
@@ -62,6 +77,83 @@ class Why(StrEnum):
     """Attempts have its id, or a form of it, and went to other numbers."""
     SEVERAL = "several"
     """Several attempts fit."""
+    EARLIER_ATTEMPT = "earlier_attempt"
+    """It is the last word about an attempt whose part was sent again: that attempt is on the wire, and its answer is
+    awaited."""
+
+
+class Rows(Protocol):
+    """What an engine has of receipts and of what they may mean, inside a transaction."""
+
+    def look(self, receipt: Receipt) -> tuple[int | Why, Receipt]:
+        """Return what `look` does, by the rows."""
+
+    def open_to(self, receipt: Receipt) -> Iterable[Doubted]:
+        """Return what `by_clue` chooses from."""
+
+    def attempt_of(self, part: int) -> int:
+        """Return the number of a part's newest attempt."""
+
+    def joined(self, answer: Answer) -> list[Receipt]:
+        """Return the parked receipts that an answer was missing for, taken out of parking."""
+
+    def park(self, receipt: Receipt, why: Why) -> None:
+        """Keep a receipt that means none."""
+
+
+class Places:
+    """The ids of receipts that were taken out of parking in this transaction: one that goes back has its own again, and
+    no other one gets it."""
+
+    def __init__(self) -> None:
+        self._taken: dict[int, tuple[Receipt, int]] = {}
+        """By object, which is held here: equal receipts are two."""
+        self._last = 0
+
+    def take(self, receipt: Receipt, place: int) -> None:
+        """Remember where a receipt was."""
+        self._taken[id(receipt)] = receipt, place
+        self._last = max(self._last, place)
+
+    def back(self, receipt: Receipt) -> int | None:
+        """Return where a receipt was, once; None for one that is new."""
+        _, place = self._taken.pop(id(receipt), (receipt, None))
+        return place
+
+    def after(self, last: int) -> int:
+        """Return the id of a new one, where ``last`` is the largest there is."""
+        return max(last, self._last) + 1
+
+    def clear(self) -> None:
+        """Forget them: the transaction is over."""
+        self._taken.clear()
+        self._last = 0
+
+
+def match(receipts: Iterable[Receipt], rows: Rows, settle: Settle) -> tuple[list[Moved], list[tuple[Receipt, int]]]:
+    """Find the part of each receipt, and park those that mean none; return what moved, and (receipt, part).
+
+    ``settle`` is told of an attempt in doubt whose answer a receipt stands for.
+    """
+    moved: list[Moved] = []
+    matched: list[tuple[Receipt, int]] = []
+    todo = list(receipts)
+    for receipt in todo:  # it grows: what tells of a part may bring others that were parked
+        found, said = rows.look(receipt)
+        if isinstance(found, Why) and receipt.clue is not None:
+            open_ = list(rows.open_to(receipt))
+            part = by_clue(receipt, receipt.clue, found, open_)
+            if part is not None:
+                found, said = part, _as_kept(receipt, [each for each in open_ if each.part == part and each.is_erased])
+                answer = answer_in(said, part, rows.attempt_of(part))
+                change = settle(answer)
+                moved += [] if change is None else [change]
+                todo += rows.joined(answer)
+        if isinstance(found, Why):
+            rows.park(receipt, found)
+        else:
+            matched.append((said, found))
+    return moved, matched
 
 
 def other_forms(written: str) -> tuple[str, ...]:
@@ -103,6 +195,103 @@ def find(receipt: Receipt, held: Callable[[str], Sequence[Held]]) -> int | Why:
     forms = [form for written in _written(receipt) for form in other_forms(written)]
     under.update((form, held(form)) for form in forms if form not in under)
     return _only_one((each for found in under.values() for each in found), receipt) or why
+
+
+def look(receipt: Receipt, held: Callable[[str], Sequence[Held]], key: Key) -> tuple[int | Why, Receipt]:
+    """Return what `find` does where numbers may have been erased, and the receipt as its part may have it.
+
+    An erased number is a keyed hash in the rows: the number that a receipt names is compared with that.  What is
+    written into the rows of such a part has that number no more.  Without the key nothing can be told of such a part.
+    """
+    erased: dict[int, Held] = {}
+
+    def named(under: str) -> Sequence[Held]:
+        rows = named_by(receipt, [row for form in _as_erased(under, receipt) for row in held(form)], key)
+        erased.update((row.part, row) for row in rows if row.is_erased)
+        return rows
+
+    part = find(receipt, named)
+    return part, _as_kept(receipt, [erased[part]] if part in erased else [])
+
+
+def named_by(receipt: Receipt, held: Sequence[Held], key: Key) -> Sequence[Held]:
+    """Return these attempts, those to an erased number with that number where the receipt names it."""
+    if not any(is_alias(each.to) for each in held):
+        return held
+    behind = numbers_behind([each.to for each in held if is_alias(each.to)], receipt.number, key())
+    return [
+        each._replace(to=behind[each.to], id=each.id.replace("#", behind[each.to]), is_erased=True)
+        if each.to in behind
+        else each
+        for each in held
+    ]
+
+
+def is_alias(to: str) -> bool:
+    """Tell whether this stands in place of a number that was erased."""
+    return to.startswith("#")
+
+
+def numbers_behind(aliases: Iterable[str], numbers: str, key: bytes | None) -> Mapping[str, str]:
+    """Return the numbers (E.164 digits) behind those aliases that the addresses of a receipt name.
+
+    >>> numbers_behind(["#gkp4r6mny5b", "#00000000000"], "60300 7700900123", b"key")
+    {'#gkp4r6mny5b': '447700900123'}
+    """
+    if key is None:
+        return {}
+    wanted, found = set(aliases), dict[str, str]()
+    for spelled in (_international, _national):  # the second one is a thousand hashes
+        for number in (it for address in numbers.split() for it in spelled(address)):
+            alias = pseudonym(number, key)
+            if alias in wanted:
+                found[alias] = number
+        if found.keys() == wanted:
+            break
+    return found
+
+
+def aliases_of(receipt: Receipt, key: Key) -> Mapping[str, str]:
+    """Return what messages to the receipt's number are found by, and the number: itself, or its hash."""
+    to = receipt.number.partition(" ")[0]
+    if receipt.clue is None or receipt.clue.reference is None:
+        return {to: to}  # nothing else tells a message that was erased: its text is gone
+    known = key()
+    return {to: to} if known is None else {to: to, pseudonym(to, known): to}
+
+
+def _international(address: str) -> Iterable[str]:
+    yield address
+
+
+def _national(address: str) -> Iterable[str]:
+    bare = address.lstrip("0")
+    if len(bare) >= LEAST_DIGITS and bare.isdecimal():
+        yield from (f"{code}{bare}" for code in COUNTRY_CODES if len(f"{code}{bare}") <= LONGEST_E164)
+
+
+def _as_erased(key: str, receipt: Receipt) -> list[str]:
+    """Return a key, and what is left of it where an id holds the number that was erased."""
+    numbers = [number for number in receipt.number.split() if len(number) >= LEAST_DIGITS and number in key]
+    return [key, *(key.replace(number, "#") for number in numbers)]
+
+
+def _as_kept(receipt: Receipt, erased: Sequence[Held | Doubted]) -> Receipt:
+    """Return the receipt without the number that was erased of its part; as it is where none was."""
+    if not erased:
+        return receipt
+    number = erased[0].to
+
+    def bare(text: str) -> str:
+        return text.replace(number, "#").replace(national(number), "#")
+
+    return attrs.evolve(
+        receipt,
+        number="",
+        keys=tuple(key.replace(number, "#") for key in receipt.keys),
+        ids=tuple(written.replace(number, "#") for written in receipt.ids),
+        detail=None if receipt.detail is None else bare(receipt.detail),
+    )
 
 
 def by_clue(receipt: Receipt, clue: Clue, why: Why, open_: Iterable[Doubted]) -> int | None:

@@ -4,7 +4,7 @@ Nothing survives the process.  `MemoryEngine.snapshot` is what a disk would hold
 with `MemoryEngine.restored`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -45,6 +45,7 @@ from connector.model import (
     is_whole,
 )
 from connector.store import memory_reads as reads
+from connector.store.earlier import Earlier
 from connector.store.history import Settled, event_of, line, settled_line
 from connector.store.memory_inbound import InboundVerbs
 from connector.store.memory_privacy import PrivacyVerbs
@@ -117,6 +118,13 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
     def rollback(self) -> None:
         self._rows.rollback()
         self._open = False
+
+    def start_copying(self, ring: Callable[[], None]) -> None:
+        """Do nothing: there is no log."""
+
+    def tidy(self) -> None: ...
+    def stop_copying(self) -> None: ...
+    def interrupt(self) -> None: ...
 
     def _write_tally(self) -> None:
         for message in sorted(self._tally.split_messages):
@@ -244,11 +252,12 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
     def results(self, results: Sequence[Result], *, owner: Owner, now: float) -> list[Moved]:
         self._now = max(self._now, now)
         settled = [result for result in results if isinstance(result, Settled)]
-        moved = [change for result in settled if (change := self._settle(result, owner))]
+        earlier = self._receipts.unpark_earlier(result.part for result in settled)
+        moved = [change for result in settled if (change := self._settle(result, owner, earlier))]
         moved = [self._untied(change) for change in moved]
         receipts = [receipt for result in settled for receipt in self._receipts.unpark(result)]
         receipts += [result for result in results if isinstance(result, Receipt)]
-        moved += self._receipts.match(receipts, lambda answer: self._settle(answer, owner))
+        moved += self._receipts.match(receipts, lambda answer: self._settle(answer, owner), earlier)
         for result in results:
             if isinstance(result, Inbound):
                 self._keep_inbound(result, owner)
@@ -267,16 +276,18 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
                 self._rows.parts.set(row.id, attrs.evolve(row, pinned=None, refused=refused))
         return attrs.evolve(change, freed=refused)
 
-    def _settle(self, result: Settled, owner: Owner) -> Moved | None:
+    def _settle(self, result: Settled, owner: Owner, earlier: Earlier | None = None) -> Moved | None:
         row = self._rows.parts.get(result.part)
         if row is None:
             return None
         ours = row.attempt == result.attempt and (row.status is not Status.SENDING or row.fence == owner.fence)
+        meant, note = result, settled_line(result)
+        if earlier and ours and row.status is Status.SENDING:
+            meant, note = earlier.weigh(result)
         new, doubts = None, row.doubts
         if ours:
-            event, was_lost = event_of(result), row.lost == row.attempt
+            event, was_lost = event_of(meant), row.lost == row.attempt
             new, doubts = after_answer(row.status, event, doubts=row.doubts, was_lost=was_lost)
-        note = settled_line(result)
         if new is None:
             if ours and names_the_unknown(result, row.status, row.key):
                 row = row.named(result)
@@ -284,21 +295,15 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
                 self._receipts.keep_id(result)
             self._note(row, note)
             return None
-        answer = result if isinstance(result, Answer) else None
         self._tally.attempted(*attempts_of(result, row.status, was_lost=row.lost == row.attempt))
         return self._move(
-            row.set_back(answer) if answer else row,
+            row.set_back(result) if isinstance(result, Answer) else row,
             new,
             note,
+            carrier=result.carrier,
             doubts=doubts,
             lost=row.attempt if isinstance(result, Lost) else 0,
-            key=answer.key if answer else None,
-            carrier_message_id=answer.carrier_message_id if answer else None,
-            sent_at=result.at if new is Status.SENT else row.sent_at,
-            due_at=None if isinstance(result, NotSent) or new in FINAL else result.due_at,
-            tries=row.tries + (answer.burned if answer else 0),
-            reason=None if isinstance(result, NotSent) else result.reason,
-            finished_at=result.at if new in FINAL else None,
+            **_settled(meant, new, row),
         )
 
     # --- what else moves ---
@@ -361,8 +366,9 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
             doubt = {"doubts": row.doubts + 1, "lost": row.attempt}
             moved.append(self._move(row, Status.IN_DOUBT, note, due_at=due_at, **doubt))
             self._tally.attempted(doubted=1)
-        receipts = self._receipts.unpark_told([change.part for change in moved])
-        return moved + self._receipts.match(receipts, lambda answer: self._settle(answer, owner))
+        parts = [change.part for change in moved]
+        earlier, receipts = self._receipts.unpark_earlier(parts), self._receipts.unpark_told(parts)
+        return moved + self._receipts.match(receipts, lambda answer: self._settle(answer, owner), earlier)
 
     def sweep(self, limit: int, *, before: float) -> int:
         old = sorted((row.at, *ref) for ref, row in self._rows.refs.working.rows.items() if row.at < before)
@@ -377,7 +383,9 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
         return len(swept[:limit])
 
     def _is_live(self, message: int) -> bool:
-        return message != 0 and any(row.finished_at is None for row in self._rows_of(message))
+        return message in self._rows.messages.working.rows and any(
+            row.finished_at is None for row in self._rows_of(message)
+        )
 
     def probe(self, *, now: float) -> None:
         self._now = max(self._now, now)
@@ -417,3 +425,17 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
 
     def verify(self) -> Verification:
         return reads.verify(self._rows, self.owner.fence)
+
+
+def _settled(result: Settled, new: Status, row: PartRow) -> dict[str, Any]:
+    """Return what an answer that leads to this status writes into a part's row."""
+    answer = result if isinstance(result, Answer) else None
+    return {
+        "key": answer and answer.key,
+        "carrier_message_id": answer and answer.carrier_message_id,
+        "sent_at": result.at if new is Status.SENT else row.sent_at,
+        "due_at": None if isinstance(result, NotSent) or new in FINAL else result.due_at,
+        "tries": row.tries + (answer.burned if answer else 0),
+        "reason": None if isinstance(result, NotSent) else result.reason,
+        "finished_at": result.at if new in FINAL else None,
+    }

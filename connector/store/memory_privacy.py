@@ -43,6 +43,7 @@ class PrivacyVerbs:
             receipts=tuple(self._parked_of(number)),
             inbound_parts=tuple(it.id for it in inbound if names(number, it.said.sender) or names(number, it.said.to)),
             inbound=tuple(sorted(it.id for it in told if names(number, it.sender) or names(number, it.to))),
+            other_ids=tuple(self._other_ids(number, live)),
             live=len(live),
             under_way=tuple(sorted(live)),
         )
@@ -52,6 +53,11 @@ class PrivacyVerbs:
             own = "\x1f" not in ref and row.message in final
             if row.message not in live and (own or number in ref):
                 yield api_key, ref
+
+    def _other_ids(self, number: str, live: set[int]) -> Iterator[tuple[str, str, int]]:
+        for name, row in sorted(self._rows.other_ids.committed.rows.items()):
+            if spells(number, (row.key, row.carrier_message_id)) and row.part >> 8 not in live:
+                yield name
 
     def _parked_of(self, number: str) -> Iterator[int]:
         for parked, row in sorted(self._rows.parked.committed.rows.items()):
@@ -84,9 +90,8 @@ class PrivacyVerbs:
         for parked in wish.receipts:
             self._tally.counters["parked"] -= self._rows.parked.get(parked) is not None
             self._rows.parked.set(parked, None)
-        for other, row in list(self._rows.other_ids.working.rows.items()):
-            if spells(number, (row.key, row.carrier_message_id)):
-                self._rows.other_ids.set(other, None)
+        for other in wish.other_ids:
+            self._rows.other_ids.set(other, None)
         for identity in wish.inbound:
             self._rows.inbound_messages.set(identity, None)
         for part in wish.inbound_parts:

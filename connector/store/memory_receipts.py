@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from connector.lifecycle import Event, Status, move
-from connector.model import Answer, Clue, Lost, Message, Moved, Receipt
-from connector.store.history import Settled, receipt_line
-from connector.store.joining import MOST_HELD, Doubted, Held, Why, answer_in, by_clue, find, number_key
-from connector.store.memory_rows import OtherId, ParkedRow, PartRow, Rows, append_row
+from connector.model import Answer, Message, Moved, Receipt
+from connector.store.earlier import NO_CARRIER, Earlier, is_off_the_wire, part_key
+from connector.store.history import Settled, is_said, receipt_line
+from connector.store.joining import MOST_HELD, Doubted, Held, Places, Settle, Why, aliases_of, look, match, number_key
+from connector.store.memory_privacy import KEY
+from connector.store.memory_rows import OtherId, ParkedRow, PartRow, Rows
 from connector.store.tally import Tally
 
 _OPEN = frozenset({Status.IN_DOUBT, Status.SENDING})
@@ -28,8 +30,7 @@ class Receipts:
         self._tally = tally
         self._change = change
         self._note = note
-        self._places: dict[int, int] = {}
-        """Numbers of receipts that were just taken out of parking, by object: one that goes back keeps its place."""
+        self._places = Places()
 
     def keep_id(self, late: Answer) -> None:
         if late.key is not None and late.event is Event.ACKNOWLEDGED:
@@ -38,28 +39,20 @@ class Receipts:
 
     # --- matching ---
 
-    def match(self, receipts: Sequence[Receipt], settle: Callable[[Answer], Moved | None]) -> list[Moved]:
-        moved: list[Moved] = []
-        matched: list[tuple[Receipt, int]] = []
-        todo = list(receipts)
-        for receipt in todo:  # it grows: what tells of a part may bring others that were parked
-            found = self._find(receipt)
-            if isinstance(found, Why) and receipt.clue is not None:
-                found = self._told(receipt, receipt.clue, found, settle, moved, todo) or found
-            if isinstance(found, Why):
-                self._park(ParkedRow(receipt, found))
-                self._tally.counters["parked"] += 1
-            else:
-                matched.append((receipt, found))
-        self._places.clear()
+    def match(self, receipts: Sequence[Receipt], settle: Settle, earlier: Earlier) -> list[Moved]:
+        moved = [change for word, part in earlier.in_order() if (change := self._finish(word, part))]
+        settled, matched = match(receipts, self, settle)
+        moved += settled
         for receipt, part in matched:
             if receipt.event is None:
                 self._hope(part, receipt)
         words = [(receipt, part) for receipt, part in matched if receipt.event is not None]
-        return moved + [change for receipt, part in words if (change := self._finish(receipt, part))]
+        moved += [change for receipt, part in words if (change := self._finish(receipt, part))]
+        self._places.clear()
+        return moved
 
-    def _find(self, receipt: Receipt) -> int | Why:
-        return find(receipt, lambda key: self._held(receipt.carrier, key))
+    def look(self, receipt: Receipt) -> tuple[int | Why, Receipt]:
+        return look(receipt, lambda key: self._held(receipt.carrier, key), lambda: KEY)
 
     def _held(self, carrier: str, key: str) -> list[Held]:
         parts = sorted(self._rows.parts.working.at((carrier, key)), reverse=True)[:MOST_HELD]
@@ -70,50 +63,48 @@ class Receipts:
         others = [it for name in late if (it := self._rows.other_ids.working.rows[name]).part >> 8 in known]
         return found + [Held(it.part, self._to(it.part), it.sent_at, it.carrier_message_id) for it in others]
 
-    def _told(
-        self,
-        receipt: Receipt,
-        clue: Clue,
-        why: Why,
-        settle: Callable[[Answer], Moved | None],
-        moved: list[Moved],
-        todo: list[Receipt],
-    ) -> int | None:
-        part = by_clue(receipt, clue, why, self._open_to(receipt))
-        if part is None:
-            return None
-        answer = answer_in(receipt, part, self._row(part).attempt)
-        change = settle(answer)
-        moved += [] if change is None else [change]
-        todo += self.unpark(answer)
-        return part
+    def open_to(self, receipt: Receipt) -> Iterable[Doubted]:
+        for kept_as, to in aliases_of(receipt, lambda: KEY).items():
+            for doubted in self._open_to(kept_as, receipt.carrier):
+                yield doubted._replace(to=to, is_erased=kept_as != to)
 
-    def _open_to(self, receipt: Receipt) -> Iterable[Doubted]:
-        to = receipt.number.partition(" ")[0]
+    def _open_to(self, to: str, carrier: str) -> Iterable[Doubted]:
         for identity in sorted(self._rows.messages.working.at(("to", to)), reverse=True)[:MOST_HELD]:
             message = self._rows.messages.working.rows[identity]
             for part in message.parts():
                 row = self._row(part.id)
                 is_open = row.status in _OPEN or (row.status is Status.UNKNOWN and row.key is None)
-                if is_open and row.carrier == receipt.carrier:
+                if is_open and row.carrier == carrier:
                     doubted = row.status is not Status.SENDING
                     yield Doubted(part.id, message.to, message.sender, part.text, message.created_at, doubted)
+
+    def attempt_of(self, part: int) -> int:
+        return self._row(part).attempt
+
+    def joined(self, answer: Answer) -> list[Receipt]:
+        return self.unpark(answer)
 
     # --- words ---
 
     def _hope(self, part: int, receipt: Receipt) -> None:
-        self._note(self._row(part), receipt_line(receipt))
+        self._say(self._row(part), receipt_line(receipt))
         row = self._row(part)
         if row.hopeful != receipt.hopeful:
             self._rows.parts.set(part, row.with_hope(receipt.hopeful))
+
+    def _say(self, row: PartRow, line: str) -> None:
+        if not is_said(row.history, row.carrier, row.attempt, line):
+            self._note(row, line)
 
     def _finish(self, receipt: Receipt, part: int) -> Moved | None:
         row = self._row(part)
         assert receipt.event is not None
         new = move(row.status, receipt.event)
         if new is None:
-            if row.status is not move(Status.SENT, receipt.event):
-                self._note(row, receipt_line(receipt))
+            if row.status is Status.SENDING:
+                self._park(ParkedRow(receipt, Why.EARLIER_ATTEMPT, part))
+            elif row.status is not move(Status.SENT, receipt.event):
+                self._say(row, receipt_line(receipt))
             return None
         why: dict[str, Any] = {"reason": receipt.reason, "temporary": receipt.temporary}
         if new is Status.DELIVERED:
@@ -123,17 +114,20 @@ class Receipts:
 
     # --- parking ---
 
+    def park(self, receipt: Receipt, why: Why) -> None:
+        self._park(ParkedRow(receipt, why))
+
     def _park(self, row: ParkedRow) -> None:
-        place = self._places.pop(id(row.receipt), None)
-        if place is None:
-            append_row(self._rows.parked, row)
-        else:
-            self._rows.parked.set(place, row)
+        self._tally.counters["parked"] += 1
+        place = self._places.back(row.receipt) or self._places.after(max(self._rows.parked.working.rows, default=0))
+        self._rows.parked.set(place, row)
 
     def unpark(self, result: Settled) -> list[Receipt]:
         """Return the parked receipts that this answer, or its absence, was missing for, taken out of parking."""
-        key = self._key_of(result)
-        return [] if key is None else self._take_parked(result.carrier, key)
+        keys = [result.key] if isinstance(result, Answer) and result.key is not None else []
+        if is_off_the_wire(result) and result.part >> 8 in self._rows.messages.working.rows:
+            keys.append(number_key(self._to(result.part)))
+        return [receipt for key in keys for receipt in self._take_parked(result.carrier, key)]
 
     def unpark_told(self, parts: Sequence[int]) -> list[Receipt]:
         """Return the parked receipts that may tell these parts, which are in doubt now, taken out of parking."""
@@ -142,21 +136,20 @@ class Receipts:
             found += self._take_parked(str(self._row(part).carrier), number_key(self._to(part)))
         return found
 
+    def unpark_earlier(self, parts: Iterable[int]) -> Earlier:
+        """Return what was said of earlier attempts of these parts, whose newest ones are settled now."""
+        words = {part: self._take_parked(NO_CARRIER, part_key(part)) for part in dict.fromkeys(parts)}
+        return Earlier({part: found for part, found in words.items() if found})
+
     def _take_parked(self, carrier: str, key: str) -> list[Receipt]:
         found = []
         for number in sorted(self._rows.parked.working.at((carrier, key)))[-MOST_HELD:]:
             receipt = self._rows.parked.working.rows[number].receipt
             found.append(receipt)
-            self._places[id(receipt)] = number
+            self._places.take(receipt, number)
             self._rows.parked.set(number, None)
             self._tally.counters["parked"] -= 1
         return found
-
-    def _key_of(self, result: Settled) -> str | None:
-        if isinstance(result, Answer):
-            return result.key
-        known = isinstance(result, Lost) and result.part >> 8 in self._rows.messages.working.rows
-        return number_key(self._to(result.part)) if known else None
 
     # --- rows ---
 

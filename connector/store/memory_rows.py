@@ -18,6 +18,7 @@ from connector.model import (
     QueueName,
     Receipt,
 )
+from connector.store.earlier import NO_CARRIER, part_key
 from connector.store.history import line
 from connector.store.joining import Why, parking_keys
 from connector.store.rules import UNSETTLED, waits, with_refused
@@ -146,6 +147,8 @@ class ParkedRow:
 
     receipt: Receipt
     why: Why
+    part: int | None = None
+    """The part whose earlier attempt it is about, where that is known."""
 
 
 class _View(Generic[K, V]):
@@ -216,7 +219,8 @@ def append_row(table: Table[int, V], row: V) -> int:
 
 
 def _parked_under(row: ParkedRow) -> list[Hashable]:
-    return [(row.receipt.carrier, key) for key in parking_keys(row.receipt)]
+    told: list[Hashable] = [] if row.part is None else [(NO_CARRIER, part_key(row.part))]
+    return [*((row.receipt.carrier, key) for key in parking_keys(row.receipt)), *told]
 
 
 def _inbound_under(part: InboundPart) -> list[Hashable]:

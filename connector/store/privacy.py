@@ -7,9 +7,8 @@ is in no backup of the store.  Who deletes it makes all erasures so far anonymou
 
 import hmac
 import os
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +22,6 @@ LEAST_DIGITS: Final = 8
 """A shorter address is a short code or a name, and no spelling of a subscriber's number."""
 NATIONAL_DIGITS: Final = 9
 """So many at the end of a number are looked for in what a carrier said of its message."""
-SEARCHED_AT_ONCE_BYTES: Final = 1 << 20
 
 _HASH_BITS = 55
 
@@ -32,7 +30,7 @@ def pseudonym(number: str, key: bytes) -> str:
     """Return what stands in place of an erased number: ``#`` and 55 bits of its HMAC-SHA256, no longer than a number.
 
     >>> pseudonym("447700900123", b"key")
-    '#2n4jwfyyrjy'
+    '#gkp4r6mny5b'
     """
     digest = hmac.digest(key, number.encode(), "sha256")
     return f"#{format_id(int.from_bytes(digest[:7]) >> 56 - _HASH_BITS)}"
@@ -70,7 +68,8 @@ def pieces(found: Traces, limit: int) -> Iterator[Traces]:
     While a message is under way, receipts that are parked for the number stay: one of them may tell its end.
     """
     receipts = () if found.live else found.receipts
-    longest = max(map(len, (found.messages, found.refs, receipts, found.inbound_parts, found.inbound)))
+    kinds = (found.messages, found.refs, receipts, found.inbound_parts, found.inbound, found.other_ids)
+    longest = max(map(len, kinds))
     for at in range(0, longest, limit):
         yield Traces(
             messages=found.messages[at : at + limit],
@@ -78,6 +77,7 @@ def pieces(found: Traces, limit: int) -> Iterator[Traces]:
             receipts=receipts[at : at + limit],
             inbound_parts=found.inbound_parts[at : at + limit],
             inbound=found.inbound[at : at + limit],
+            other_ids=found.other_ids[at : at + limit],
         )
 
 
@@ -143,30 +143,12 @@ def widened(query: MessageQuery, store: Path) -> MessageQuery:
     return query if key is None or query.to is None else attrs.evolve(query, alias=pseudonym(query.to, key))
 
 
-def emptied_log(store: Path) -> bool:
-    """Copy the write-ahead log into the store and cut it to nothing; False if a reader was in the way, try again then.
-
-    What was erased stands in the log until then.  First what nobody has to wait for, so that the writer is held only
-    for the rest, and not at all while a reader looks at an old state.  Raises sqlite3.Error.
-    """
-    with closing(sqlite3.connect(store, isolation_level=None, timeout=0)) as db:
-        db.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        busy: int = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        return not busy
-
-
-def remains(number: str, store: Path) -> bool:
-    """Tell whether the bytes of a store's files hold these digits: in a row, in free space, or in the log."""
-    return any(_holds(Path(f"{store}{suffix}"), number.encode()) for suffix in ("", "-wal", "-shm"))
-
-
-def _holds(path: Path, needle: bytes) -> bool:
-    if not path.exists():
-        return False
-    overlap = b""
-    with path.open("rb") as file:
-        while chunk := file.read(SEARCHED_AT_ONCE_BYTES):
-            if needle in overlap + chunk:
-                return True
-            overlap = chunk[-len(needle) :]
+def remains(number: str, octets: Iterable[bytes]) -> bool:
+    """Tell whether these octets, in pieces as `HeldFiles` reads them, hold these digits: in a row, in free space, or in
+    the log."""
+    needle, overlap = number.encode(), b""
+    for piece in octets:
+        if needle in overlap + piece:
+            return True
+        overlap = (overlap + piece)[-len(needle) :] if piece else b""
     return False

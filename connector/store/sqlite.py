@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -47,12 +47,26 @@ from connector.model import (
 from connector.store import privacy, restored, sqlite_privacy, sqlite_receipts
 from connector.store import sqlite_inbound as inbound
 from connector.store import sqlite_reads as reads
-from connector.store.file import Connect, check, check_version, connect, lock, migrate, opening, schemas
+from connector.store.checkpoints import Checkpoints
+from connector.store.file import (
+    STOPPED,
+    Connect,
+    check,
+    check_version,
+    connect,
+    lock,
+    migrate,
+    opening,
+    refuse_empty,
+    schemas,
+)
 from connector.store.file import translated as translated
+from connector.store.held import HeldFiles
 from connector.store.sqlite_results import Results
 from connector.store.sqlite_retention import Retention
 from connector.store.sqlite_writes import Writes
 from connector.store.tally import Tally, pack_parts
+from connector.store.wal import Progress
 
 SCHEMA_VERSION = 1
 
@@ -61,18 +75,24 @@ class SqliteEngine:
     """The verbs of the store on one SQLite file, synchronous; `Store` gives them to the event loop.
 
     Writing verbs run inside `begin` … `commit`, on one thread at a time.  Reading verbs use connections of their own
-    and see what is committed.  Raises StoreInUse when another connector has the file, StoreTooNew when a newer version
-    wrote it, StoreBroken where it is damaged or cannot be written; the file is as it was then.
+    and see what is committed.  The write-ahead log is copied after a commit, or in a thread of its own between
+    `start_copying` and `stop_copying`; then whoever writes calls `tidy` between two transactions.
+    Raises StoreInUse when another connector has the file, StoreTooNew when a newer version wrote it, StoreBroken where
+    it is damaged or cannot be written, StoreError for a file of 0 bytes; the file is as it was then.
     ``connect``: opens the connections, SQLite's own by default.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, node: str = "one", connect: Connect = connect) -> None:
         self.path = Path(path)
         self._tally = Tally()
+        self._files = HeldFiles()
+        self._interrupts = 0
+        refuse_empty(self.path)
         # whatever is open is closed again if the file turns out not to be usable
         with ExitStack() as opened:
             privacy.make_private(self.path)
             opened.enter_context(lock(self.path))
+            opened.callback(self._files.close)
             with opening(self.path):
                 check(self.path, SCHEMA_VERSION, connect)
                 self._db = opened.enter_context(closing(connect(self.path, False)))
@@ -81,6 +101,10 @@ class SqliteEngine:
                 self._dispatch_reader = opened.enter_context(closing(connect(self.path, True)))
                 self._door_reader = opened.enter_context(closing(connect(self.path, True)))
                 self._auditor = opened.enter_context(closing(connect(self.path, True)))
+                copier = opened.enter_context(closing(connect(self.path, False)))
+                self._files.open(self.path)
+                self._checkpoints = Checkpoints(self._db, copier, self._files)
+                opened.callback(self._checkpoints.stop)
                 self._writes = Writes(self._db, self._tally)
                 self._results = Results(self._db, self._tally)
                 self._retention = Retention(self._db, self._tally)
@@ -103,6 +127,8 @@ class SqliteEngine:
         with translated():
             _write_tally(self._db, self._tally, self._writes.now)
             self._db.execute("COMMIT")
+        if not self._checkpoints.in_thread:
+            self._checkpoints.tidy()
 
     def rollback(self) -> None:
         with translated():
@@ -110,6 +136,23 @@ class SqliteEngine:
                 self._db.execute("ROLLBACK")
             if self._results.used:
                 self._results.forget()
+
+    def start_copying(self, ring: Callable[[], None]) -> None:
+        self._checkpoints.start(ring)
+
+    def tidy(self) -> None:
+        self._checkpoints.tidy()
+
+    def stop_copying(self) -> None:
+        self._checkpoints.stop()
+
+    def log_progress(self) -> Progress:
+        """Return how long the write-ahead log is and how much of it is in the file."""
+        return self._checkpoints.progress()
+
+    def interrupt(self) -> None:
+        self._interrupts += 1
+        self._auditor.interrupt()
 
     # --- writing verbs ---
 
@@ -229,15 +272,21 @@ class SqliteEngine:
             return sqlite_privacy.export(self._auditor, number)
 
     def scrub(self) -> bool:
-        with translated():
-            return privacy.emptied_log(self.path)
+        return self._checkpoints.cut()
 
     def remains(self, number: str) -> bool:
-        if privacy.remains(number, self.path):
+        if privacy.remains(number, self._octets()):
             return True
         key = privacy.read_key(self.path)
         with translated():
             return sqlite_privacy.remains(self._auditor, number, privacy.pseudonym(number, key) if key else number)
+
+    def _octets(self) -> Iterator[bytes]:
+        before = self._interrupts
+        for piece in self._files.octets():
+            if self._interrupts != before:
+                raise StoreError(STOPPED)
+            yield piece
 
     def vacuum(self) -> None:
         """Write the file anew without free space.  It takes a minute for some gigabytes: only while nobody waits."""

@@ -41,7 +41,10 @@ _REMAINS_IN_HISTORY = """
         WHERE (to_addr IN (:number, :alias) OR sender IN (:number, '+' || :number, '00' || :number, :alias))
             AND instr(history, :national))
 """
-_ERASE_OTHER_IDS = "DELETE FROM other_id WHERE instr(key, ?) OR instr(carrier_message_id, ?) RETURNING carrier, key"
+_OTHER_IDS = """
+    SELECT carrier, key, part FROM other_id WHERE (instr(key, :number) OR instr(carrier_message_id, :number))
+        AND part >> 8 NOT IN (SELECT value FROM json_each(:live))
+"""
 _KEYS = "SELECT carrier, key FROM part WHERE id BETWEEN ? AND ?"
 
 SHOWN: Final = (
@@ -67,6 +70,7 @@ def traces(db: sqlite3.Connection, number: str) -> Traces:
         receipts=tuple(_receipts(db, number)),
         inbound_parts=tuple(_addressed(db, "inbound", number)),
         inbound=tuple(_addressed(db, "inbound_message", number)),
+        other_ids=tuple(db.execute(_OTHER_IDS, given).fetchall()),
         live=len(live),
         under_way=tuple(live),
     )
@@ -126,7 +130,8 @@ def erase(
     db.executemany(_ERASE_MESSAGE, rows)
     db.executemany(_ERASE_FROM_PARTS, rows)
     db.executemany("DELETE FROM ref WHERE api_key = ? AND ref = ?", wish.refs)
-    changed += db.execute(_ERASE_OTHER_IDS, (number, number)).fetchall()
+    db.executemany("DELETE FROM other_id WHERE (carrier, key, part) = (?, ?, ?)", wish.other_ids)
+    changed += [(carrier, key) for carrier, key, _ in wish.other_ids]
     Retention(db, tally).erase_receipts(wish.receipts)
     _delete(db, "inbound_message", wish.inbound)
     open_parts = sum(

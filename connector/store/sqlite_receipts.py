@@ -4,27 +4,36 @@ Every look-up is by an index and looks at a bounded number of rows, whatever is 
 """
 
 import json
+import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
 
+from connector.errors import StoreError
 from connector.lifecycle import TRANSITIONS, Event, Status, move
-from connector.model import Answer, Clue, Lost, Moved, ParkedReceipt, Receipt
-from connector.store.history import Settled, receipt_line
+from connector.model import Answer, Clue, Moved, ParkedReceipt, Receipt
+from connector.store.earlier import NO_CARRIER, Earlier, is_off_the_wire, part_key
+from connector.store.history import Settled, receipt_line, said_in
 from connector.store.joining import (
     MOST_HELD,
     Doubted,
     Held,
+    Places,
+    Settle,
     Why,
-    answer_in,
-    by_clue,
-    find,
+    aliases_of,
     is_plain,
+    look,
+    match,
     number_key,
     parking_keys,
 )
+from connector.store.privacy import read_key
 from connector.store.rules import waits
 from connector.store.tally import Tally
+
+log = logging.getLogger("carrierline.store")
 
 KNOWN_IDS: Final = 100_000
 """Newest carrier ids held in memory, so that a prompt receipt is matched without a look-up on disk."""
@@ -73,10 +82,13 @@ _PARKED = """
     WHERE id > ? ORDER BY id LIMIT ?
 """
 _KEEP_ID = "INSERT OR REPLACE INTO other_id VALUES (?, ?, ?, ?, ?)"
-_NOTE = "UPDATE part SET history = history || ?, hopeful = ? WHERE id = ?"
-_REPEAT = "UPDATE part SET history = history || ? WHERE id = ?"
-
-Settle: TypeAlias = Callable[[Answer], Moved | None]
+# what was said before of the newest attempt is not said again (see history.is_said)
+_REPEAT = """
+    UPDATE part SET history = history || iif(
+        instr(substr(history, instr(history, '|claimed|' || coalesce(carrier, '') || '|' || attempt || '|')), ?), '', ?
+    ) WHERE id = ?
+"""
+_NOTE = _REPEAT.replace(") WHERE", "), hopeful = ? WHERE")
 
 
 class Receipts:
@@ -90,8 +102,7 @@ class Receipts:
         self._tally = tally
         self._known: dict[tuple[str, str], Held] = {}
         """The newest attempt under a key; the id of a `sent` part never changes."""
-        self._places: dict[int, int] = {}
-        """Ids of receipts that were just taken out of parking, by object: one that goes back keeps its place."""
+        self._places = Places()
         self._parked = self._load_parked()
         self._has_other_ids = bool(db.execute("SELECT EXISTS (SELECT 1 FROM other_id)").fetchone()[0])
 
@@ -128,35 +139,32 @@ class Receipts:
 
     # --- matching ---
 
-    def match(self, receipts: Sequence[Receipt], settle: Settle) -> list[Moved]:
-        """Apply each receipt to its part, or park it.
+    def match(self, receipts: Sequence[Receipt], settle: Settle, earlier: Earlier) -> list[Moved]:
+        """Apply each receipt to its part, or park it; before them the words about ``earlier`` attempts.
 
         ``settle`` is told of an attempt in doubt whose answer a receipt stands for.
         """
-        moved: list[Moved] = []
-        matched: list[tuple[Receipt, int]] = []
-        todo = list(receipts)
-        for receipt in todo:  # it grows: what tells of a part may bring others that were parked
-            found = self._find(receipt)
-            if isinstance(found, Why) and receipt.clue is not None:
-                found = self._told(receipt, receipt.clue, found, settle, moved, todo) or found
-            if isinstance(found, Why):
-                self._park(receipt, found)
-            else:
-                matched.append((receipt, found))
-        self._places.clear()
-        notes = [(receipt_line(receipt), receipt.hopeful, part) for receipt, part in matched if receipt.event is None]
+        moved = [change for word, part in earlier.in_order() if (change := self._finish_one(word, part))]
+        settled, matched = match(receipts, self, settle)
+        notes = [
+            (said_in(line), line, receipt.hopeful, part)
+            for receipt, part in matched
+            if receipt.event is None and (line := receipt_line(receipt))
+        ]
         if notes:
             self._db.executemany(_NOTE, notes)
         final = [(receipt, part) for receipt, part in matched if receipt.event is not None]
-        return moved + (self._finish(final) if final else [])
+        moved += settled + (self._finish(final) if final else [])
+        self._places.clear()
+        return moved
 
-    def _find(self, receipt: Receipt) -> int | Why:
+    def look(self, receipt: Receipt) -> tuple[int | Why, Receipt]:
+        """Return the part a receipt means and what of it may be kept: see `connector.store.joining.look`."""
         if receipt.keys:
             known = self._known.get((receipt.carrier, receipt.keys[0]))
             if known is not None and is_plain(receipt, known):
-                return known.part
-        return find(receipt, lambda key: self._held(receipt.carrier, key))
+                return known.part, receipt
+        return look(receipt, lambda key: self._held(receipt.carrier, key), self._key)
 
     def _held(self, carrier: str, key: str) -> list[Held]:
         rows = self._db.execute(_HELD, (carrier, key, MOST_HELD)).fetchall()
@@ -164,22 +172,29 @@ class Receipts:
             rows += self._db.execute(_HELD_LATE, (carrier, key, MOST_HELD)).fetchall()
         return [Held(*row) for row in rows]
 
-    def _told(
-        self, receipt: Receipt, clue: Clue, why: Why, settle: Settle, moved: list[Moved], todo: list[Receipt]
-    ) -> int | None:
-        """Return the part in doubt that a receipt tells by what else it says; its attempt is settled by that."""
-        to = receipt.number.partition(" ")[0]
-        rows = self._db.execute(_DOUBTED, (to, MOST_HELD, receipt.carrier)).fetchall()
-        part = by_clue(receipt, clue, why, [_doubted(*row) for row in rows])
-        if part is None:
+    def open_to(self, receipt: Receipt) -> Iterable[Doubted]:
+        """Return the parts to the receipt's number that wait for a word of its carrier."""
+        for kept_as, to in aliases_of(receipt, self._key).items():
+            rows = self._db.execute(_DOUBTED, (kept_as, MOST_HELD, receipt.carrier)).fetchall()
+            yield from (_doubted(*row)._replace(to=to, is_erased=kept_as != to) for row in rows)
+
+    def _key(self) -> bytes | None:
+        """Return the key of erased numbers; None where there is none to be read: then nothing is told by it."""
+        try:
+            return read_key(Path(self._db.execute("PRAGMA database_list").fetchone()[2]))
+        except StoreError as error:
+            log.warning("receipts for erased numbers find no message: %s", error)
             return None
-        attempt = self._db.execute("SELECT attempt FROM part WHERE id = ?", (part,)).fetchone()[0]
-        answer = answer_in(receipt, part, attempt)
-        change = settle(answer)
-        moved += [] if change is None else [change]
-        self._known.pop((receipt.carrier, answer.key or ""), None)
-        todo += self.unpark([answer])
-        return part
+
+    def attempt_of(self, part: int) -> int:
+        """Return the number of a part's newest attempt."""
+        attempt: int = self._db.execute("SELECT attempt FROM part WHERE id = ?", (part,)).fetchone()[0]
+        return attempt
+
+    def joined(self, answer: Answer) -> list[Receipt]:
+        """Return the parked receipts that an answer was missing for, which a receipt has brought."""
+        self._known.pop((answer.carrier, answer.key or ""), None)
+        return self.unpark([answer])
 
     # --- final words ---
 
@@ -203,11 +218,12 @@ class Receipts:
         for receipt, part in final:
             if part in sent:
                 first.setdefault(part, (receipt, part))
-        self._count(self._finish_sent(list(first.values())))
+        self._finish_sent(list(first.values()))
         moved: list[Moved] = []
         for receipt, part in final:
             if part in first and first[part][0] is receipt:
                 moved.append(Moved(part, Status(_AFTER_SENT[receipt.event])))  # type: ignore[index]
+                self._tally.moved([part], Status.SENT, moved[-1].status)  # in order: the event log is read in it
                 del first[part]
             elif change := self._finish_one(receipt, part):
                 moved.append(change)
@@ -231,14 +247,20 @@ class Receipts:
             self._tally.moved(parts, Status.SENT, status)
 
     def _finish_one(self, receipt: Receipt, part: int) -> Moved | None:
-        """Apply one final word where the part may not be `sent`; the same word again changes nothing at all."""
+        """Apply one final word where the part may not be `sent`; the same word again changes nothing at all.
+
+        A part on the wire has no id yet: the word is about an attempt before, and waits for what comes of this one.
+        """
         assert receipt.event is not None
         found = self._db.execute("SELECT status, due_at, queue FROM part WHERE id = ?", (part,)).fetchone()
         old = Status(found[0])
         new = move(old, receipt.event)
         if new is None:
-            if str(old) != _AFTER_SENT[receipt.event]:
-                self._db.execute(_REPEAT, (receipt_line(receipt), part))
+            if old is Status.SENDING:
+                self.park(receipt, Why.EARLIER_ATTEMPT, [(NO_CARRIER, part_key(part))])
+            elif str(old) != _AFTER_SENT[receipt.event]:
+                line = receipt_line(receipt)
+                self._db.execute(_REPEAT, (said_in(line), line, part))
             return None
         self._db.execute(_FINISH_ANY, _finish_row(new.value, receipt, part))
         self._tally.moved([part], old, new)
@@ -250,14 +272,17 @@ class Receipts:
         rows = self._db.execute("SELECT carrier, key FROM parked_key LIMIT ?", (PARKED_KEYS + 1,)).fetchall()
         return set(rows) if len(rows) <= PARKED_KEYS else None
 
-    def _park(self, receipt: Receipt, why: Why) -> None:
-        row = (self._places.pop(id(receipt), None), *_parked_row(receipt), why, _more(receipt))
-        parked = self._db.execute(_PARK, row).lastrowid
-        keys = [(receipt.carrier, key, parked) for key in parking_keys(receipt)]
-        self._db.executemany("INSERT OR IGNORE INTO parked_key VALUES (?, ?, ?)", keys)
+    def park(self, receipt: Receipt, why: Why, also: Sequence[tuple[str, str]] = ()) -> None:
+        """Keep a receipt that means no part, or not yet; it is found by what it says, and under ``also``."""
+        last = self._db.execute("SELECT coalesce(max(id), 0) FROM parked").fetchone()[0]
+        parked = self._places.back(receipt) or self._places.after(last)
+        self._db.execute(_PARK, (parked, *_parked_row(receipt), why, _more(receipt)))
+        keys = [*((receipt.carrier, key) for key in parking_keys(receipt)), *also]
+        rows = [(carrier, key, parked) for carrier, key in keys]
+        self._db.executemany("INSERT OR IGNORE INTO parked_key VALUES (?, ?, ?)", rows)
         self._tally.counters["parked"] += 1
         if self._parked is not None:
-            self._parked.update((receipt.carrier, key) for _, key, _ in keys)
+            self._parked.update(keys)
             if len(self._parked) > PARKED_KEYS:
                 self._parked = None
 
@@ -268,9 +293,9 @@ class Receipts:
             return []
         found: list[Receipt] = []
         for result in settled:
-            key = self._key_of(result)
-            if key is not None and (parked is None or (result.carrier, key) in parked):
-                found += self._take_parked(result.carrier, key)
+            for key in self._keys_of(result):
+                if parked is None or (result.carrier, key) in parked:
+                    found += self._take_parked(result.carrier, key)
         return found
 
     def unpark_told(self, parts: Sequence[int]) -> list[Receipt]:
@@ -283,24 +308,33 @@ class Receipts:
             found += self._take_parked(carrier, number_key(to))
         return found
 
-    def _key_of(self, result: Settled) -> str | None:
-        if isinstance(result, Answer):
-            return result.key
-        if not isinstance(result, Lost):
-            return None
-        row = self._db.execute("SELECT to_addr FROM message WHERE id = ?", (result.part >> 8,)).fetchone()
-        return None if row is None else number_key(row[0])
+    def unpark_earlier(self, parts: Iterable[int]) -> Earlier:
+        """Return what was said of earlier attempts of these parts, whose newest ones are settled now."""
+        earlier, parked = Earlier(), self._parked
+        if parked is not None and not parked:
+            return earlier
+        for part in parts:
+            name = NO_CARRIER, part_key(part)
+            if (parked is None or name in parked) and (words := self._take_parked(*name)):
+                earlier.words[part] = words
+        return earlier
+
+    def _keys_of(self, result: Settled) -> list[str]:
+        keys = [result.key] if isinstance(result, Answer) and result.key is not None else []
+        if is_off_the_wire(result):
+            row = self._db.execute("SELECT to_addr FROM message WHERE id = ?", (result.part >> 8,)).fetchone()
+            keys += [] if row is None else [number_key(row[0])]
+        return keys
 
     def _take_parked(self, carrier: str, key: str) -> list[Receipt]:
         rows = self._db.execute(_UNPARK, (carrier, key, MOST_HELD)).fetchall()
         found = []
         for parked, *row in rows:
             receipt = _parked_receipt(*row)
-            spellings = [(carrier, name, parked) for name in parking_keys(receipt)]
-            self._db.executemany("DELETE FROM parked_key WHERE carrier = ? AND key = ? AND parked = ?", spellings)
+            self._db.execute("DELETE FROM parked_key WHERE parked = ?", (parked,))
             self._db.execute("DELETE FROM parked WHERE id = ?", (parked,))
             found.append(receipt)
-            self._places[id(receipt)] = parked
+            self._places.take(receipt, parked)
         self._tally.counters["parked"] -= len(rows)
         if self._parked is not None and len(rows) < MOST_HELD:
             self._parked.discard((carrier, key))

@@ -14,6 +14,7 @@ import attrs
 
 from connector.lifecycle import FINAL, TRANSITIONS, Event, Status
 from connector.model import Answer, Inbound, Lost, Moved, NotSent, Owner, Receipt, Result, is_whole
+from connector.store.earlier import Earlier
 from connector.store.history import Settled, event_of, settled_line
 from connector.store.rules import (
     after_answer,
@@ -35,10 +36,11 @@ _SETTLE = """
         tries = tries + ?, reason = ?, finished_at = ?, history = history || ?
     WHERE id = ? AND attempt = ? AND fence = ? AND status = 'sending' AND doubts = 0
 """
-# the same where the part may be in doubt, of this attempt or of an earlier one
+# the same where the part may be in doubt, of this attempt or of an earlier one; of one that a restored backup only
+# suspects, who answers for it is its carrier
 _SETTLE_ANY = """
-    UPDATE part SET status = ?, key = ?, carrier_message_id = ?, sent_at = coalesce(?, sent_at), due_at = ?,
-        tries = tries + ?, reason = ?, finished_at = ?, history = history || ?, doubts = ?, lost = ?
+    UPDATE part SET carrier = ?, status = ?, key = ?, carrier_message_id = ?, sent_at = coalesce(?, sent_at),
+        due_at = ?, tries = tries + ?, reason = ?, finished_at = ?, history = history || ?, doubts = ?, lost = ?
     WHERE id = ?
 """
 _DOUBT = "UPDATE part SET doubts = doubts + 1, lost = attempt WHERE id = ?"
@@ -85,20 +87,23 @@ class Results:
         self.used = True
         settled = [result for result in results if isinstance(result, Settled)]
         receipts = [result for result in results if isinstance(result, Receipt)]
-        moved = self._settle(settled, owner) if settled else []
+        earlier = self._receipts.unpark_earlier(result.part for result in settled)
+        moved = self._settle(settled, owner, earlier) if settled else []
         if any(change.status is Status.ACCEPTED for change in moved):
             moved = [self._untied(change) for change in moved]
         receipts = self._receipts.unpark(settled) + receipts
-        if receipts:
-            moved += self._receipts.match(receipts, lambda answer: self._settle_one(answer, owner))
+        if receipts or earlier.words:
+            moved += self._receipts.match(receipts, lambda answer: self._settle_one(answer, owner), earlier)
         self._keep_inbound([result for result in results if isinstance(result, Inbound)], owner)
         return moved
 
     def recovered(self, parts: Sequence[int], owner: Owner) -> list[Moved]:
         """Look again at the receipts that may tell parts which a restart has put in doubt; return what moved."""
         self.used = True
-        receipts = self._receipts.unpark_told(parts)
-        return self._receipts.match(receipts, lambda answer: self._settle_one(answer, owner)) if receipts else []
+        earlier, receipts = self._receipts.unpark_earlier(parts), self._receipts.unpark_told(parts)
+        if not receipts and not earlier.words:
+            return []
+        return self._receipts.match(receipts, lambda answer: self._settle_one(answer, owner), earlier)
 
     def _untied(self, change: Moved) -> Moved:
         """Free the message of a part of several that waits again, if no carrier has or may have any of it."""
@@ -114,11 +119,11 @@ class Results:
 
     # --- answers ---
 
-    def _settle(self, settled: Sequence[Settled], owner: Owner) -> list[Moved]:
+    def _settle(self, settled: Sequence[Settled], owner: Owner, earlier: Earlier) -> list[Moved]:
         rows = [_settle_row(result, owner) for result in settled]
         won = settled
         self._db.execute("SAVEPOINT settle")
-        if self._db.executemany(_SETTLE, rows).rowcount == len(rows):
+        if not earlier.words and self._db.executemany(_SETTLE, rows).rowcount == len(rows):
             moved = [Moved(row[-3], Status(row[0])) for row in rows]  # type: ignore[arg-type]
             by_status: dict[str, list[int]] = {}
             for row in rows:
@@ -132,14 +137,14 @@ class Results:
                 self._set_back(won)
         else:
             self._db.execute("ROLLBACK TO settle")
-            changes = [(result, change) for result in settled if (change := self._settle_one(result, owner))]
+            changes = [(result, change) for result in settled if (change := self._settle_one(result, owner, earlier))]
             won, moved = [result for result, _ in changes], [change for _, change in changes]
             self._set_back(won)
         self._db.execute("RELEASE settle")
         self._receipts.remember(won)
         return moved
 
-    def _settle_one(self, result: Settled, owner: Owner) -> Moved | None:
+    def _settle_one(self, result: Settled, owner: Owner, earlier: Earlier | None = None) -> Moved | None:
         """Settle where the part may have moved meanwhile: a late answer, an attempt that is over, a doubt."""
         row = self._db.execute(
             "SELECT status, attempt, fence, key, queue, due_at, doubts, lost FROM part WHERE id = ?", (result.part,)
@@ -149,11 +154,13 @@ class Results:
         status, attempt, fence, key, queue, due_at, doubts, lost = row
         old = Status(status)
         ours = attempt == result.attempt and (old is not Status.SENDING or fence == owner.fence)
+        meant, note = result, settled_line(result)
+        if earlier and ours and old is Status.SENDING:
+            meant, note = earlier.weigh(result)
         new = None
         was_lost = lost == attempt
         if ours:
-            new, doubts = after_answer(old, event_of(result), doubts=doubts, was_lost=was_lost)
-        note = settled_line(result)
+            new, doubts = after_answer(old, event_of(meant), doubts=doubts, was_lost=was_lost)
         if new is None:
             if ours and names_the_unknown(result, old, key):
                 self._db.execute(_NAME, (result.key, result.carrier_message_id, result.at, note, result.part))
@@ -163,9 +170,9 @@ class Results:
                 if isinstance(result, Answer) and result.key != key:
                     self._receipts.keep_id(result)
             return None
-        values = _settled_values(result, new)
+        values = _settled_values(meant, new)
         lost = attempt if isinstance(result, Lost) else 0
-        self._db.execute(_SETTLE_ANY, (*values, note, doubts, lost, result.part))
+        self._db.execute(_SETTLE_ANY, (result.carrier, *values, note, doubts, lost, result.part))
         self._tally.moved([result.part], old, new)
         self._tally.attempted(*attempts_of(result, old, was_lost=was_lost))
         return Moved(result.part, new, queue if waits(old, due_at) else None, queue)
@@ -215,7 +222,7 @@ def _inbound_row(mo: Inbound) -> tuple[object, ...]:
 
 
 def _settled_values(result: Settled, new: Status) -> tuple[Any, ...]:
-    """Return what an answer that leads to this status writes: the columns of `_SETTLE_ANY` up to finished_at."""
+    """Return what an answer that leads to this status writes: columns of `_SETTLE_ANY`, status to finished_at."""
     answer = result if isinstance(result, Answer) else None
     return (
         new.value,

@@ -10,28 +10,55 @@ Source: the WAL file format in SQLite's documentation ("fileformat2", section 4)
 import os
 import struct
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
+
+import attrs
 
 _HEADER_BYTES = 32
 _FRAME_HEADER_BYTES = 24
 _MAGIC = {0x377F0682: "<", 0x377F0683: ">"}
 """First word of the log: the byte order its checksums are computed in."""
-_INDEX_BYTES = 48
-_INDEX_MX_FRAME, _INDEX_SALTS = slice(16, 20), slice(32, 40)
-"""Where the index beside the log says how many frames of it are good, and of which round of the log it speaks."""
+INDEX_BYTES = 100
+"""So much of the index's beginning is looked at."""
+_INDEX_MX_FRAME, _INDEX_SALTS, _INDEX_BACKFILL = slice(16, 20), slice(32, 40), slice(96, 100)
+"""Where the index beside the log says how many frames of it are good, of which round of the log it speaks, and how many
+frames were copied ("walformat", section 2.1: nBackfill)."""
 
 Sums = tuple[int, int]
 
 
-def lost_tail(path: Path) -> str | None:
+@attrs.frozen
+class Progress:
+    """How far the log is copied into the file, in frames: one page each."""
+
+    frames: int = 0
+    copied: int = 0
+
+    @property
+    def left(self) -> int:
+        return max(0, self.frames - self.copied)
+
+
+def progress(index: bytes) -> Progress:
+    """Return what the beginning of the index says; nothing where it is too short to be one."""
+    if len(index) < INDEX_BYTES:
+        return Progress()
+    return Progress(*(int.from_bytes(index[place], sys.byteorder) for place in (_INDEX_MX_FRAME, _INDEX_BACKFILL)))
+
+
+def lost_tail(path: Path, held: ExitStack) -> str | None:
     """Return what is wrong with the log of this store, or None.  Look while a connection has it open: then its index
-    says how far SQLite could read it."""
+    says how far SQLite could read it.
+
+    ``held``: closes the files, and has to do it after that connection, whose locks would go with them.
+    """
     try:
-        with open(f"{path}-wal", "rb") as log, open(f"{path}-shm", "rb") as index:
-            return _problem(log, index.read(_INDEX_BYTES))
+        log, index = (held.enter_context(open(f"{path}{end}", "rb")) for end in ("-wal", "-shm"))  # noqa: SIM115
     except FileNotFoundError:
         return None
+    return _problem(log, index.read(INDEX_BYTES))
 
 
 def _problem(log: BinaryIO, index: bytes) -> str | None:

@@ -27,9 +27,11 @@ FIRST_TRY = ["accepted", "claimed", "lost"]
 class Late(trio.abc.HalfCloseableStream):
     """A link on which answers to submit_sm come late, while ``late_s`` says so."""
 
-    def __init__(self, stream: trio.abc.Stream, late_s: float) -> None:
+    def __init__(self, stream: trio.abc.Stream, late_s: float, *, refusals_only: bool = False) -> None:
         self._stream = stream
         self._late_s = late_s
+        self._in_time = bytes(4) if refusals_only else b""
+        """The command_status that is not late."""
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         await self._stream.send_all(data)
@@ -45,7 +47,7 @@ class Late(trio.abc.HalfCloseableStream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         data = await self._stream.receive_some(max_bytes)
-        if data[4:8] == SUBMIT_SM_RESP:
+        if data[4:8] == SUBMIT_SM_RESP and data[8:12] != self._in_time:
             await trio.sleep(self._late_s)
         return data
 
@@ -55,7 +57,13 @@ def after(seconds: float) -> Scenario:
 
 
 @asynccontextmanager
-async def doubtful(scenario: Scenario | None, *hosts: str, late_s: float = 0.0, **changes: Any) -> AsyncIterator[World]:
+async def doubtful(
+    scenario: Scenario | None,
+    *hosts: str,
+    late_s: float = 0.0,
+    late_refusals_only: bool = False,
+    **changes: Any,
+) -> AsyncIterator[World]:
     """A world whose promotional lane sends again what is in doubt; its counts are checked at the end."""
     resending = {"on_doubt": "resend", "resend_after_s": AFTER_S, "patience_s": PATIENCE_S, **changes}
     carriers = [carrier_config(name, bind={"response_timeout_s": TIMER_S}) for name in hosts or ("north",)]
@@ -63,7 +71,7 @@ async def doubtful(scenario: Scenario | None, *hosts: str, late_s: float = 0.0, 
         if scenario is not None:
             it.play(scenario)
         if late_s:
-            it.wrap = lambda stream: Late(stream, late_s)
+            it.wrap = lambda stream: Late(stream, late_s, refusals_only=late_refusals_only)
         await it.start()
         await it.bound()
         yield it
@@ -204,6 +212,33 @@ async def test_a_late_not_now_settles_the_doubt_and_it_is_sent_as_any_other(
         assert found[: len(FIRST_TRY) + waits + 1] == [*FIRST_TRY, *["due"] * waits, "deferred"]
         assert found.count("claimed") == 2
         assert len(it.arrivals()) == 1
+
+
+@pytest.mark.parametrize("status", [0, tables.ESME_RTHROTTLED, tables.ESME_RSYSERR, tables.ESME_RINVDSTADR])
+async def test_what_the_first_try_has_delivered_is_delivered_whatever_becomes_of_the_second(
+    status: int, autojump_clock: MockClock
+) -> None:
+    """The first answer and its receipt come while the second try is on the wire, 15 s after the first."""
+    late = Scenario(response=Response(delay=Delay(value_s=17.0)), receipt=ReceiptRules(delay=Delay(value_s=1.0)))
+    async with doubtful(late, "north", "south", late_s=8.0, late_refusals_only=True) as it:
+        it.smsc["south"].change(
+            Scenario(response=Response(delay=Delay(value_s=8.0)), receipt=ReceiptRules(when="never"))
+        )
+        it.smsc["south"].set_judge(lambda _pdu: status)
+        it.connector.carriers["south"].suspend()
+        [message] = await it.send()
+        await it.until(it.arrivals)
+        it.connector.carriers["north"].suspend()
+        it.connector.carriers["south"].resume()
+        await trio.sleep(20.0)
+        assert await it.statuses([message]) == {Status.SENDING: 1}
+        assert [parked.why for parked in await it.connector.queries.parked(0, 9)] == ["earlier_attempt"]
+        await it.counted(Status.DELIVERED, 1, within_s=5)
+        assert (await it.connector.queries.ledger()).parked == 0
+        await counts_hold(it)
+        await trio.sleep(PATIENCE_S)
+        assert events(await it.message(message)).count("claimed") == 2, "it is not sent a third time"
+        assert await it.statuses([message]) == {Status.DELIVERED: 1}
 
 
 async def test_a_receipt_of_the_second_try_settles_it_and_that_of_the_first_is_kept(

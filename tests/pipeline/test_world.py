@@ -11,6 +11,7 @@ from trio.testing import MockClock
 
 from connector.config import LANES, RetryConfig, RouteConfig
 from connector.lifecycle import Status
+from connector.metrics import render
 from connector.model import Reason
 from simulator import Scenario
 from simulator.scenario import Delay, Limits, MessageId, Rate, ReceiptRules, Response
@@ -304,6 +305,8 @@ async def test_after_a_kill_what_was_on_the_wire_is_in_doubt_and_the_rest_leaves
         await trio.sleep(30)
         ledger = await it.connector.queries.ledger()
         assert ledger.messages["in_doubt"] == it.connector.statistics().recovered > 0
+        metrics = render(it.connector.statistics(), ledger).decode()
+        assert f'carrierline_parts_total{{status="in_doubt"}} {ledger.messages["in_doubt"]}.0' in metrics
         counts = Counter(it.arrivals())
         assert len(counts) == 300
         assert set(counts.values()) == {1}, "doubt is held: nothing left twice"

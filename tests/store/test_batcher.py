@@ -2,7 +2,9 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from connector.store.batcher import (
     Urgency,
     _Ticket,
 )
+from connector.store.file import translated
 from connector.store.memory import MemoryEngine
 from connector.store.sqlite import SqliteEngine
 from connector.store.store import Store
@@ -44,6 +47,13 @@ class Diary:
 
     def rollback(self) -> None:
         self._write("rollback")
+
+    def start_copying(self, ring: Callable[[], None]) -> None: ...
+    def tidy(self) -> None: ...
+    def stop_copying(self) -> None: ...
+
+    def interrupt(self) -> None:
+        self.lines.append("interrupt")
 
     def work(self, name: str) -> Callable[[], str]:
         def work() -> str:
@@ -444,3 +454,57 @@ async def test_the_verbs_work_through_the_thread(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "store.db") as db:
         assert db.execute("SELECT count(*) FROM message").fetchone() == (2,)
     db.close()
+
+
+# --- looks at everything ---
+
+ENDLESS = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
+TOO_LATE_S = 30.0
+
+
+async def test_a_recount_ends_at_once_when_nobody_waits_for_it(tmp_path: Path) -> None:
+    with closing(SqliteEngine(tmp_path / "store.db")) as engine:
+        began = time.monotonic()
+        engine._auditor.set_progress_handler(lambda: time.monotonic() - began > TOO_LATE_S, 1_000)
+        begun = trio.Event()
+        token = trio.lowlevel.current_trio_token()
+
+        def recount() -> None:
+            token.run_sync_soon(begun.set)
+            with translated():
+                engine._auditor.execute(ENDLESS).fetchone()
+
+        writer = ThreadWriter(engine, lambda: 0.0)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(writer.audit, recount)
+            await begun.wait()
+            nursery.cancel_scope.cancel()
+        assert time.monotonic() - began < TOO_LATE_S
+        assert engine.verify().ok
+
+
+async def test_who_waits_for_a_recount_that_was_stopped_is_told(tmp_path: Path) -> None:
+    with closing(SqliteEngine(tmp_path / "store.db")) as engine:
+        engine._auditor.set_progress_handler(lambda: True, 1)
+        with pytest.raises(StoreError, match="stopped before its end, and says nothing about the store"):
+            await ThreadWriter(engine, lambda: 0.0).audit(engine.verify)
+
+
+async def test_who_goes_while_another_ones_recount_runs_does_not_end_that_one() -> None:
+    diary = Diary()
+    writer = ThreadWriter(diary, lambda: 0.0)
+    held, go = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        held.set()
+        assert go.wait(10)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(writer.audit, slow)
+        await trio.to_thread.run_sync(held.wait)
+        async with trio.open_nursery() as other:
+            other.start_soon(writer.audit, diary.work("never"))
+            await wait_all_tasks_blocked()
+            other.cancel_scope.cancel()
+        go.set()
+    assert diary.lines == []

@@ -512,3 +512,59 @@ def test_a_receipt_that_an_answer_does_not_mean_keeps_its_place_among_those_kept
     assert [each.id for each in world.engine.parked(0, 10)] == before
     assert world.engine.ledger().parked == 2
     assert world.engine.verify().ok
+
+
+# --- the same said again ---
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_word_on_the_way_that_is_said_again_adds_no_line(world: World, crash: bool) -> None:
+    world.sent(5, "77")
+    world.results(receipt("77", event=None, detail="ENROUTE"), receipt("77", event=None, detail="ENROUTE"))
+    if crash:
+        world.restart()
+    for second in range(100):
+        assert world.results(receipt("77", event=None, detail="ENROUTE", at=1_100.0 + second)) == []
+    assert world.history(5) == ["accepted", "claimed", "acknowledged", "receipt"]
+
+
+def test_every_state_on_the_way_has_its_line(world: World) -> None:
+    world.sent(5, "77")
+    for state in ("ENROUTE", "ACCEPTD", "ENROUTE", "ENROUTE 001", "ACCEPTD"):
+        world.results(receipt("77", event=None, detail=state))
+    assert [entry.detail for entry in world.view(5).timeline[3:]] == ["ENROUTE", "ACCEPTD", "ENROUTE 001"]
+
+
+def test_the_same_state_of_another_attempt_has_its_line(world: World) -> None:
+    world.resent(message(5))
+    world.results(acknowledged(part(5), "old"))
+    word = receipt("old", event=None, detail="ENROUTE")
+    world.results(word, word)
+    world.results(lost(part(5), attempt=2, due_at=1_060.0))
+    world.change(Event.DUE, part(5))
+    assert world.claim(claim(part(5), 3, doubts=2)) != []
+    world.results(acknowledged(part(5), "new", attempt=3))
+    again = receipt("new", event=None, detail="ENROUTE")
+    world.results(again, again)
+    assert world.history(5).count("receipt") == 2
+
+
+def test_a_word_that_counts_as_delivery_counts_though_it_was_said_before(world: World) -> None:
+    """What its last word was decides, not what was written down last."""
+    world.sent(5, "77")
+    accepted, on_its_way = (
+        receipt("77", event=None, detail="ACCEPTD", hopeful=True),
+        receipt("77", event=None, detail="ENROUTE"),
+    )
+    for word in (accepted, on_its_way, accepted):
+        world.results(word)
+    assert world.history(5).count("receipt") == 2
+    assert world.change(Event.SILENCE, part(5)) == [Moved(part(5), Status.DELIVERED)]
+
+
+def test_another_last_word_said_again_adds_no_line(world: World) -> None:
+    world.sent(5, "77")
+    world.results(receipt("77"))
+    for _ in range(3):
+        world.results(receipt("77", event=Event.EXPIRED, detail="EXPIRED"))
+    assert world.history(5)[2:] == ["acknowledged", "delivered", "expired"]

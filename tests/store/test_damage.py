@@ -111,6 +111,17 @@ def test_a_file_that_is_no_database_is_no_store_and_nothing_to_recover(tmp_path:
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
+def test_a_file_of_no_bytes_is_not_taken_for_a_new_store(tmp_path: Path) -> None:
+    """It may be what a copy that failed has left of a store full of messages."""
+    path = tmp_path / "store.db"
+    path.touch()
+    with pytest.raises(StoreError, match=r"store\.db is empty, 0 bytes"):
+        SqliteEngine(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["store.db"]
+    path.unlink()
+    SqliteEngine(path).close()
+
+
 def test_a_directory_is_called_one(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     with pytest.raises(StoreError, match="data: it is a directory"):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -68,7 +69,7 @@ OUTCOMES = st.tuples(
 )
 COLUMNS = (
     "id, queue, status, deadline, due_at, history, attempt, tries, fence, carrier, pinned, key, carrier_message_id,"
-    " sent_at, finished_at, reason, temporary, done_at, refused, doubts, lost, harms, first_at"
+    " sent_at, finished_at, reason, temporary, done_at, refused, doubts, lost, harms, first_at, hopeful"
 )
 
 RESENDING = {"otp": DoubtPolicy(600.0), "promotional": DoubtPolicy(3_600.0, resends=1, resend_after_s=30.0)}
@@ -246,6 +247,21 @@ class TwoEngines(RuleBasedStateMachine):
         ]
         self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now))
 
+    @rule(words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=4), again=st.booleans())
+    def earlier_attempts_are_told(self, words: list[Any], again: bool) -> None:
+        """What is on the wire again gets an id for its first attempt, and words about that."""
+        self.commit()
+        views = self.same(lambda engine: engine.messages(MessageQuery(status=Status.SENDING)))
+        claims = [entry for view in views for entry in view.timeline if entry.event == "claimed" and entry.attempt == 1]
+        found: list[Result] = []
+        for entry, word in zip(claims, words * len(claims), strict=False):
+            key, carrier, to = f"first of {entry.part}", claim_of(entry.part, 1).carrier, self.numbers[entry.part >> 8]
+            found.append(Answer(entry.part, 1, Event.ACKNOWLEDGED, self.now, carrier, key, key, to))
+            found += [Receipt(carrier, (key,), self.now, word, to, "DELIVRD") for _ in range(1 + again)]
+        second_words = [attrs.evolve(item) for item in found if isinstance(item, Receipt)]
+        for results in (found, second_words):
+            self.write(lambda engine, results=results: engine.results(results, owner=engine.owner, now=self.now))
+
     @rule(limit=st.integers(1, 3), keys=st.lists(KEYS, min_size=3, max_size=3), event=st.sampled_from(ANSWERS))
     def answer_the_doubted(self, limit: int, keys: list[str], event: Event) -> None:
         if self.open:
@@ -347,6 +363,7 @@ class TwoEngines(RuleBasedStateMachine):
         self.same(lambda engine: engine.due(100, now=self.now))
         self.same(lambda engine: engine.unsettled(0, 100, queues=[1, 2]))
         self.same(lambda engine: engine.unsettled(2 << 8, 3, queues=[2]))
+        self.same(lambda engine: engine.parked(0, 10_000))
         self.same(lambda engine: engine.events(0, 10_000))
         self.same(lambda engine: engine.ledger())
 
@@ -370,6 +387,12 @@ class TwoEngines(RuleBasedStateMachine):
             elif row.status in (Status.SCHEDULED, Status.ACCEPTED):
                 assert row.doubts == 0
             assert row.lost in (0, row.attempt) or row.doubts > 0
+
+    @invariant()
+    def a_word_waits_only_for_what_is_on_the_wire(self) -> None:
+        parts = self.engines[1]._rows.parts.working.rows
+        for row in self.engines[1]._rows.parked.working.rows.values():
+            assert row.part is None or parts[row.part].status is Status.SENDING
 
     @invariant()
     def their_books_balance(self) -> None:

@@ -46,6 +46,7 @@ class TwoForgetfulEngines(TwoEngines):
         self.same(lambda engine: engine.due(100, now=self.now))
         self.same(lambda engine: engine.events(0, 10_000))
         self.same(lambda engine: engine.ledger())
+        self.same(lambda engine: engine.parked(0, 10_000))
         self.same(lambda engine: [view.status for view in engine.messages(MessageQuery(limit=1_000))])
 
     @invariant()

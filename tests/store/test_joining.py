@@ -12,7 +12,8 @@ from connector.carrier.dialect import Dialect
 from connector.config import DialectConfig
 from connector.lifecycle import Event
 from connector.model import Clue, Receipt, user_message_reference
-from connector.store.joining import LATE_ANSWER_S, Doubted, Held, Why, by_clue, find, other_forms
+from connector.store.joining import LATE_ANSWER_S, Doubted, Held, Why, by_clue, find, look, numbers_behind, other_forms
+from connector.store.privacy import pseudonym
 
 NUMBER, OTHER = "447700900123", "447700900456"
 NOW, DAY = 10_000_000.0, 86_400.0
@@ -237,3 +238,49 @@ def test_our_own_number_tells_the_part_whatever_the_text() -> None:
     said = clue(text="", reference=user_message_reference(6))
     assert by_clue(receipt("7A"), said, UNKNOWN, [doubted(5), doubted(6)]) == 6
     assert by_clue(receipt("7A", number=OTHER), said, UNKNOWN, [doubted(6)]) is None
+
+
+# --- numbers that were erased ---------------------------------------------------------------------------------------
+
+KEY = b"key"
+ALIAS, OTHER_ALIAS = pseudonym(NUMBER, KEY), pseudonym(OTHER, KEY)
+
+
+def looked(said: Receipt, *attempts: Held, key: bytes | None = KEY) -> tuple[int | Why, Receipt]:
+    return look(said, lambda name: [each for each in attempts if key_of(each.id) == name], lambda: key)
+
+
+@pytest.mark.parametrize("named", [NUMBER, "7700900123", "07700900123", f"60300999 {NUMBER}", f"{OTHER} 7700900123"])
+def test_an_erased_number_is_the_one_that_a_receipt_names_in_full_or_without_its_country(named: str) -> None:
+    assert numbers_behind([ALIAS], named, KEY) == {ALIAS: NUMBER}
+
+
+@pytest.mark.parametrize(
+    ("named", "key"), [(OTHER, KEY), ("900123", KEY), ("", KEY), (NUMBER, b"another"), (NUMBER, None), ("x" * 20, KEY)]
+)
+def test_any_other_is_not(named: str, key: bytes | None) -> None:
+    assert numbers_behind([ALIAS], named, key) == {}
+
+
+def test_a_receipt_with_two_addresses_may_name_two_erased_numbers() -> None:
+    assert numbers_behind([ALIAS, OTHER_ALIAS], f"{NUMBER} {OTHER[2:]}", KEY) == {ALIAS: NUMBER, OTHER_ALIAS: OTHER}
+
+
+def test_of_two_erased_messages_with_one_id_the_one_to_its_number_is_meant_and_its_number_goes_no_further() -> None:
+    attempts = held(5, "7A", to=ALIAS), held(6, "7A", to=OTHER_ALIAS)
+    part, kept = looked(receipt("7A", detail=f"UNDELIV {NUMBER}"), *attempts)
+    assert (part, kept.number, kept.detail) == (5, "", "UNDELIV #")
+    assert looked(receipt("7A", number=OTHER), *attempts)[0] == 6
+
+
+def test_without_the_key_it_is_somebody_else_and_is_parked_as_it_came() -> None:
+    said = receipt("7A")
+    assert looked(said, held(5, "7A", to=ALIAS), key=None) == (Why.OTHER_NUMBER, said)
+
+
+def test_no_key_is_asked_for_where_no_number_was_erased() -> None:
+    def asked() -> bytes:
+        raise AssertionError
+
+    said = receipt("7A")
+    assert look(said, lambda _name: [held(5, "7A"), held(6, "7A", to=OTHER)], asked) == (5, said)

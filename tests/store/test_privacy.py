@@ -3,6 +3,8 @@
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from connector.errors import InputError, StoreError, StoreInUse
 from connector.lifecycle import Status
-from connector.model import Aged
+from connector.model import Aged, Traces
 from connector.offline import erase, export
 from connector.store.file import schemas
 from connector.store.privacy import KEY_BYTES, key_path, make_key, names, pseudonym, read_key
@@ -193,7 +195,45 @@ def test_a_key_is_whole_or_not_there(path: Path, monkeypatch: pytest.MonkeyPatch
     assert make_key(path) == read_key(path)
 
 
+# --- beside other programs ---
+
+
+def test_whoever_searches_the_files_does_not_lose_their_locks(path: Path, disk: World) -> None:
+    """Else another program takes itself for the only one and deletes the log under the writer, which goes on."""
+    _delivered(disk, range(1, 3))
+    assert disk.engine.remains(NUMBER)
+    reading = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('SELECT * FROM part').fetchall()"
+    subprocess.run([sys.executable, "-c", f"{reading}; db.close()", str(path)], check=True)
+    _delivered(disk, range(3, 5))
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT count(*) FROM part").fetchone() == (4,)
+
+
+def test_a_search_that_nobody_waits_for_any_more_ends(disk: World) -> None:
+    engine = disk.engine
+    assert isinstance(engine, SqliteEngine)
+    octets = engine._octets()
+    next(octets)
+    engine.interrupt()
+    with pytest.raises(StoreError, match="stopped before its end"):
+        next(octets)
+
+
 # --- many rows ---
+
+
+def test_ids_of_earlier_attempts_are_erased_by_their_key(disk: World) -> None:
+    """A look at all of them would hold the writer."""
+    engine = disk.engine
+    executed: list[str] = []
+    assert isinstance(engine, SqliteEngine)
+    wish = Traces(other_ids=(("north", f"{NUMBER}-1", part(1)),))
+    engine._db.set_trace_callback(executed.append)
+    disk.transaction(lambda: engine.erase(NUMBER, wish))
+    engine._db.set_trace_callback(None)
+    [delete] = [sql for sql in executed if sql.startswith("DELETE FROM other_id")]
+    plan = engine._db.execute(f"EXPLAIN QUERY PLAN {delete}").fetchall()
+    assert [row[3].split()[0] for row in plan] == ["SEARCH"]
 
 
 def test_old_other_ids_are_found_behind_a_thousand_young_ones(disk: World) -> None:
