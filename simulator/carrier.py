@@ -1,7 +1,7 @@
 """What all links of the simulated carrier share: accounts, ledger, limits, and the answers to requests.  No I/O."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Literal
 
 from connector.smpp import tables
 from connector.smpp.pdu import (
@@ -42,6 +42,7 @@ BIND_RESPONSES: Final[dict[type[Pdu], type[BindResponse]]] = {
 }
 VERSION_NUMBERS: Final = {"3.3": tables.SMPP_33, "3.4": tables.SMPP_34, "5.0": tables.SMPP_50}
 
+Occasion = Literal["connect", "bind", "unbind"]
 ANY_NUMBER: Final = 1_000_000_000
 """Binds of an account that no table limits."""
 
@@ -70,6 +71,8 @@ class Carrier:
         self.requests = Requests(ledger, self.accounts, clock, self.intake.ends_at)
         self.closed_to_binds = False
         """Whether every bind is refused, as in an outage."""
+        self.on_occasion: Callable[[int, Occasion], None] | None = None
+        """Told the number of a link and what has happened on it."""
         self._places: set[int] = set()
         self._started_at: float | None = None
         self._runs: list[MoRules] = list(scenario.mo)
@@ -96,10 +99,15 @@ class Carrier:
                 (it for it in scenario.account if it.system_id == account.rules.system_id), account.rules
             )
 
-    def remark(self, link: int, why: str) -> None:
-        """Have the trace say by which rule the next packet of a link is as it is."""
+    def remark(self, link: int, why: str, octets: bytes = b"") -> None:
+        """Have the trace say by which rule the packet with these octets, or the next one of a link, is as it is."""
         if self.trace is not None:
-            self.trace.remark(link, f"rule {why!r}")
+            self.trace.remark(link, f"rule {why!r}", octets)
+
+    def happened(self, number: int, occasion: Occasion) -> None:
+        """Tell who wants to know what has happened on a link."""
+        if self.on_occasion is not None:
+            self.on_occasion(number, occasion)
 
     def since_start(self, now: float) -> float:
         """Return the time since the carrier came up."""

@@ -49,8 +49,6 @@ log = logging.getLogger("carrierline.simulator")
 READ_OCTETS: Final = 65_536
 MOST_SHOWN: Final = 32
 """Characters of a system_id in the log; a peer may say anything."""
-LAST_WORDS_S: Final = 1.0
-"""How long the end of a link waits for what is still to be written."""
 
 _RECEIVING: Final = (State.BOUND_RX, State.BOUND_TRX)
 _VERSIONS: Final = {tables.SMPP_33: "3.3", tables.SMPP_34: "3.4", tables.SMPP_50: "5.0"}
@@ -77,7 +75,6 @@ class Peer:
         self._stream = stream
         self._calendar: Calendar[Pdu | Changed | Later] = Calendar()
         self._alarm = Alarm()
-        self._more = trio.lowlevel.ParkingLot()
         self._answers: list[Pdu | Changed] = []
         self._keeps_bodies = rules.carrier.error_body == "keep"
         self._submits = _SUBMITS
@@ -113,7 +110,7 @@ class Peer:
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._write)
+                    nursery.start_soon(self._out.run)
                     nursery.start_soon(self._watch)
                     await self._read()
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -140,6 +137,7 @@ class Peer:
             self._alarm.ring_by(self._next_at())
             await self._out.flush()
             await self._out.has_room()
+        await self._out.finish()
         self._scope.cancel()
 
     async def _watch(self) -> None:
@@ -148,18 +146,12 @@ class Peer:
             await self.gate.passed()
             now = trio.current_time()
             self._handle(self.session.tick(now), now)
-            self._more.unpark_all()
+            self._out.wake()
             if self._over is not None:
                 break
             await self._alarm.wait_until(self._next_at())
-        with trio.move_on_after(LAST_WORDS_S):
-            await self._out.flush()
+        await self._out.finish()
         self._scope.cancel()
-
-    async def _write(self) -> None:
-        while True:
-            await self._out.flush()
-            await self._more.park()
 
     def _next_at(self) -> float:
         tick = self.session.next_tick()
@@ -197,6 +189,7 @@ class Peer:
         self._settle(now)
         if self.session.state is State.UNBOUND:  # nobody reads on behind an unbind_resp
             self._out.put(urgent)
+            self.carrier.happened(self.number, "unbind")
 
     def _settle(self, now: float) -> None:
         """Put out what is due: early receipts, answers, receipts; the ledger has them before they leave."""
@@ -231,7 +224,6 @@ class Peer:
             self.session.answer([answer])
             self._out.put(with_body(answer))
             return
-        self.carrier.remark(self.number, answer.why)
         octets = b"" if answer.response is None else self.session.answer([answer.response])
         if answer.response is not None and answer.response.command_status and self._keeps_bodies:
             octets = with_body(answer.response)
@@ -239,6 +231,7 @@ class Peer:
             octets = altered(octets, answer.response, answer.reply)
         if answer.fault is not None and answer.fault.kind == "truncate":
             octets = octets[: len(octets) // 2] or bytes(HALF_A_HEADER)
+        self.carrier.remark(self.number, answer.why, octets)
         self._out.put(octets)
         if answer.fault is not None:
             self._suffer(answer.fault, now)
@@ -264,12 +257,12 @@ class Peer:
             return
         self._out.put(self.session.request(Unbind(), now))
         self._alarm.ring_by(now)
-        self._more.unpark_all()
+        self._out.wake()
 
     def say(self, octets: bytes) -> None:
         """Send octets that are none of the session's."""
         self._out.put(octets)
-        self._more.unpark_all()
+        self._out.wake()
 
     def offended(self, number: int, now: float) -> None:
         """Take note of messages refused for the limits' sake."""
@@ -348,6 +341,7 @@ class Peer:
         spell = speller_for(ids, self.session.interface_version, seed)
         self.spell = coming_round(spell, ids.start, ids.reuse_after)
         account.join(self, now)
+        self.carrier.happened(self.number, "bind")
 
     def _on_answer(self, event: Answered, now: float) -> None:
         if self.account is not None and isinstance(event.token, Delivery):
@@ -427,7 +421,7 @@ class Peer:
         self.carrier.note_sent(deliveries, at)
         self._alarm.ring_by(now + self.session.timers.response_s)
         if not self._handling:
-            self._more.unpark_all()
+            self._out.wake()
 
     def ring_by(self, at: float) -> None:
         """See to it that the account hands out what is due at this time."""

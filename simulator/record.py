@@ -50,7 +50,7 @@ class Trace:
         self._clock = clock
         self._sinks = sinks
         self._partial: dict[tuple[int, bool], bytes] = {}
-        self._remarks: dict[int, list[str]] = {}
+        self._remarks: dict[int, list[tuple[bytes, str]]] = {}
         self._accounts: dict[int, str] = {}
 
     def began(self, link: int) -> None:
@@ -63,7 +63,7 @@ class Trace:
             rest = self._partial.pop((link, outgoing), b"")
             if rest:
                 self._packet(link, rest, outgoing=outgoing)
-        remark = "; ".join([*self._remarks.pop(link, []), reason])
+        remark = "; ".join([*(text for _, text in self._remarks.pop(link, [])), reason])
         self._accounts.pop(link, None)
         self._tell(LinkEvent(at=self._clock(), link=link, ended=True, remark=remark))
 
@@ -71,9 +71,9 @@ class Trace:
         """Note who is bound on a link."""
         self._accounts[link] = account
 
-    def remark(self, link: int, text: str) -> None:
-        """Have this go with the next packet of a link, whichever way it goes."""
-        self._remarks.setdefault(link, []).append(text)
+    def remark(self, link: int, text: str, begins: bytes = b"") -> None:
+        """Have this go with the packet of a link that begins so; with the next one, either way, where nothing is said."""
+        self._remarks.setdefault(link, []).append((begins[: tables.HEADER_OCTETS], text))
 
     def crossed(self, link: int, octets: bytes, *, outgoing: bool) -> None:
         """Take octets that were read or are about to be written."""
@@ -91,11 +91,19 @@ class Trace:
         self._partial[link, outgoing] = rest
 
     def _packet(self, link: int, octets: bytes, *, outgoing: bool) -> None:
-        remark = "; ".join(self._remarks.pop(link, ())) if self._remarks else ""
+        remark = self._remark_for(link, octets) if self._remarks else ""
         account = self._accounts.get(link, "")
         self._tell(
             Packet(at=self._clock(), link=link, outgoing=outgoing, octets=octets, remark=remark, account=account)
         )
+
+    def _remark_for(self, link: int, octets: bytes) -> str:
+        remarks = self._remarks.pop(link, [])
+        its = [text for begins, text in remarks if octets.startswith(begins)]
+        rest = [each for each in remarks if not octets.startswith(each[0])]
+        if rest:
+            self._remarks[link] = rest
+        return "; ".join(its)
 
     def _tell(self, event: Packet | LinkEvent) -> None:
         for sink in self._sinks:
