@@ -140,6 +140,8 @@ class Measures:
             if to_s < 1:
                 return Unknown("the first fault came in the first second")
         numbers = self._carrier.chronicle.per_second(ACCEPTED, from_s, to_s)
+        if not numbers and to_s < math.inf:
+            return Unknown("nothing was accepted before the first fault")
         return statistics.median(numbers) if numbers else 0
 
     def _restored(self, _name: str, from_s: float) -> Value:

@@ -8,6 +8,8 @@ from simulator.wire import Gate, WireStream
 
 MOST_BATCHES: Final = 100
 """Written batches a peer may leave unread before nothing more is read from it."""
+LAST_WORDS_S: Final = 1.0
+"""How long the end of a link waits for what is still to be written."""
 
 
 class Outbox:
@@ -19,6 +21,8 @@ class Outbox:
         self._batches: list[bytes] = []
         self._sending = False
         self._written = trio.lowlevel.ParkingLot()
+        self._more = trio.lowlevel.ParkingLot()
+        self._may_be_slow = isinstance(stream, WireStream)
         if isinstance(stream, WireStream):
             stream.gathered = self.take
 
@@ -33,8 +37,27 @@ class Outbox:
         self._batches.clear()
         return octets
 
+    def wake(self) -> None:
+        """Have `run` write what has gathered."""
+        self._more.unpark_all()
+
+    async def run(self) -> None:
+        """Write what others may not wait for, until cancelled."""
+        while True:
+            await self._write()
+            await self._more.park()
+
     async def flush(self) -> None:
-        """Write what has gathered.  Whoever is writing already takes this along."""
+        """Write what has gathered.  Whoever is writing already takes this along.
+
+        Where rules of the wire may make it slow, `run` writes, so that whoever reads reads on.
+        """
+        if self._may_be_slow:
+            self.wake()
+        else:
+            await self._write()
+
+    async def _write(self) -> None:
         if self._sending:
             return
         self._sending = True
@@ -46,6 +69,13 @@ class Outbox:
                 self._written.unpark_all()
         finally:
             self._sending = False
+
+    async def finish(self) -> None:
+        """Write what has gathered, whoever is writing already, as far as it leaves within `LAST_WORDS_S`."""
+        with trio.move_on_after(LAST_WORDS_S):
+            await self.flush()
+            while self._sending or self._batches:
+                await self._written.park()
 
     async def has_room(self) -> None:
         """Return when the peer has not left too much unread."""

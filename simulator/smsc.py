@@ -1,21 +1,33 @@
 """The SMSC: a carrier that listens."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 import trio
 
 from connector.smpp.pdu import DeliverSm
+from connector.smpp.pdu import Outbind as OutbindPdu
 from simulator.carrier import Carrier
+from simulator.director import OUTAGE, Director
 from simulator.intake import Judge
 from simulator.ledger import Ledger
 from simulator.mo import subscriber_message
 from simulator.peer import Peer
 from simulator.receipts import Delivery
 from simulator.record import Sink, Trace, TracedStream
-from simulator.scenario import Rate, Scenario
+from simulator.scenario import Outbind, Rate, Scenario
+from simulator.scenario.fields import endpoint
 from simulator.statistics import Statistics
+from simulator.tls import Tls, tls_of
+from simulator.wire import WireStream
+
+log = logging.getLogger("carrierline.simulator")
+
+CALL_AGAIN_S: Final = 1.0
+"""How long the carrier waits before it calls an ESME again that could not be reached."""
 
 
 class Smsc:
@@ -40,9 +52,13 @@ class Smsc:
         self.ledger = Ledger(keep=keep, record=None if record is None else Path(record))
         self.port = 0
         """The port it listens on; 0 before it does."""
+        self.tls_port = 0
+        """The port it listens on for TLS; 0 before it does, and where the scenario has none."""
+        self.authority: bytes | None = None
+        """Certificate (PEM) that TLS clients have to trust, once it listens, where the carrier signs itself."""
         self._trace = Trace(clock, *trace) if trace else None
         self._carrier = Carrier(self.scenario, self.ledger, clock, self._trace)
-        self._peers: set[Peer] = set()
+        self._director = Director(self._carrier)
         self._watchers = trio.lowlevel.ParkingLot()
 
     def __repr__(self) -> str:
@@ -50,34 +66,90 @@ class Smsc:
         return f"<Smsc [{self.scenario.name}: {numbers.binds} binds, {numbers.accepted} accepted]>"
 
     async def run(self, *, task_status: trio.TaskStatus["Smsc"] = trio.TASK_STATUS_IGNORED) -> None:
-        """Listen and serve until cancelled; OSError when the address cannot be had."""
-        listen = self.scenario.listen
-        listeners = await trio.open_tcp_listeners(listen.port, host=listen.host)
-        self.port = listeners[0].socket.getsockname()[1]
+        """Listen and serve until cancelled, and play what the scenario has by the clock.
+
+        OSError when an address cannot be had, ConfigError when the certificate cannot be used.
+        """
         try:
+            listeners = await self._listeners()
             async with trio.open_nursery() as nursery:
+                self._carrier.start(trio.current_time())
+                nursery.start_soon(self._director.attend)
                 nursery.start_soon(trio.serve_listeners, self.serve_stream, listeners)
+                for outbind in self.scenario.outbind:
+                    nursery.start_soon(self._call, outbind)
                 task_status.started(self)
         finally:
             self.ledger.close()
 
-    async def serve_stream(self, stream: trio.abc.Stream) -> None:
-        """Serve one link until it ends; a link that breaks harms nobody else."""
-        carrier = self._carrier
-        carrier.start(trio.current_time())
+    async def _listeners(self) -> list[trio.abc.Listener[trio.abc.Stream]]:
+        listen = self.scenario.listen
+        tls = None if listen.tls is None else tls_of(listen)
+        plain = await trio.open_tcp_listeners(listen.port, host=listen.host)
+        self.port = plain[0].socket.getsockname()[1]
+        listeners: list[trio.abc.Listener[trio.abc.Stream]] = [*plain]
+        if tls is not None:
+            listeners += await self._tls_listeners(tls, *endpoint(listen.tls or ""))
+        return listeners
+
+    async def _tls_listeners(self, tls: Tls, host: str, port: int) -> list[trio.abc.Listener[trio.abc.Stream]]:
+        below = await trio.open_tcp_listeners(port, host=host)
+        self.tls_port, self.authority = below[0].socket.getsockname()[1], tls.authority
+        return [trio.SSLListener(each, tls.context, https_compatible=True) for each in below]
+
+    async def _call(self, outbind: Outbind) -> None:
+        """Connect to an ESME that listens, as soon as it does, say outbind, and serve it (SMPP 3.4, 2.2.1)."""
+        await trio.sleep(outbind.at_s)
+        stream: trio.abc.Stream | None = None
+        while stream is None:
+            try:
+                stream = await trio.open_tcp_stream(*endpoint(outbind.to))
+            except OSError as error:
+                log.info("%s was not reached for outbind: %s", outbind.to, error)
+                self._carrier.counts.strange["an ESME was not reached for outbind"] += 1
+                await trio.sleep(CALL_AGAIN_S)
+        await self.serve_stream(stream, outbind)
+
+    async def serve_stream(self, stream: trio.abc.Stream, outbind: Outbind | None = None) -> None:
+        """Serve one link until it ends; a link that breaks harms nobody else.
+
+        With ``outbind`` the carrier is who came, and says so first.
+        """
+        carrier, director, now = self._carrier, self._director, trio.current_time()
+        carrier.start(now)
+        director.advance(now)
         carrier.counts.links += 1
+        if director.cuts_links:
+            carrier.counts.ends[OUTAGE] += 1
+            await trio.aclose_forcefully(stream)
+            return
         number, trace = carrier.counts.links, self._trace
         if trace is not None:
             stream = TracedStream(stream, trace, number)
             trace.began(number)
-        peer = Peer(carrier, stream, self._tell_watchers, number)
-        self._peers.add(peer)
+        wire = WireStream(stream, carrier, number) if carrier.scenario.wire else None
+        peer = Peer(carrier, wire or stream, self._tell_watchers, number)
+        if wire is not None:
+            wire.link = peer
+        if outbind is not None:
+            peer.say(peer.session.request(_outbind_pdu(outbind), now))
+        director.joined(peer, wire, now)
         try:
-            await peer.run()
+            await self._serve(peer)
         finally:
-            self._peers.discard(peer)
+            director.left(number)
             if trace is not None:
                 trace.ended(number, peer.end)
+
+    async def _serve(self, peer: Peer) -> None:
+        """Serve a link, and see to what its scenario does by the clock: there may be links without `run`."""
+        if not self._director.has_work:
+            await peer.run()
+            return
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._director.attend)
+            await peer.run()
+            nursery.cancel_scope.cancel()
 
     def set_rate(self, rate: Rate | None) -> None:
         """Let another rate pass from now on, or any; the scenario's was the first."""
@@ -86,10 +158,11 @@ class Smsc:
     def change(self, scenario: Scenario) -> None:
         """Behave as another scenario says from now on: all but where it listens, and what its seed has drawn already.
 
-        Accounts and versions count for binds still to come; rules that stay go on counting.
+        Accounts and versions count for binds still to come, rules of the wire for links; rules that stay go on
+        counting.  What the timeline sets for a while stays set.
         """
         self.scenario = scenario
-        self._carrier.change(scenario)
+        self._director.change(scenario)
 
     def set_judge(self, judge: Judge | None) -> None:
         """Let this one say from now on with which command_status each message is refused; 0 lets it pass."""
@@ -100,7 +173,8 @@ class Smsc:
 
     def statistics(self) -> Statistics:
         """Return the numbers of this moment."""
-        return self._carrier.statistics(sum(peer.in_flight for peer in self._peers))
+        in_flight = sum(linked.peer.in_flight for linked in self._director.links.values())
+        return self._carrier.statistics(in_flight)
 
     async def wait_until(self, condition: Callable[[Statistics], bool]) -> Statistics:
         """Return the numbers as soon as they fulfil the condition."""
@@ -129,7 +203,11 @@ class Smsc:
 
     def drop_links(self) -> int:
         """Cut every link without a word, as a broken network does, and return how many there were."""
-        peers = list(self._peers)
+        peers = [linked.peer for linked in self._director.links.values()]
         for peer in peers:
             peer.stop("dropped")
         return len(peers)
+
+
+def _outbind_pdu(outbind: Outbind) -> OutbindPdu:
+    return OutbindPdu(system_id=outbind.system_id, password=outbind.password)

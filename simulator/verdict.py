@@ -29,6 +29,7 @@ NUMBER_OCTETS: Final = 24
 _NUMBER: Final = re.compile(r"#(\d+) ")
 _RESPONSES: Final = frozenset(COMMANDS[name] for name in ("submit_sm_resp", "data_sm_resp", "submit_multi_resp"))
 _ENQUIRE_LINK: Final = COMMANDS["enquire_link"]
+_UNBIND: Final = COMMANDS["unbind"]
 _BIND_RESPONSES: Final = frozenset(COMMANDS[name] for name in tables.BIND_RESPONSES)
 _CAME, _ACCEPTED = 1, 2
 _OWN_ENDS: Final = ("the peer closed the link", "unbound", "the link broke")
@@ -103,13 +104,20 @@ class _Link:
     """By the sequence_number that their answer will have."""
     spoilt: bool = False
     """Octets left that are no PDU: what came behind them was never understood."""
+    sent_away: bool = False
+    """The carrier asked to unbind."""
     ended_at: float | None = None
     reason: str = ""
 
     @property
+    def why(self) -> str:
+        """Why it ended."""
+        return "the carrier asked to unbind" if self.sent_away else self.reason
+
+    @property
     def ended_by_fault(self) -> bool:
         """Whether the carrier ended it, or drove the ESME to it."""
-        return self.spoilt or not self.reason.rpartition("; ")[2].startswith(_OWN_ENDS)
+        return self.spoilt or self.sent_away or not self.reason.rpartition("; ")[2].startswith(_OWN_ENDS)
 
 
 class Book:
@@ -130,6 +138,8 @@ class Book:
         self._links: dict[int, _Link] = {}
         self._numbers = bytearray(numbered + 1)
         self.accepted = 0
+        self.brought = 0
+        """Messages of the load, each counted once."""
         self.forgotten = 0
         self.enquired_before_bind = 0
 
@@ -154,9 +164,10 @@ class Book:
             self.forgotten += len(self._old)
             self._old, self._new = self._new, {}
 
-    def come(self, pdu: Pdu) -> None:
-        """Note a message that came in, whatever becomes of it."""
+    def come(self, pdu: Pdu) -> int:
+        """Note a message that came in, whatever becomes of it; 0 refuses none."""
         self._mark(pdu, _CAME)
+        return 0
 
     def __call__(self, event: Packet | LinkEvent) -> None:
         """Note what crossed a link, as a sink of the trace."""
@@ -186,6 +197,8 @@ class Book:
                 taken = taken.beside
         elif command_id in _BIND_RESPONSES:
             link.bound = True
+        elif command_id == _UNBIND:
+            link.sent_away = True
 
     def _end(self, event: LinkEvent) -> None:
         link = self._link(event.link)
@@ -207,6 +220,7 @@ class Book:
             return
         number = int(found[1])
         if number <= self._numbered:
+            self.brought += mark == _ACCEPTED and not self._numbers[number] & _ACCEPTED
             self._numbers[number] |= mark
 
     # --- judging
@@ -240,9 +254,8 @@ class Book:
         for each in (*self._old.values(), *self._new.values()):
             taken: _Taken | None = each
             while taken is not None:
-                why = self._why_unheard(taken)
-                if why:
-                    excuse = why if self._is_excused(taken) else ""
+                if taken.told_at is None:
+                    excuse = self._why_unheard(taken) if self._is_excused(taken) else ""
                     yield Item(kind="unanswered", id=taken.message_id, at_s=taken.at - self._started_at, excuse=excuse)
                 taken = taken.before
 
@@ -256,11 +269,11 @@ class Book:
         if taken.told_at is None:
             if link.ended_at is None:
                 return "its answer never left"
-            return f"link {taken.link} ended before its answer: {link.reason}"
+            return f"link {taken.link} ended before its answer: {link.why}"
         if link.ended_at is None or not link.ended_by_fault:
             return ""
         since_s = link.ended_at - taken.told_at
-        return "" if since_s > HEARD_WITHIN_S else f"link {taken.link} ended {since_s:.3f} s behind it: {link.reason}"
+        return "" if since_s > HEARD_WITHIN_S else f"link {taken.link} ended {since_s:.3f} s behind it: {link.why}"
 
     def _double(self, taken: _Taken) -> Item:
         """Return a double, excused when none of the same before it is known to have been answered."""

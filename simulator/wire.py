@@ -4,6 +4,7 @@ import math
 import socket
 import struct
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Final, Protocol
 
 import attrs
@@ -86,9 +87,6 @@ class Link(Protocol):
     def stop(self, reason: str) -> None:
         """End the link without another word."""
 
-    def take_unwritten(self) -> bytes:
-        """Return what has gathered to be written; whoever asks writes it."""
-
 
 @attrs.define(eq=False)
 class _OnLink:
@@ -127,17 +125,19 @@ class _OnLink:
             return False
         if self.once and self.picks is None:
             self.struck = True
-            return self.began_s <= self.rule.when.starts_at_s and self.is_of(link)
+            return self.began_s < self.rule.when.starts_at_s and self.is_of(link)
         return self.holds(link, now_s)
 
 
 class WireStream(trio.abc.Stream):
     """A link's stream, whose octets move as the ``[[wire]]`` rules of the scenario say.
 
-    Of several rules for writing, or for reading, the first that holds counts.  ``link`` is to be set before it is used.
+    Of several rules for writing, or for reading, the first that holds counts.  ``link`` is to be set before it is used,
+    ``gathered`` to what returns, and takes away, what is to be written next.
     """
 
     link: Link
+    gathered: Callable[[], bytes]
 
     def __init__(self, stream: trio.abc.Stream, carrier: Carrier, number: int) -> None:
         self.stream = stream
@@ -196,7 +196,7 @@ class WireStream(trio.abc.Stream):
     async def _write(self, data: bytes, write: Write) -> None:
         if write.coalesce_s:
             await trio.sleep(write.coalesce_s)
-            data += self.link.take_unwritten()
+            data += self.gathered()
         for piece in pieces_of(data, write):
             await _until(self._write_from)
             await self.link.gate.passed()
@@ -242,11 +242,10 @@ class WireStream(trio.abc.Stream):
 
     # --- faults
 
-    @property
-    def next_at_s(self) -> float:
-        """When the period of a fault begins next; infinity if none does."""
+    def next_at_s(self, now_s: float) -> float:
+        """Return when the period of a fault begins next; infinity if none does."""
         waiting = [each.rule.when.starts_at_s for each in self._rules if each.rule.fault is not None]
-        return min([at_s for at_s in waiting if at_s > self._now_s()], default=math.inf)
+        return min([at_s for at_s in waiting if at_s > now_s], default=math.inf)
 
     def strike(self, now_s: float) -> None:
         """Do to the link what its time has come for, at this time since the start of the simulator."""
@@ -285,7 +284,7 @@ def pieces_of(data: bytes, write: Write) -> list[bytes]:
     else:
         slow = len(data) if write.bytes_per_second is None else max(1, int(write.bytes_per_second * STEP_S))
         bounds = [*range(0, len(data), write.chunk or slow), len(data)]
-    return [data[begin:end] for begin, end in zip(bounds, bounds[1:], strict=False)]
+    return [data[begin:end] for begin, end in pairwise(bounds)]
 
 
 async def _until(at: float) -> None:

@@ -12,7 +12,6 @@ from connector.smpp.events import Answered
 from connector.smpp.outcomes import Outcome, outcome_of
 from connector.smpp.pdu import DataSm, DeliverSm
 from simulator import draws
-from simulator.calendar import on_tick
 from simulator.load.arrivals import length_s
 from simulator.load.link import Link, Login
 from simulator.load.messages import Message, Part
@@ -96,7 +95,7 @@ class EsmeLoad:
             now = trio.current_time()
             self.hand_out(now)
             self._has_no_room = not any(link.room for link in self._links)
-            next_at = math.inf if self._has_no_room else on_tick(max(now, self._supply.next_at))
+            next_at = math.inf if self._has_no_room else self._supply.next_at
             with trio.move_on_at(next_at):
                 await self._woken.park()
 

@@ -8,7 +8,17 @@ import attrs
 import trio
 
 from connector.smpp import tables
-from connector.smpp.events import Answered, Bound, Event, LinkDead, Requested, Unanswered, UnbindReceived, Unbound
+from connector.smpp.events import (
+    Answered,
+    BindRefused,
+    Bound,
+    Event,
+    LinkDead,
+    Requested,
+    Unanswered,
+    UnbindReceived,
+    Unbound,
+)
 from connector.smpp.pdu import (
     PDU_BY_ID,
     BindReceiver,
@@ -210,6 +220,7 @@ _HANDLERS: Final = {
     Unanswered: Link._on_unanswered,
     Requested: Link._on_request,
     Bound: Link._on_bound,
+    BindRefused: Link._on_end,
     UnbindReceived: Link._on_end,
     Unbound: Link._on_end,
     LinkDead: Link._on_end,

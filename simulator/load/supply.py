@@ -33,24 +33,29 @@ class Supply:
         self.most = most_messages(load, seed)
         self.begun = 0
         """Messages given out in part at least."""
-        self._next_at = -math.inf
+        self._next_at = self._due_at = -math.inf
         self._move_on()
 
     def _move_on(self) -> None:
         at = next(self._times, None) if self.begun < self.most else None
-        self._next_at = math.inf if at is None else self._started_at + at
+        self._plan(math.inf if at is None else self._started_at + at)
+
+    def _plan(self, at: float) -> None:
+        """Note when the next message is planned; it is due on the tick, together with its neighbours."""
+        self._next_at = at
+        self._due_at = at if at == math.inf else on_tick(at)
 
     @property
     def is_exhausted(self) -> bool:
         """Whether no message is left to begin."""
-        return self._next_at == math.inf
+        return self._due_at == math.inf
 
     @property
     def next_at(self) -> float:
         """When something is due next; infinity when nothing is."""
         if self._ready:
             return -math.inf
-        begins_at = self._next_at if len(self._again) < MOST_WAITING else math.inf
+        begins_at = self._due_at if len(self._again) < MOST_WAITING else math.inf
         return min(self._again.next_at, begins_at)
 
     def planned(self, now: float) -> int:
@@ -66,8 +71,8 @@ class Supply:
         """Return up to so many parts that are due."""
         ready = self._ready
         ready.extend(self._again.take_due(now))
-        while len(ready) < room and self._next_at <= now and len(self._again) < MOST_WAITING:
-            self._begin(now)
+        while len(ready) < room and len(self._again) < MOST_WAITING and (message := self._begun(now)) is not None:
+            ready.extend(self._messages.parts(message))
         batch: list[Part] = []
         while ready and len(batch) < room:
             part = ready.popleft()
@@ -75,17 +80,27 @@ class Supply:
                 batch.append(part)
         return batch
 
-    def _begin(self, now: float) -> None:
+    def begin(self, room: int, now: float) -> list[Message]:
+        """Return up to so many messages that are due, for a door that takes them whole."""
+        messages: list[Message] = []
+        while len(messages) < room and (message := self._begun(now)) is not None:
+            messages.append(message)
+        return messages
+
+    def _begun(self, now: float) -> Message | None:
+        """Return the next message if it is due."""
+        if self._due_at > now:
+            return None
         if self._closed and now >= self._ends_at:
-            self._next_at = math.inf
-            return
+            self.stop()
+            return None
         planned_at = self._next_at
         if self._closed:
             self._started_at += now - planned_at if self._staged and now - planned_at > BEHIND_S else 0.0
             planned_at = now
         self.begun += 1
-        self._ready.extend(self._messages.parts(Message(self.begun, planned_at)))
         self._move_on()
+        return Message(self.begun, planned_at)
 
     def put_back(self, part: Part, at: float) -> None:
         """Have a part sent again, not before this time."""
@@ -93,4 +108,4 @@ class Supply:
 
     def stop(self) -> None:
         """Begin no message any more."""
-        self._next_at = math.inf
+        self._plan(math.inf)

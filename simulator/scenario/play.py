@@ -1,5 +1,7 @@
 """What is played: changes by the clock, traffic, and what must be true at the end."""
 
+import math
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 import attrs
@@ -10,7 +12,16 @@ from simulator.scenario.fields import Problems
 from simulator.scenario.messages import problem_of_text
 
 QUIET = "quiet"
-OUTAGES = ("unbind-then-refuse", "drop", "blackhole", "refuse-bind")
+SetValue = bool | int | float | str | tuple[str, ...]
+"""What a key of the scenario may be set to while it runs."""
+
+
+def _dotted(table: dict[str, object], above_it: str) -> Iterator[tuple[str, object]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _dotted(value, f"{above_it}{key}.")
+        else:
+            yield f"{above_it}{key}", value
 
 
 @attrs.frozen(kw_only=True)
@@ -20,13 +31,31 @@ class TimelineEntry:
     name: str = ""
     at_s: float = duration()
     for_s: float | None = duration(None, validator=above(0))
-    set: dict[str, bool | int | float | str] = attrs.field(factory=dict)
-    """Other values for keys of the scenario while it lasts: ``{ "limits.rate.per_second" = 10 }``."""
+    set: dict[str, SetValue] = attrs.field(factory=dict)
+    """Other values for keys of the scenario while it lasts: ``{ "limits.rate.per_second" = 10 }``.
+
+    Keys of ``carrier`` and the window and response_timeout of ``delivery`` count for links still to come."""
     do: Literal["outage", "unbind", "drop"] | None = None
     """"unbind" asks all binds to leave, "drop" cuts all links, "outage" keeps them away."""
     mode: Literal["unbind-then-refuse", "drop", "blackhole", "refuse-bind"] = "unbind-then-refuse"
     """Of "outage": binds are asked to leave and new ones refused; links are cut and new ones too; nothing moves on
     any link; only new binds are refused."""
+
+    @staticmethod
+    def shorthand(raw: object) -> object:
+        """Read tables inside ``set`` as dotted keys."""
+        if not isinstance(raw, dict) or not isinstance(raw.get("set"), dict):
+            return raw
+        return {**raw, "set": dict(_dotted(raw["set"], ""))}
+
+    @property
+    def ends_at_s(self) -> float:
+        """When it is over, in seconds since the start of the simulator; infinity if never."""
+        return math.inf if self.for_s is None else self.at_s + self.for_s
+
+    def holds(self, at_s: float) -> bool:
+        """Say whether it lasts at this time."""
+        return self.at_s <= at_s < self.ends_at_s
 
     def problems(self) -> Problems:
         if not self.set and self.do is None:

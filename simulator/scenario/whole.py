@@ -6,6 +6,7 @@ import attrs
 
 from connector.settings import duration, nearest, shown, within
 from simulator.scenario.carrier import AccountRules, CarrierRules, Limits, Listen, Outbind, Queue
+from simulator.scenario.changes import problems_of_timeline
 from simulator.scenario.fields import Problems
 from simulator.scenario.messages import DeliveryRules, MoRules, ReceiptRules, Response
 from simulator.scenario.names import unknown_names
@@ -61,6 +62,7 @@ class Scenario:
                         (array, index, "account"),
                         f"there is no account {shown(each.account)}{nearest(each.account, names)}",
                     )
+        yield from problems_of_timeline(self, self.timeline)
 
 
 def _repeated(array: str, key: str, names: list[str]) -> Problems:

@@ -1,12 +1,18 @@
 """Below the PDU: how octets leave and enter, and octets or PDUs that nobody asked for."""
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Literal
 
 import attrs
 
+from connector.errors import EncodeError
 from connector.settings import above, duration, within
+from connector.smpp.pdu import PDU_BY_ID
+from simulator.scenario.bodies import body_of
 from simulator.scenario.fields import COMMANDS, Problems, a_status, hex_digits
 from simulator.scenario.rules import Period, problem_of_number
+
+NO_COMMAND: Final = -1
 
 
 @attrs.frozen(kw_only=True)
@@ -63,6 +69,10 @@ class WireFault:
     for_s: float | None = duration(None, validator=above(0))
     """Of "blackhole": then what was held back moves on; without it never."""
 
+    def problems(self) -> Problems:
+        if self.for_s is not None and self.kind != "blackhole":
+            yield ("for",), "is of blackhole only"
+
 
 @attrs.frozen(kw_only=True)
 class WireRule:
@@ -77,6 +87,10 @@ class WireRule:
     def problems(self) -> Problems:
         if self.write is None and self.read is None and self.fault is None:
             yield (), "does nothing: it needs write, read or fault"
+        if self.read is not None and self.when.rate is not None:
+            yield ("when", "rate"), "is a chance of writes: reading has none"
+        if self.read is not None and self.when.at_s is not None and self.when.for_s is None:
+            yield ("when", "at"), "is one moment: reading slowly needs for, after or between"
 
 
 @attrs.frozen(kw_only=True)
@@ -88,7 +102,7 @@ class InjectedPdu:
     """A name, or any command_id."""
     status: str | int = attrs.field(default="ESME_ROK", validator=a_status)
     sequence: int | str | None = None
-    """Instead of the session's next: a number, or text such as "+1" that is added to it; 0 is a number."""
+    """Instead of one that is free: a number, or text such as "+1" that is added to it; 0 is a number."""
     length: int | str | None = None
     """Another command_length than is true."""
     body: str | None = attrs.field(default=None, validator=hex_digits)
@@ -99,6 +113,18 @@ class InjectedPdu:
     esm_class: int = attrs.field(default=0, validator=within(0, 255))
     sm_length: int | str | None = None
     """Another sm_length than is true."""
+    tail: str | None = attrs.field(default=None, validator=hex_digits)
+    """Octets, in hex digits, behind the body: a TLV, half of one, or what does not belong there."""
+
+    @property
+    def command_id(self) -> int:
+        """The number of the command; -1 where there is no such."""
+        return COMMANDS.get(self.command, NO_COMMAND) if isinstance(self.command, str) else self.command
+
+    @property
+    def keys(self) -> Mapping[str, Any]:
+        """What the body is made from."""
+        return {"from": self.from_, "to": self.to, "text": self.text, "esm_class": self.esm_class}
 
     def problems(self) -> Problems:
         for key, value in (("sequence", self.sequence), ("length", self.length), ("sm_length", self.sm_length)):
@@ -107,6 +133,25 @@ class InjectedPdu:
                 yield (key,), problem
         if isinstance(self.command, str) and self.command not in COMMANDS:
             yield ("command",), f"{self.command!r} is no command"
+        elif isinstance(self.command, int) and not 0 <= self.command <= 0xFFFFFFFF:
+            yield ("command",), f"must be a command_id of 32 bits, not {self.command}"
+        else:
+            yield from self._problems_of_body()
+
+    def _problems_of_body(self) -> Problems:
+        if self.body is not None:
+            for key, value in (*self.keys.items(), ("sm_length", self.sm_length)):
+                if value:
+                    yield (key,), "body says it all already"
+            return
+        if self.sm_length is not None and not hasattr(PDU_BY_ID.get(self.command_id), "short_message"):
+            yield ("sm_length",), f"{self.command} has no sm_length"
+        try:
+            body_of(self.command_id, self.keys)
+        except EncodeError as error:
+            yield ("body",), f"is needed: what is made by itself cannot be: {error}"
+        except LookupError as error:
+            yield (error.args[0],), f"{self.command} has no field for it: write body"
 
 
 @attrs.frozen(kw_only=True)
@@ -135,6 +180,8 @@ class Inject:
             yield (), "needs exactly one of pdu, bytes and octets"
         if self.nth is not None and self.on is None:
             yield ("nth",), "counts what happens: it needs on"
+        if self.on == "connect" and (self.account is not None or self.bind is not None):
+            yield ("on",), "nobody is bound yet when a link comes up: leave account and bind away"
         if self.every_s is not None and self.at_s is None:
             yield ("every",), "needs at"
         if self.bytes is not None and any(ord(character) > 0xFF for character in self.bytes):

@@ -1,0 +1,307 @@
+"""A scenario played to its end: the carrier, its load, and what must be true of them.
+
+In virtual time an hour costs a second, and a run is the same to the octet whenever it is repeated.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import trio
+import trio.testing
+
+from connector.errors import ConfigError
+from simulator.expect import Value
+from simulator.load.arrivals import most_messages
+from simulator.load.esme import EsmeLoad
+from simulator.load.tally import LoadStatistics, Traffic
+from simulator.measures import Measures, Unknown
+from simulator.record import Sink
+from simulator.scenario import Expect, Load, Scenario
+from simulator.scenario.play import QUIET
+from simulator.smsc import Smsc
+from simulator.statistics import Statistics
+from simulator.verdict import Book, Verdict
+
+EPOCH: Final = 1_767_225_600.0
+"""Time of day at which every virtual run starts: 2026-01-01 00:00:00 UTC."""
+LOOK_S: Final = 0.1
+"""How often it is looked whether something that nobody announces has come."""
+
+
+@attrs.frozen(kw_only=True)
+class Checked:
+    """An expectation with what became of it."""
+
+    that: str
+    ok: bool
+    values: dict[str, Value]
+    """The facts it asks for."""
+    reason: str = ""
+    """Why it could not be decided, which is a failure; empty when it could."""
+    after: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """What a run came to."""
+
+    scenario: str
+    seed: int
+    virtual: bool
+    ran_s: float
+    statistics: Statistics
+    load: LoadStatistics | None
+    verdict: Verdict | None
+    """None when the scenario neither has a load nor expects anything, and nobody asked for it."""
+    expectations: tuple[Checked, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every expectation is true."""
+        return all(checked.ok for checked in self.expectations)
+
+
+def played(scenario: Scenario, *, virtual: bool = False, **options: Any) -> Outcome:
+    """Play a scenario in a trio loop of its own, in virtual time with the clock and the order that go with it.
+
+    Takes what `play` takes, returns and raises what that does.
+    """
+
+    async def run() -> Outcome:
+        return await play(scenario, virtual=virtual, **options)
+
+    if not virtual:
+        return trio.run(run)
+    with _same_order(scenario.seed):
+        return trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+async def play(
+    scenario: Scenario,
+    *,
+    virtual: bool = False,
+    duration_s: float | None = None,
+    ended: trio.Event | None = None,
+    keep: int | None = None,
+    record: str | Path | None = None,
+    trace: Sequence[Sink] = (),
+    judged: bool = False,
+    listening: Callable[[Smsc], None] = lambda _smsc: None,
+) -> Outcome:
+    """Play a scenario until its load has settled, the duration is over or ``ended`` is set; return what came of it.
+
+    ``keep``, ``record`` and ``trace`` are those of `Smsc`; ``judged`` keeps the book of messages even when nothing in
+    the scenario asks for it; ``listening`` is called when ESMEs may come.  ``virtual`` needs a clock that jumps, which
+    `played` provides.  Raises ConfigError for what cannot be played so, and OSError when the address cannot be had.
+    """
+    _refuse_what_cannot_be(scenario, virtual, duration_s, ended)
+    run = _Run(scenario, virtual, keep, record, trace, judged)
+    async with trio.open_nursery() as nursery:
+        if not virtual:
+            await nursery.start(run.smsc.run)
+        listening(run.smsc)
+        outcome = await run.to_its_end(duration_s, ended, nursery)
+        nursery.cancel_scope.cancel()
+    run.smsc.ledger.close()
+    return outcome
+
+
+def _refuse_what_cannot_be(
+    scenario: Scenario, virtual: bool, duration_s: float | None, ended: trio.Event | None
+) -> None:
+    target = scenario.load.target if scenario.load else None
+    if virtual and target is not None:
+        raise ConfigError([f"load.target: {target} does not live in virtual time: play it by the real clock"])
+    if virtual and scenario.load is None and duration_s is None and ended is None:
+        raise ConfigError(["nothing ends a virtual run without a [load] but a duration"])
+
+
+class _Run:
+    """One run: builds the parts, and knows when it is over."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        virtual: bool,
+        keep: int | None,
+        record: str | Path | None,
+        trace: Sequence[Sink],
+        judged: bool,
+    ) -> None:
+        self._scenario = scenario
+        self._virtual = virtual
+        self._began_at = trio.current_time()
+        clock = _virtual_clock if virtual else time.time
+        self._book: Book | None = None
+        if judged or scenario.load or scenario.expect:
+            self._book = Book(clock(), numbered=_most_messages(scenario))
+            trace = (*trace, self._book)
+        self.smsc = Smsc(scenario, clock=clock, keep=keep, record=record, trace=trace)
+        self._carrier = self.smsc._carrier  # of the same house
+        self._carrier.start(self._began_at)
+        if self._book is not None:
+            self.smsc.ledger.watcher = self._book.take
+            if scenario.load is not None:
+                self.smsc.set_judge(self._book.come)
+
+    def _now_s(self) -> float:
+        return trio.current_time() - self._began_at
+
+    async def to_its_end(self, duration_s: float | None, ended: trio.Event | None, nursery: trio.Nursery) -> Outcome:
+        load = self._load(nursery)
+        self._measures = Measures(self._carrier, self.smsc.statistics, self._now_s, book=self._book, load=load)
+        self._keep_marks(nursery)
+        if load is not None:
+            nursery.start_soon(load.run)
+        with trio.move_on_after(math.inf if duration_s is None else duration_s):
+            await self._wait(load, ended)
+        checked = await self._checked()
+        ran_s, statistics = self._now_s(), self.smsc.statistics()
+        outcome = Outcome(
+            scenario=self._scenario.name,
+            seed=self._scenario.seed,
+            virtual=self._virtual,
+            ran_s=ran_s,
+            statistics=statistics,
+            load=self._measures.load(),
+            verdict=self._measures.verdict(),
+            expectations=checked,
+        )
+        if load is not None:
+            await load.leave()
+        return outcome
+
+    # --- the load
+
+    def _load(self, nursery: trio.Nursery) -> Traffic | None:
+        load = self._scenario.load
+        if load is None:
+            return None
+        if load.target is not None:
+            from simulator.load.http import HttpLoad
+
+            return HttpLoad(load, load.target, seed=self._scenario.seed, started_at=self._began_at)
+
+        async def connect() -> trio.abc.Stream:
+            if not self._virtual:
+                return await trio.open_tcp_stream(self._scenario.listen.host, self.smsc.port)
+            ours, theirs = trio.testing.memory_stream_pair()
+            nursery.start_soon(self.smsc.serve_stream, theirs)
+            return ours
+
+        return EsmeLoad(self._scenario, load, connect, started_at=self._began_at)
+
+    async def _wait(self, load: Traffic | None, ended: trio.Event | None) -> None:
+        """Return when the load has settled, or when somebody ends the run."""
+        async with trio.open_nursery() as nursery:
+
+            async def settle(traffic: Traffic, settings: Load) -> None:
+                await traffic.finished()
+                await self._settled(traffic, settings)
+                nursery.cancel_scope.cancel()
+
+            async def heed(event: trio.Event) -> None:
+                await event.wait()
+                nursery.cancel_scope.cancel()
+
+            if load is not None and self._scenario.load is not None:
+                nursery.start_soon(settle, load, self._scenario.load)
+            if ended is not None:
+                nursery.start_soon(heed, ended)
+            if load is None and ended is None:
+                await trio.sleep_forever()
+
+    async def _settled(self, traffic: Traffic, settings: Load) -> None:
+        """Return when all has come and the carrier has nothing more to deliver, or after the time given for it."""
+        with trio.move_on_after(settings.settle_s):
+            await self.smsc.wait_until(lambda numbers: not self._is_awaited(numbers, traffic, settings))
+
+    def _is_awaited(self, numbers: Statistics, traffic: Traffic, settings: Load) -> bool:
+        book = self._book
+        if settings.target is not None and book is not None and book.brought < traffic.statistics().answered:
+            return True  # the door has taken it, which brings it when it can
+        return bool(numbers.deliveries_pending or numbers.deliveries_in_flight)
+
+    # --- what is expected
+
+    def _keep_marks(self, nursery: trio.Nursery) -> None:
+        expected = self._scenario.expect
+        for after, after_s in {each.after: each.after_s for each in expected}.items():
+            if after is not None:
+                nursery.start_soon(self._mark, after, after_s)
+        if any(name.startswith("throughput.") for each in expected for name in each.expectation.facts):
+            nursery.start_soon(self._notice_first_fault)
+
+    async def _mark(self, after: str, after_s: float | None) -> None:
+        if after_s is not None:
+            await trio.sleep_until(self._began_at + after_s)
+        if after == QUIET:
+            quiet_s, faults = self._scenario.quiet_after_s, self._carrier.faults
+            with trio.move_on_at(math.inf if quiet_s is None else self._began_at + quiet_s):
+                await self.smsc.wait_until(lambda _numbers: faults.is_quiet(self._now_s()))
+        self._measures.mark(after)
+
+    async def _notice_first_fault(self) -> None:
+        await self.smsc.wait_until(lambda numbers: bool(numbers.faults))
+        self._measures.first_fault_s = math.floor(self._now_s())
+
+    async def _checked(self) -> tuple[Checked, ...]:
+        """Look at each expectation; one that may still become true is looked at again until its time is over."""
+        ended_at, checked = trio.current_time(), []
+        for expect in self._scenario.expect:
+            result = _check(expect, self._measures)
+            while not result.ok and trio.current_time() < ended_at + expect.within_s:
+                await trio.sleep(LOOK_S)
+                result = _check(expect, self._measures)
+            checked.append(result)
+        return tuple(checked)
+
+
+def _check(expect: Expect, measures: Measures) -> Checked:
+    expectation = expect.expectation
+    found = {name: measures.value(name, expect) for name in expectation.facts}
+    values = {name: value for name, value in found.items() if not isinstance(value, Unknown)}
+    reasons = dict.fromkeys(value.reason for value in found.values() if isinstance(value, Unknown))
+    ok, reason = False, "; ".join(reasons)
+    if not reason:
+        try:
+            ok = expectation.holds(values)
+        except ZeroDivisionError:
+            reason = "it divides by a fact that is 0"
+    return Checked(that=expect.that, ok=ok, values=values, reason=reason, after=expect.after)
+
+
+def _most_messages(scenario: Scenario) -> int:
+    return most_messages(scenario.load, scenario.seed) if scenario.load else 0
+
+
+# --- virtual time
+
+
+def _virtual_clock() -> float:
+    return EPOCH + trio.current_time()
+
+
+@contextmanager
+def _same_order(seed: int) -> Iterator[None]:
+    """Have trio run the tasks that are due together in an order that the seed decides.
+
+    Trio takes them in an order of chance, on purpose, so that nobody relies on one.  Its own switch for tools that
+    need the same run again (Hypothesis is one) sorts them before its generator shuffles; seeded, that repeats.
+    """
+    from trio._core import _run
+
+    internals: Any = _run
+    before, state = internals._ALLOW_DETERMINISTIC_SCHEDULING, internals._r.getstate()
+    internals._ALLOW_DETERMINISTIC_SCHEDULING = True
+    internals._r.seed(seed)
+    try:
+        yield
+    finally:
+        internals._ALLOW_DETERMINISTIC_SCHEDULING = before
+        internals._r.setstate(state)

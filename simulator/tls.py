@@ -1,0 +1,50 @@
+"""The carrier's certificate."""
+
+import ssl
+from typing import Final
+
+import attrs
+
+from connector.errors import ConfigError
+from simulator.scenario import Listen
+
+NAMES: Final = ("localhost", "127.0.0.1", "::1")
+"""What a certificate that the carrier signs itself is good for."""
+
+
+@attrs.frozen
+class Tls:
+    """How the carrier speaks TLS."""
+
+    context: ssl.SSLContext
+    authority: bytes | None
+    """Certificate (PEM) that a client has to trust where the carrier signs itself; None with a certificate of one's
+    own."""
+
+
+def tls_of(listen: Listen) -> Tls:
+    """Return how to speak TLS: with the certificate of a scenario, or with one signed for this run.
+
+    Raises ConfigError where the certificate or its key cannot be used, or trustme is needed and not installed.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    if listen.cert is None or listen.key is None:
+        return Tls(context, _sign(context))
+    try:
+        context.load_cert_chain(listen.cert, listen.key)
+    except OSError as error:  # an SSLError is one too
+        reason = error.strerror or "it is no certificate with its key"
+        raise ConfigError([f"listen.cert: {listen.cert} and {listen.key} cannot be used: {reason}"]) from error
+    return Tls(context, None)
+
+
+def _sign(context: ssl.SSLContext) -> bytes:
+    """Give a context a certificate of its own, and return that of the authority behind it."""
+    try:
+        import trustme  # it brings a library of some megabytes that only this needs
+    except ImportError as error:
+        sentence = 'signing needs trustme: install "trustme", or give cert and key'
+        raise ConfigError([f"listen.tls: {sentence}"]) from error
+    authority = trustme.CA(organization_name="SMSC simulator")
+    authority.issue_cert(*NAMES).configure_cert(context)
+    return authority.cert_pem.bytes()
