@@ -197,15 +197,9 @@ Point = Literal["before-response", "after-accept-before-response", "after-respon
 class Fault:
     """Something wrong on purpose.
 
-    | kind | what happens |
-    | --- | --- |
-    | no-response | the request is never answered |
-    | close | the link is closed (FIN) |
-    | reset | the link is reset (RST) |
-    | blackhole | the link stays up and nothing moves on it any more, ``for`` so long or for ever |
-    | unbind | the carrier asks to unbind |
-    | garbage | octets that are no PDU |
-    | truncate | half of the answer, then the link is closed |
+    "no-response": the request is never answered.  "close": the link is closed (FIN).  "reset": it is reset (RST).
+    "blackhole": it stays up and nothing moves on it any more, ``for`` so long or for ever.  "unbind": the carrier asks
+    to unbind.  "garbage": octets that are no PDU.  "truncate": half of the answer, then the link is closed.
     """
 
     WHOLE: ClassVar = True
