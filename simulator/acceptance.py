@@ -72,23 +72,24 @@ class Acceptance:
 
     def _answer(
         self, peer: Submitter, responses: Sequence[Pdu], numbers: Sequence[int], now: float
-    ) -> Sequence[float] | None:
-        """Answer now, or at the times returned; what is never answered keeps its place in the window."""
+    ) -> Sequence[float | None] | None:
+        """Answer now, or at the times returned; what is never answered (None) keeps its place in the window."""
         if self._at_once:
             peer.answer(responses)
             return None
         peer.unanswered += len(responses)
-        times: list[float] = []
+        times: list[float | None] = []
         for number, response in zip(numbers, responses, strict=True):
             delay = self._delay(number)
-            times.append(now if delay is None else on_tick(now + delay))
-            if delay is not None:
-                peer.answer_at(times[-1], response)
+            at = None if delay is None else on_tick(now + delay)
+            times.append(at)
+            if at is not None:
+                peer.answer_at(at, response)
         return times
 
     def _answer_played(
         self, peer: Submitter, response: SubmitSmResp | DataSmResp, play: Play, ordinal: int, number: int, now: float
-    ) -> Sequence[float]:
+    ) -> Sequence[float | None]:
         reply, fault = play.reply, play.fault
         if reply is not None and reply.message_id is not None:
             response.message_id = reply.message_id
@@ -102,7 +103,7 @@ class Acceptance:
             return [now]
         peer.unanswered += 1
         if delay is None:
-            return [now]
+            return [None]
         peer.answer_at(on_tick(now + delay), answer)
         return [on_tick(now + delay)]
 
@@ -111,7 +112,7 @@ class Acceptance:
         peer: Submitter,
         batch: Batch,
         responses: Sequence[SubmitSmResp | DataSmResp],
-        answered_at: Sequence[float] | None,
+        answered_at: Sequence[float | None] | None,
         now: float,
         play: Play | None,
     ) -> None:
@@ -123,10 +124,11 @@ class Acceptance:
         account = peer.account
         assert account is not None, "only bound sessions submit"
         at, entries = self._clock(), []
+        silent = play is not None and play.fault is not None and play.fault.point != "after-response"
         for index, pdu in enumerate(batch.pdus):
             if not (keeps or wanted[index]):
                 continue
-            number = batch.numbers[index]
+            number, told_at = batch.numbers[index], now if answered_at is None else answered_at[index]
             entry = Entry(
                 number=number,
                 message_id=responses[index].message_id,
@@ -135,11 +137,12 @@ class Acceptance:
                 accepted_at=at,
                 state=play.stat if play and play.stat else planner.state_of(number),
                 link=peer.number,
+                answer_due_at=None if silent or told_at is None else at + told_at - now,
             )
             entries.append(entry)
             if wanted[index]:
-                told_at = now if answered_at is None else answered_at[index]
-                self._plan(peer, account, entry, self._leaves_at(peer, len(batch) - index - 1, told_at, now), now, play)
+                leaves_at = self._leaves_at(peer, len(batch) - index - 1, now if told_at is None else told_at, now)
+                self._plan(peer, account, entry, leaves_at, now, play)
         self._ledger.accept(entries)
 
     def _leaves_at(self, peer: Submitter, behind: int, told_at: float, now: float) -> float:

@@ -125,10 +125,13 @@ class Carrier:
         """Let another bind have this place."""
         self._places.discard(place)
 
-    def bind(self, peer: Bind, pdu: BindRequest, now: float) -> tuple[Pdu, Account | None]:
-        """Return the answer to a bind request, and the account when it is a good one."""
+    def bind_asked(self, now: float) -> None:
+        """Count a bind request, whatever becomes of it."""
         self.counts.bind_attempts += 1
         self.chronicle.count("bind.attempts", 1, self.since_start(now))
+
+    def bind(self, peer: Bind, pdu: BindRequest, now: float) -> tuple[Pdu, Account | None]:
+        """Return the answer to a bind request, and the account when it is a good one."""
         rules = self._rules_of(pdu)
         status = self._bind_status(rules, pdu, now)
         if status or rules is None:

@@ -36,6 +36,8 @@ class Entry:
     """The final ``stat:`` word that the scenario gave it."""
     link: int = 0
     """Number of the link it came on, from 1."""
+    answer_due_at: float | None = None
+    """When its answer leaves, if nothing comes between; None: never."""
     delay_s: float | None = None
     """From acceptance to the final state, where a rule gave another one than the scenario."""
     receipts_sent: int = 0

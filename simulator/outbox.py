@@ -64,8 +64,8 @@ class Outbox:
         try:
             while self._batches:
                 octets = self.take()
-                await self._gate.passed()
-                await self._stream.send_all(octets)
+                if await self._gate.passed():
+                    await self._stream.send_all(octets)
                 self._written.unpark_all()
         finally:
             self._sending = False

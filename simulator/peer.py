@@ -128,8 +128,7 @@ class Peer:
 
     async def _read(self) -> None:
         while self._over is None:
-            data = bytes(await self._stream.receive_some(READ_OCTETS))
-            await self.gate.passed()
+            data = await self.gate.received(self._stream, READ_OCTETS)
             now = trio.current_time()
             self._handle(self.session.receive_data(data, now), now)
             if not data:
@@ -143,7 +142,8 @@ class Peer:
     async def _watch(self) -> None:
         """Do what is due, then wait for the next; nothing here waits for the peer."""
         while self._over is None:
-            await self.gate.passed()
+            if not await self.gate.passed():
+                await trio.sleep_forever()
             now = trio.current_time()
             self._handle(self.session.tick(now), now)
             self._out.wake()
@@ -292,6 +292,7 @@ class Peer:
         pdu, rulebook = event.pdu, self.carrier.rulebook
         if type(pdu) in BIND_TYPES:
             self._asking = cast(BindRequest, pdu).system_id
+            self.carrier.bind_asked(now)
         chosen = rulebook.choose(self, [pdu], pdu.command, self.carrier.since_start(now)) if rulebook else None
         if not chosen:
             self._answer_request(pdu, now)

@@ -32,8 +32,8 @@ def tls_of(listen: Listen) -> Tls:
         return Tls(context, _sign(context))
     try:
         context.load_cert_chain(listen.cert, listen.key)
-    except OSError as error:  # an SSLError is one too
-        reason = error.strerror or "it is no certificate with its key"
+    except OSError as error:
+        reason = "they are no certificate and its key" if isinstance(error, ssl.SSLError) else error.strerror
         raise ConfigError([f"listen.cert: {listen.cert} and {listen.key} cannot be used: {reason}"]) from error
     return Tls(context, None)
 
@@ -43,7 +43,7 @@ def _sign(context: ssl.SSLContext) -> bytes:
     try:
         import trustme  # it brings a library of some megabytes that only this needs
     except ImportError as error:
-        sentence = 'signing needs trustme: install "trustme", or give cert and key'
+        sentence = 'signing needs trustme: pip install "carrierline[tls]", or give cert and key'
         raise ConfigError([f"listen.tls: {sentence}"]) from error
     authority = trustme.CA(organization_name="SMSC simulator")
     authority.issue_cert(*NAMES).configure_cert(context)

@@ -86,11 +86,18 @@ class _Taken:
     link: int
     at: float
     """Time of day, as all times in the book."""
+    due_at: float | None
+    """When its answer was to leave; None: never."""
     told_at: float | None = None
     before: "_Taken | None" = None
     """The same, accepted before."""
     beside: "_Taken | None" = None
     """Another one of the same request: of a submit_multi."""
+
+    @property
+    def was_held_back(self) -> bool:
+        """Whether its answer left much later than it was to: maybe into a link that nobody listened on any more."""
+        return self.told_at is not None and (self.due_at is None or self.told_at - self.due_at > HEARD_WITHIN_S)
 
 
 @attrs.define(eq=False)
@@ -151,7 +158,9 @@ class Book:
         for entry in entries:
             key = hash((entry.account, entry.source_addr, entry.destination_addr, entry.octets))
             before = self._new.get(key) or self._old.pop(key, None)
-            taken = self._new[key] = _Taken(entry.message_id, entry.link, entry.accepted_at, before=before)
+            taken = self._new[key] = _Taken(
+                entry.message_id, entry.link, entry.accepted_at, entry.answer_due_at, before=before
+            )
             if before is not None:
                 self._doubles.append(taken)
             link, number = self._link(entry.link), entry.pdu.sequence_number
@@ -260,8 +269,11 @@ class Book:
                 taken = taken.before
 
     def _is_excused(self, taken: _Taken) -> bool:
+        """Say whether an ESME that was not answered had waited for it: the answer was to have left by then."""
         link = self._links[taken.link]
-        return link.ended_at is None or link.ended_by_fault
+        if link.ended_at is None or link.ended_by_fault:
+            return True
+        return taken.due_at is None or taken.due_at < link.ended_at
 
     def _why_unheard(self, taken: _Taken) -> str:
         """Say why the ESME cannot know, or need not know, that a message was accepted; nothing when it does."""
@@ -270,7 +282,7 @@ class Book:
             if link.ended_at is None:
                 return "its answer never left"
             return f"link {taken.link} ended before its answer: {link.why}"
-        if link.ended_at is None or not link.ended_by_fault:
+        if link.ended_at is None or not (link.ended_by_fault or taken.was_held_back):
             return ""
         since_s = link.ended_at - taken.told_at
         return "" if since_s > HEARD_WITHIN_S else f"link {taken.link} ended {since_s:.3f} s behind it: {link.why}"

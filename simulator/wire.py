@@ -25,7 +25,7 @@ _NO_LINGERING: Final = struct.pack("ii", 1, 0)
 
 
 class Gate:
-    """Open nearly always; while it is closed nothing moves on the link."""
+    """Open nearly always; while it is closed nothing moves on the link, and what meets one closed for ever is lost."""
 
     def __init__(self) -> None:
         self._until = -math.inf
@@ -42,18 +42,32 @@ class Gate:
     def _move(self, until: float) -> None:
         self._until = until
         for scope in self._waiting:
-            scope.deadline = until
+            scope.deadline = -math.inf if until == math.inf else until
 
-    async def passed(self) -> None:
-        """Return when it is open, at once nearly always."""
+    async def passed(self) -> bool:
+        """Return when it is open, at once nearly always; False as soon as it is closed for ever."""
         if trio.current_time() >= self._until:
-            return
-        with trio.CancelScope(deadline=self._until) as scope:
-            self._waiting.add(scope)
-            try:
-                await trio.sleep_forever()
-            finally:
-                self._waiting.discard(scope)
+            return True
+        if self._until < math.inf:
+            with trio.CancelScope(deadline=self._until) as scope:
+                self._waiting.add(scope)
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    self._waiting.discard(scope)
+        return self._until < math.inf
+
+    async def received(self, stream: trio.abc.Stream, max_octets: int) -> bytes:
+        """Return what a stream brings once it has passed; of what is lost only the end is told, for it ends the link.
+
+        Nobody else would notice that an ESME has given up a link on which nothing moves any more.
+        """
+        while data := bytes(await stream.receive_some(max_octets)):
+            if self._until == -math.inf or await self.passed():
+                return data
+        if self._until < math.inf:
+            await self.passed()
+        return b""
 
 
 def reset(stream: trio.abc.Stream) -> None:
@@ -199,7 +213,8 @@ class WireStream(trio.abc.Stream):
             data += self.gathered()
         for piece in pieces_of(data, write):
             await _until(self._write_from)
-            await self.link.gate.passed()
+            if not await self.link.gate.passed():
+                return
             await self.stream.send_all(piece)
             pace_s = 0.0 if write.bytes_per_second is None else len(piece) / write.bytes_per_second
             self._write_from = trio.current_time() + write.gap_s + pace_s

@@ -134,10 +134,13 @@ def test_what_cannot_be_played_is_said(text: str, problem: str) -> None:
     assert len(caught.value.problems) == 1
 
 
-def test_the_example_of_the_readme_can_be_loaded() -> None:
+def test_the_examples_of_the_readme_can_be_loaded(tmp_path: Path) -> None:
     readme = (Path(__file__).parents[2] / "simulator" / "README.md").read_text()
-    (block,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
-    assert load(block, Scenario).account
+    blocks = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        (tmp_path / "example.toml").write_text(block)
+        assert load_scenario(tmp_path / "example.toml").account
 
 
 @pytest.mark.parametrize("name", sorted(profiles()))
