@@ -72,7 +72,7 @@ class Trace:
         self._accounts[link] = account
 
     def remark(self, link: int, text: str, begins: bytes = b"") -> None:
-        """Have this go with the packet of a link that begins so; with the next one, either way, where nothing is said."""
+        """Have this go with the packet of a link that begins so; with the next one either way where nothing is said."""
         self._remarks.setdefault(link, []).append((begins[: tables.HEADER_OCTETS], text))
 
     def crossed(self, link: int, octets: bytes, *, outgoing: bool) -> None:
