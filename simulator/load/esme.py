@@ -15,6 +15,7 @@ from simulator import draws
 from simulator.load.arrivals import length_s
 from simulator.load.link import Link, Login
 from simulator.load.messages import Message, Part
+from simulator.load.pace import Pace
 from simulator.load.receipts import Receipts
 from simulator.load.supply import Supply
 from simulator.load.tally import Durations, LoadStatistics
@@ -40,6 +41,7 @@ class EsmeLoad:
         self._login, self._modes = login_of(scenario, load)
         self._draw = draws.stream(scenario.seed, "load.pause")
         self._pauses = 0
+        self._pace = Pace()
         self._links: list[Link] = []
         self._turn = 0
         self._supply = Supply(load, scenario.seed, started_at)
@@ -95,7 +97,7 @@ class EsmeLoad:
             now = trio.current_time()
             self.hand_out(now)
             self._has_no_room = not any(link.room for link in self._links)
-            next_at = math.inf if self._has_no_room else self._supply.next_at
+            next_at = math.inf if self._has_no_room else max(self._supply.next_at, self._pace.next_at(now))
             with trio.move_on_at(next_at):
                 await self._woken.park()
 
@@ -133,7 +135,9 @@ class EsmeLoad:
         if self._supply.next_at > now or self._leaving:
             return
         links = [link for link in self._links if link.room]
-        batch = self._supply.take(sum(link.room for link in links), now)
+        batch = self._supply.take(self._pace.room(sum(link.room for link in links), now), now)
+        if batch:
+            self._pace.sent(len(batch), now)
         self._turn += 1
         for place in range(len(links)):
             link = links[(self._turn + place) % len(links)]
@@ -172,7 +176,9 @@ class EsmeLoad:
             self._accepted(part, event, now)
         elif event.late:
             return  # it is under way again
-        elif outcome_of(event.command_status) in _PATIENCE and part.tries < self._load.attempts:
+        elif (outcome := outcome_of(event.command_status)) in _PATIENCE and part.tries < self._load.attempts:
+            if outcome is Outcome.SLOW_DOWN:
+                self._pace.refused(now)
             self._supply.put_back(part, now + self._pause_s(part.tries - 1))
             self._woken.unpark_all()
         else:

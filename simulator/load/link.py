@@ -196,6 +196,8 @@ class Link:
 
     def _on_request(self, event: Requested, _now: float) -> None:
         pdu = event.pdu
+        if self.session.closed:  # by what came behind it in the same read: the carrier will say it again
+            return
         if isinstance(pdu, DeliverSm | DataSm):
             self._desk.delivered(pdu)
         self._out.append(self.session.answer([_response_to(pdu)]))

@@ -100,6 +100,7 @@ class Load:
     account: str | None = None
     """Which account the simulator's own ESME binds as; without it the first."""
     binds: int = attrs.field(default=1, validator=within(1, 1_000))
+    """Of an HTTP door: requests under way at a time, of up to 1,000 rows each."""
     window: int = attrs.field(default=10, validator=within(1, 10_000))
     model: Literal["open", "closed"] = "open"
     """"open": messages are planned whatever the answers; "closed": the next waits for a place in the window."""

@@ -254,6 +254,14 @@ def test_a_transmitter_has_a_receiver_beside_it_for_its_receipts() -> None:
     assert (numbers.answered, numbers.receipts_matched, numbers.binds) == (100, 100, 2)
 
 
+def test_a_load_that_cannot_go_on_has_crashed_and_says_why() -> None:
+    text = CLOSED.replace("[load]", '[load]\nfrom = "much longer than 20 octets"')
+    outcome = outcome_of(text + '[[expect]]\nthat = "esme.crashed == false"\n')
+    assert not outcome.ok
+    assert outcome.load is not None
+    assert outcome.load.died_of.startswith("source_addr: ")
+
+
 # --- through a door
 
 

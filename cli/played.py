@@ -1,0 +1,102 @@
+"""How the outcome of a simulated run is shown."""
+
+from typing import Any
+
+import attrs
+
+from cli import output
+from simulator.durations import spelled
+from simulator.expect import Value
+from simulator.facts import fact_of
+from simulator.load.tally import LoadStatistics
+from simulator.play import Checked, Outcome
+from simulator.verdict import Verdict
+
+MOST_LINES = 20
+"""Of messages that a fault does not explain; --json has more."""
+
+
+def show(outcome: Outcome, *, json_: bool) -> None:
+    """Print what a run came to: the numbers, the load, the verdict, and each expectation."""
+    if json_:
+        output.as_json(as_dict(outcome))
+        return
+    numbers = attrs.asdict(outcome.statistics)
+    output.table(("what", "count"), [(name.replace("_", " "), value) for name, value in numbers.items() if value])
+    if outcome.load is not None:
+        _show_load(outcome.load)
+    if outcome.verdict is not None:
+        _show_verdict(outcome.verdict)
+    _show_expectations(outcome)
+
+
+def as_dict(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome for programs: the numbers on top, the rest under its own names."""
+    return {
+        **attrs.asdict(outcome.statistics),
+        "scenario": outcome.scenario,
+        "seed": outcome.seed,
+        "virtual": outcome.virtual,
+        "ran_s": outcome.ran_s,
+        "load": None if outcome.load is None else attrs.asdict(outcome.load),
+        "verdict": None if outcome.verdict is None else attrs.asdict(outcome.verdict),
+        "expectations": [attrs.asdict(checked) for checked in outcome.expectations],
+        "ok": outcome.ok,
+    }
+
+
+def _show_load(load: LoadStatistics) -> None:
+    output.line()
+    counts = {name: value for name, value in attrs.asdict(load).items() if isinstance(value, int) and value}
+    output.table(("load", "count"), [(name.replace("_", " "), value) for name, value in counts.items()])
+    if load.died_of:
+        output.line(f"it died: {load.died_of}")
+    rows = [(name, getattr(load, name)) for name in ("service", "corrected")]
+    output.table(
+        ("latency", "p50", "p99", "max"),
+        [(name, *map(spelled, (each.p50_s, each.p99_s, each.max_s))) for name, each in rows if each.count],
+    )
+
+
+def _show_verdict(verdict: Verdict) -> None:
+    output.line()
+    counts = {
+        "accepted": verdict.accepted,
+        "lost": "not known without a load" if verdict.lost is None else verdict.lost,
+        "duplicated": verdict.duplicated,
+        "unanswered": verdict.unanswered,
+        "excused by faults": verdict.excused,
+    }
+    if verdict.not_accepted:
+        counts["came and not accepted"] = verdict.not_accepted
+    if verdict.forgotten:
+        counts["forgotten"] = verdict.forgotten
+    output.table(("messages", "count"), counts.items())
+    rows = [(item.kind, item.id, item.of, _moment(item.at_s)) for item in verdict.items if not item.excuse]
+    if rows:
+        output.table(("what", "message_id", "of", "after"), rows[:MOST_LINES])
+
+
+def _show_expectations(outcome: Outcome) -> None:
+    if outcome.expectations:
+        output.line()
+    for checked in outcome.expectations:
+        output.line(f"{'✓' if checked.ok else '✗'} {_one_line(checked)}")
+
+
+def _one_line(checked: Checked) -> str:
+    after = f", after {checked.after}" if checked.after else ""
+    values = [f"{name} is {_shown(name, value)}" for name, value in checked.values.items()]
+    said = ", ".join(values if not checked.reason else [checked.reason])
+    return f"{checked.that}{after}  ({said})"
+
+
+def _shown(name: str, value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    fact = fact_of(name)
+    return spelled(value) if fact is not None and fact.unit == "s" else f"{value:g}" if value < 1e6 else str(value)
+
+
+def _moment(at_s: float | None) -> str:
+    return "" if at_s is None else spelled(at_s)

@@ -1,0 +1,126 @@
+"""``carrierline simulate`` as a player: what it prints, and how it ends."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from simulator.scenario import profiles
+from tests.cli.calls import Caller
+
+PLAYED = """
+schema = 1
+name = "small"
+[listen]
+smpp = "127.0.0.1:0"
+[load]
+model = "closed"
+messages = 50
+"""
+TRUE = '[[expect]]\nthat = "message.lost == 0 and submit.count == 50"\n'
+UNTRUE = '[[expect]]\nthat = "load.latency.corrected.p99 > 1h"\n'
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(PLAYED + TRUE)
+    return path
+
+
+def test_a_scenario_whose_expectations_are_true_ends_with_0(carrierline: Caller, scenario: Path) -> None:
+    ended = carrierline("simulate", str(scenario), "--virtual")
+    assert (ended.status, ended.err) == (0, "")
+    assert "✓ message.lost == 0 and submit.count == 50  (message.lost is 0, submit.count is 50)" in ended.out
+    assert "accepted           50" in ended.out
+
+
+def test_one_expectation_that_is_not_true_ends_with_1(carrierline: Caller, scenario: Path) -> None:
+    scenario.write_text(PLAYED + TRUE + UNTRUE)
+    ended = carrierline("simulate", str(scenario), "--virtual")
+    assert ended.status == 1
+    assert "✗ load.latency.corrected.p99 > 1h  (load.latency.corrected.p99 is 0s)" in ended.out
+    assert "✓ message.lost == 0" in ended.out
+
+
+def test_by_the_real_clock_it_listens_and_ends_with_its_load(carrierline: Caller, scenario: Path) -> None:
+    ended = carrierline("simulate", str(scenario), "--for", "30s")
+    assert ended.status == 0
+    assert "SMSC small listening on 127.0.0.1:" in ended.err
+    assert "✓ message.lost == 0" in ended.out
+
+
+def test_json_holds_numbers_load_verdict_and_expectations(carrierline: Caller, scenario: Path) -> None:
+    scenario.write_text(PLAYED + TRUE + UNTRUE)
+    ended = carrierline("simulate", str(scenario), "--virtual", "--json", "--seed", "9")
+    assert ended.status == 1
+    told = json.loads(ended.out)
+    assert (told["accepted"], told["seed"], told["ok"], told["virtual"]) == (50, 9, False, True)
+    assert told["load"]["answered"] == 50
+    assert (told["verdict"]["lost"], told["verdict"]["duplicated"], told["verdict"]["items"]) == (0, 0, [])
+    assert [each["ok"] for each in told["expectations"]] == [True, False]
+    assert told["expectations"][0]["values"] == {"message.lost": 0, "submit.count": 50}
+
+
+def test_a_message_that_was_doubled_is_listed(carrierline: Caller, scenario: Path) -> None:
+    slow = '[response]\ndelay = "9s"\n'  # longer than the load waits
+    scenario.write_text(PLAYED + 'response_timeout = "5s"\n' + slow + '[[expect]]\nthat = "message.duplicated == 0"\n')
+    ended = carrierline("simulate", str(scenario), "--virtual")
+    assert ended.status == 1
+    assert "✗ message.duplicated == 0  (message.duplicated is " in ended.out
+    assert "doubled  00000000" in ended.out
+
+
+def test_check_only_reads_and_says_every_problem(carrierline: Caller, scenario: Path) -> None:
+    assert carrierline("simulate", str(scenario), "--check").status == 0
+    scenario.write_text(PLAYED + '[[expect]]\nthat = "mesage.lost == 0"\n[[expect]]\nthat = "1 +"\n')
+    ended = carrierline("simulate", str(scenario), "--check")
+    assert (ended.status, ended.out) == (2, "")
+    first, second = ended.err.splitlines()
+    assert first == f'{scenario}:10: expect[0].that: there is no fact "mesage.lost", did you mean "message.lost"?'
+    assert second.startswith(f'{scenario}:12: expect[1].that: "1 +" is no expectation')
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--virtual",), "nothing ends a virtual run without a [load] but --for"),
+        (("--for", "soon"), 'must be a duration such as "150ms", "10s" or "1h30m", not "soon"'),
+        (("profile:hex-dex",), 'there is no profile "hex-dex", did you mean "hex-dec"?'),
+        (("--seed", "-1"), "--seed"),
+    ],
+)
+def test_what_cannot_be_played_is_one_line_and_status_2(
+    carrierline: Caller, arguments: tuple[str, ...], words: str
+) -> None:
+    ended = carrierline("simulate", *arguments)
+    assert (ended.status, ended.out) == (2, "")
+    assert words in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_the_profiles_are_listed_with_what_they_are_about(carrierline: Caller) -> None:
+    ended = carrierline("simulate", "--list", "--json")
+    told = {each["name"]: each["about"] for each in json.loads(ended.out)}
+    assert set(told) == set(profiles())
+    assert all(told.values())
+    assert "hex-dec" in carrierline("simulate", "--list").out
+
+
+def test_every_pdu_goes_to_the_files_that_are_asked_for(carrierline: Caller, scenario: Path, tmp_path: Path) -> None:
+    trace, pcap, record = tmp_path / "t.jsonl", tmp_path / "t.pcapng", tmp_path / "r.jsonl"
+    files = ("--trace", str(trace), "--pcap", str(pcap), "--record", str(record))
+    assert carrierline("simulate", str(scenario), "--virtual", *files).status == 0
+    assert sum('"submit_sm"' in line for line in trace.read_text().splitlines()) == 50
+    assert pcap.read_bytes()[:4] == bytes.fromhex("0a0d0d0a")
+    assert sum('"accepted"' in line for line in record.read_text().splitlines()) == 50
+
+
+def test_a_virtual_run_of_a_seed_prints_the_same_each_time(carrierline: Caller, scenario: Path) -> None:
+    one, two = (carrierline("simulate", str(scenario), "--virtual", "--json").out for _ in range(2))
+    assert one == two
+
+
+def test_the_keys_of_a_scenario_are_printed(carrierline: Caller) -> None:
+    readme = Path(__file__).parents[2] / "simulator" / "scenario" / "README.md"
+    assert carrierline("simulate", "--keys").out.rstrip() == readme.read_text(encoding="utf-8").rstrip()
