@@ -124,3 +124,21 @@ def test_a_virtual_run_of_a_seed_prints_the_same_each_time(carrierline: Caller, 
 def test_the_keys_of_a_scenario_are_printed(carrierline: Caller) -> None:
     readme = Path(__file__).parents[2] / "simulator" / "scenario" / "README.md"
     assert carrierline("simulate", "--keys").out.rstrip() == readme.read_text(encoding="utf-8").rstrip()
+
+
+@pytest.mark.parametrize("name", ["healthy", "throttling", "hostile"])
+def test_the_scenarios_that_are_shipped_run_to_a_good_verdict(carrierline: Caller, name: str) -> None:
+    ended = carrierline("simulate", f"profile:{name}", "--virtual")
+    assert (ended.status, ended.err) == (0, ""), ended.out
+    assert "✗" not in ended.out
+
+
+def test_a_load_goes_slower_once_it_was_told_to(carrierline: Caller, tmp_path: Path) -> None:
+    path = tmp_path / "limited.toml"
+    path.write_text(
+        "[limits]\nrate = { per_second = 20, burst = 5 }\n"
+        '[load]\nstages = [{ for = "5s", to = 40 }, { for = "1m", to = 40 }]\n'
+        '[[expect]]\nthat = "submit.status.ESME_RTHROTTLED <= 0.1 * submit.count and submit.rate.mean >= 14"\n'
+    )
+    ended = carrierline("simulate", str(path), "--virtual")
+    assert ended.status == 0, ended.out
