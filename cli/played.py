@@ -6,11 +6,11 @@ import attrs
 
 from cli import output
 from simulator.durations import spelled
-from simulator.expect import Value
-from simulator.facts import fact_of
+from simulator.judge.expect import Value
+from simulator.judge.facts import fact_of
+from simulator.judge.verdict import Verdict
 from simulator.load.tally import LoadStatistics
 from simulator.play import Checked, Outcome
-from simulator.verdict import Verdict
 
 MOST_LINES = 20
 """Of messages that a fault does not explain; --json has more."""

@@ -13,13 +13,13 @@ from cli import first_error, options, output
 from cli.played import show
 from connector.errors import CarrierlineError, InputError
 from simulator.durations import seconds_of
-from simulator.pcapng import capture
 from simulator.play import Outcome, play, played
-from simulator.record import Sink
 from simulator.scenario import Scenario, load_scenario, profiles
 from simulator.scenario.reference import reference
 from simulator.smsc import Smsc
-from simulator.trace_file import TraceFile, json_lines
+from simulator.trace.lines import TraceFile, json_lines
+from simulator.trace.pcapng import capture
+from simulator.trace.record import Sink
 
 
 def _duration(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:

@@ -6,10 +6,10 @@ from typing import Final
 from connector.smpp.pdu import DataSm, DataSmResp, Pdu, SubmitSm, SubmitSmResp
 from connector.smpp.tlv import Tlv
 from simulator.accounts import Account
-from simulator.answers import Changed
 from simulator.calendar import on_tick
 from simulator.delays import fixed, sampler
 from simulator.ledger import Entry, Ledger
+from simulator.link.answers import Changed
 from simulator.queue import Backlogs
 from simulator.receipt_plan import Floodgate, Planner
 from simulator.rules import Play

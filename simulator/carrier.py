@@ -15,18 +15,18 @@ from connector.smpp.pdu import (
 )
 from connector.smpp.tlv import tlv
 from simulator.accounts import Account, Bind
-from simulator.answers import refusal
-from simulator.chronicle import Chronicle
 from simulator.faults import Faults
 from simulator.intake import Intake
+from simulator.judge.chronicle import Chronicle
 from simulator.ledger import Ledger
+from simulator.link.answers import refusal
 from simulator.mo import MoRun
 from simulator.receipts import Delivery, Writer
-from simulator.record import Trace
 from simulator.requests import Requests
 from simulator.rules import Rulebook
 from simulator.scenario import STATUS_BY_NAME, AccountRules, BindType, MoRules, Scenario, status_number
 from simulator.statistics import Counts, Statistics
+from simulator.trace.record import Trace
 
 BindRequest = BindTransmitter | BindReceiver | BindTransceiver
 BindResponse = BindTransmitterResp | BindReceiverResp | BindTransceiverResp
@@ -48,7 +48,7 @@ ANY_NUMBER: Final = 1_000_000_000
 
 
 class Carrier:
-    """One simulated carrier; its links are `simulator.peer.Peer`.
+    """One simulated carrier; its links are `simulator.link.peer.Peer`.
 
     ``clock`` gives the time of day in seconds since the epoch, for receipts and the ledger; everything that waits goes
     by the ``now`` of its caller.

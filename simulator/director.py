@@ -12,11 +12,11 @@ import trio
 
 from simulator.carrier import Carrier, Occasion
 from simulator.inject import Injections
-from simulator.peer import Peer
+from simulator.link.peer import Peer
+from simulator.link.wire import WireStream
 from simulator.scenario import Scenario, TimelineEntry
 from simulator.scenario.changes import changed
 from simulator.timeline import Moment, Timeline
-from simulator.wire import WireStream
 
 log = logging.getLogger("carrierline.simulator")
 

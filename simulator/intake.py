@@ -9,11 +9,11 @@ from typing import Final, Protocol
 from connector.smpp import tables
 from connector.smpp.tlv import Tlv, tlv
 from simulator.acceptance import Acceptance
-from simulator.answers import Changed, refusal
 from simulator.calendar import on_tick
-from simulator.chronicle import Chronicle
+from simulator.judge.chronicle import Chronicle
 from simulator.ledger import Entry, Ledger
 from simulator.limits import Bucket
+from simulator.link.answers import Changed, refusal
 from simulator.queue import Backlogs
 from simulator.rules import Play, Rulebook
 from simulator.scenario import Rate, Scenario, status_number

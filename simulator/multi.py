@@ -13,8 +13,8 @@ from connector.smpp.pdu import (
     SubmitSm,
     UnsuccessSme,
 )
-from simulator.answers import Changed
 from simulator.intake import Intake
+from simulator.link.answers import Changed
 from simulator.scenario import STATUS_BY_NAME
 from simulator.submits import Submitter
 

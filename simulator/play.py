@@ -15,17 +15,17 @@ import trio
 import trio.testing
 
 from connector.errors import ConfigError
-from simulator.expect import Value
+from simulator.judge.expect import Value
+from simulator.judge.measures import Measures, Unknown
+from simulator.judge.verdict import Book, Verdict
 from simulator.load.arrivals import most_messages
 from simulator.load.esme import EsmeLoad
 from simulator.load.tally import LoadStatistics, Traffic
-from simulator.measures import Measures, Unknown
-from simulator.record import Sink
 from simulator.scenario import Expect, Load, Scenario
 from simulator.scenario.play import QUIET
 from simulator.smsc import Smsc
 from simulator.statistics import Statistics
-from simulator.verdict import Book, Verdict
+from simulator.trace.record import Sink
 
 EPOCH: Final = 1_767_225_600.0
 """Time of day at which every virtual run starts: 2026-01-01 00:00:00 UTC."""

@@ -24,8 +24,8 @@ from connector.smpp.pdu import (
 )
 from connector.smpp.tlv import tlv
 from simulator.accounts import Account
-from simulator.answers import refusal
 from simulator.ledger import Entry, Ledger
+from simulator.link.answers import refusal
 from simulator.scenario import STATES, STATUS_BY_NAME
 
 ENROUTE: Final = STATES["ENROUTE"].message_state

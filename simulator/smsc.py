@@ -14,15 +14,15 @@ from simulator.carrier import Carrier
 from simulator.director import OUTAGE, Director
 from simulator.intake import Judge
 from simulator.ledger import Ledger
+from simulator.link.peer import Peer
+from simulator.link.wire import WireStream
 from simulator.mo import subscriber_message
-from simulator.peer import Peer
 from simulator.receipts import Delivery
-from simulator.record import Sink, Trace, TracedStream
 from simulator.scenario import Outbind, Rate, Scenario
 from simulator.scenario.fields import endpoint
 from simulator.statistics import Statistics
 from simulator.tls import Tls, tls_of
-from simulator.wire import WireStream
+from simulator.trace.record import Sink, Trace, TracedStream
 
 log = logging.getLogger("carrierline.simulator")
 

@@ -8,8 +8,8 @@ import attrs
 
 from connector.smpp.pdu import DataSm, Pdu, SubmitSm
 from simulator.accounts import Account
-from simulator.answers import Changed
 from simulator.limits import Bucket
+from simulator.link.answers import Changed
 from simulator.receipts import Delivery
 from simulator.rules import Asker
 

@@ -16,12 +16,12 @@ import trio
 from connector.settings import load_table, parse_table
 from connector.smpp.pdu import DataSm, SubmitSm
 from simulator.ledger import Entry
-from simulator.record import LinkEvent, Packet, Recent
 from simulator.scenario import Listen, Scenario
-from simulator.shown import line_of
 from simulator.smsc import Smsc
 from simulator.statistics import Statistics
 from simulator.texts import text_of
+from simulator.trace.record import LinkEvent, Packet, Recent
+from simulator.trace.shown import line_of
 
 T = TypeVar("T")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
-from simulator.facts import FAULT_FAMILY, RULE_FAMILY, problem_of_fact, slug
+from simulator.judge.facts import FAULT_FAMILY, RULE_FAMILY, problem_of_fact, slug
 from simulator.scenario.fields import Problems
 from simulator.scenario.play import Expect
 from simulator.scenario.rules import Reply, Rule

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import attrs
 
 from connector.settings import above, duration, parse_duration, within
-from simulator.expect import Expectation, parse
+from simulator.judge.expect import Expectation, parse
 from simulator.scenario.fields import Problems
 from simulator.scenario.messages import problem_of_text
 

@@ -4,8 +4,8 @@ import pytest
 
 from connector.errors import ConfigError
 from connector.settings import load
-from simulator.expect import parse
-from simulator.facts import FACTS, fact_of
+from simulator.judge.expect import parse
+from simulator.judge.facts import FACTS, fact_of
 from simulator.scenario import Scenario
 
 

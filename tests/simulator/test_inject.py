@@ -13,9 +13,9 @@ from connector.smpp.events import LinkDead
 from connector.smpp.pdu import DataSm, DeliverSm, EnquireLink, SubmitMulti, Unbind
 from simulator import Smsc
 from simulator.inject import FIRST_SEQUENCE, octets_of
-from simulator.record import Packet, Recent
 from simulator.scenario import InjectedPdu, Scenario
 from simulator.scenario.fields import COMMANDS
+from simulator.trace.record import Packet, Recent
 
 PATIENT = '[carrier]\nsession_init = "1h"\ninactivity = "1h"\n'
 DELIVER_SM = 'command = "deliver_sm", from = "1234", to = "4567", text = "hi"'

@@ -11,7 +11,7 @@ from connector.smpp import tables
 from connector.smpp.events import Notified
 from connector.smpp.pdu import DeliverSm, Outbind
 from simulator import Smsc
-from simulator.peer import Peer
+from simulator.link.peer import Peer
 from simulator.scenario import Listen, Scenario
 from simulator.scenario import Outbind as OutbindRules
 

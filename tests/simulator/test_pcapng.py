@@ -17,9 +17,9 @@ from connector.smpp.codec import encode
 from connector.smpp.pdu import BindTransceiver, EnquireLink
 from connector.smpp.tlv import tlv
 from simulator import Smsc
-from simulator.pcapng import capture, checksum
 from simulator.scenario import Scenario
-from simulator.trace_file import TraceFile, json_lines
+from simulator.trace.lines import TraceFile, json_lines
+from simulator.trace.pcapng import capture, checksum
 
 RULES = """
 [[rule]]

@@ -12,8 +12,8 @@ import trio
 from connector.errors import ConfigError
 from connector.settings import load
 from simulator.play import EPOCH, Checked, Outcome, play, played
-from simulator.record import LinkEvent, Packet
 from simulator.scenario import Scenario
+from simulator.trace.record import LinkEvent, Packet
 
 LOAD = """
 [load]

@@ -9,8 +9,8 @@ from trio.testing import MockClock
 from connector.settings import load
 from connector.smpp.pdu import EnquireLink, SubmitSm
 from simulator import Smsc
+from simulator.judge.verdict import SHOWN, Book
 from simulator.scenario import Scenario
-from simulator.verdict import SHOWN, Book
 
 EPOCH = 1_700_000_000.0
 

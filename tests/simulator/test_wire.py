@@ -13,9 +13,9 @@ from connector.settings import load
 from connector.smpp.codec import encode
 from connector.smpp.pdu import BindTransceiverResp, SubmitSmResp, Unbind, UnbindResp
 from simulator import Smsc
-from simulator.record import Packet, Recent, Trace, TracedStream
+from simulator.link.wire import WireStream, pieces_of, reset
 from simulator.scenario import Listen, Read, Scenario, WireFault, WireRule, WireWhen, Write
-from simulator.wire import WireStream, pieces_of, reset
+from simulator.trace.record import Packet, Recent, Trace, TracedStream
 
 ALL = WireWhen()
 PATIENT = '[carrier]\nsession_init = "1h"\ninactivity = "1h"\n'

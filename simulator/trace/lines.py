@@ -14,8 +14,8 @@ from connector.smpp import tables
 from connector.smpp.codec import decode
 from connector.smpp.pdu import Pdu
 from connector.smpp.tlv import unpack_tlv
-from simulator.discreet import without_password, without_people
-from simulator.record import LinkEvent, Packet
+from simulator.trace.discreet import without_password, without_people
+from simulator.trace.record import LinkEvent, Packet
 
 log = logging.getLogger("carrierline.simulator")
 

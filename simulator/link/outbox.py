@@ -4,7 +4,7 @@ from typing import Final
 
 import trio
 
-from simulator.wire import Gate, WireStream
+from simulator.link.wire import Gate, WireStream
 
 MOST_BATCHES: Final = 100
 """Written batches a peer may leave unread before nothing more is read from it."""

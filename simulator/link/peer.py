@@ -30,19 +30,19 @@ from connector.smpp.tables import Role, State
 from connector.smpp.timers import SMSC_TIMERS
 from connector.smpp.versions import Tlvs
 from simulator.accounts import Account
-from simulator.alarm import Alarm
-from simulator.answers import Changed, Later, altered, refusal, with_body
 from simulator.calendar import Calendar, on_tick
 from simulator.carrier import BIND_TYPES, BindRequest, Carrier
 from simulator.ids import Speller, coming_round, speller, speller_for
 from simulator.limits import Bucket
+from simulator.link.alarm import Alarm
+from simulator.link.answers import Changed, Later, altered, refusal, with_body
+from simulator.link.outbox import Outbox
+from simulator.link.wire import GARBAGE, Gate, reset
 from simulator.multi import Spread
-from simulator.outbox import Outbox
 from simulator.receipts import Delivery
 from simulator.rules import Play
 from simulator.scenario import Fault, status_number
 from simulator.submits import Submit
-from simulator.wire import GARBAGE, Gate, reset
 
 log = logging.getLogger("carrierline.simulator")
 

@@ -11,9 +11,9 @@ from typing import Final
 
 import attrs
 
-from simulator.discreet import without_password, without_people
-from simulator.record import LinkEvent, Packet
-from simulator.trace_file import TraceFile
+from simulator.trace.discreet import without_password, without_people
+from simulator.trace.lines import TraceFile
+from simulator.trace.record import LinkEvent, Packet
 
 # pcapng, draft-ietf-opsawg-pcapng: block types, options, and LINKTYPE_RAW for packets that begin with their IP header.
 SECTION, INTERFACE, PACKET = 0x0A0D0D0A, 1, 6

@@ -6,8 +6,8 @@ from connector.errors import FramingError
 from connector.smpp import tables
 from connector.smpp.codec import decode
 from connector.smpp.pdu import Pdu
-from simulator.record import LinkEvent, Packet
 from simulator.texts import text_of
+from simulator.trace.record import LinkEvent, Packet
 
 MOST_CHARACTERS: Final = 60
 

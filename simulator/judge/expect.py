@@ -1,7 +1,7 @@
 """The language of expectations: ``load.latency.corrected.p99 <= 30s and message.lost == 0``.
 
-Facts (`simulator.facts`), numbers, durations as numbers of seconds, ``true`` and ``false``, compared and joined by
-``+ - * /``, ``and``, ``or``, ``not`` and parentheses.  The text is read by Python's own parser and nothing of it is
+Facts (`simulator.judge.facts`), numbers, durations as numbers of seconds, ``true`` and ``false``, compared and joined
+by ``+ - * /``, ``and``, ``or``, ``not`` and parentheses.  The text is read by Python's own parser and nothing of it is
 ever run: what is not in the tables below is refused.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 
 from connector.settings import parse_duration, shown
-from simulator.facts import fact_of, problem_of_fact, slug
+from simulator.judge.facts import fact_of, problem_of_fact, slug
 
 Value = bool | int | float
 MOST_CHARACTERS: Final = 1_000

@@ -9,14 +9,14 @@ from typing import Final
 import attrs
 
 from simulator.carrier import Carrier
-from simulator.expect import Value
-from simulator.facts import FAULT_FAMILY, RULE_FAMILY, STATUS_FAMILY, fact_of, slug
+from simulator.judge.expect import Value
+from simulator.judge.facts import FAULT_FAMILY, RULE_FAMILY, STATUS_FAMILY, fact_of, slug
+from simulator.judge.verdict import Book, Verdict
 from simulator.load.tally import Latency, LoadStatistics, Traffic
 from simulator.scenario import Expect
 from simulator.scenario.names import KINDS, faults_by_name, rule_names
 from simulator.scenario.play import QUIET
 from simulator.statistics import Statistics
-from simulator.verdict import Book, Verdict
 
 SUBMITS: Final = "submit.count"
 ACCEPTED: Final = f"{STATUS_FAMILY}ESME_ROK"

@@ -14,9 +14,9 @@ from connector.smpp import tables
 from connector.smpp.codec import HEADER
 from connector.smpp.pdu import Pdu
 from simulator.ledger import Entry
-from simulator.record import LinkEvent, Packet
 from simulator.scenario.fields import COMMANDS
 from simulator.texts import text_of
+from simulator.trace.record import LinkEvent, Packet
 
 REMEMBERED: Final = 1_000_000
 """Accepted messages among which doubles are looked for; about 350 octets of memory each."""

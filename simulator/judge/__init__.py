@@ -1,0 +1,1 @@
+"""What happened in numbers, what is expected of them, and what became of every message."""

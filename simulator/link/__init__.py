@@ -1,0 +1,1 @@
+"""One link: three tasks, none per message, and how its octets move."""

@@ -1,0 +1,1 @@
+"""What crosses the links, for files, Wireshark, people and judges."""
