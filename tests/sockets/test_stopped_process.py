@@ -69,5 +69,5 @@ async def test_a_carrier_that_stands_still_is_left_in_doubt_and_gets_nothing_twi
         await world.counted(Status.DELIVERED, 5)
         statuses = await world.statuses(ids)
         assert statuses[Status.IN_DOUBT] + statuses[Status.DELIVERED] == len(ids)
-    taken = Counter(line["destination_addr"] for line in CarrierLedger.read(simulator.trace.record).accepted["hello"])
+    taken = Counter(line["destination_addr"] for line in CarrierLedger.read(simulator.record).accepted["hello"])
     assert (len(taken), set(taken.values())) == (len(ids), {1})
