@@ -35,6 +35,7 @@ class Acceptance:
         self._backlogs = backlogs
         self.started_at = 0.0
         """By the clock of whoever calls."""
+        self._floodgate: Floodgate | None = None
         self.change(scenario)
 
     def change(self, scenario: Scenario) -> None:
@@ -43,7 +44,9 @@ class Acceptance:
         self._delay = sampler(delay, scenario.seed, "response.delay")
         self._at_once = fixed(delay) == 0
         self._planner = Planner(scenario)
-        self._floodgate = Floodgate(scenario.receipt.burst) if scenario.receipt.burst else None
+        burst = scenario.receipt.burst
+        if burst is None or self._floodgate is None or self._floodgate.rules != burst:
+            self._floodgate = None if burst is None else Floodgate(burst)
 
     def ends_at(self, entry: Entry) -> float | None:
         """Return when a message comes to its final state, by the time of day; None if it never does."""
@@ -94,9 +97,7 @@ class Acceptance:
         if reply is not None and reply.message_id is not None:
             response.message_id = reply.message_id
         silent = fault is not None and fault.point != "after-response"
-        answer = (
-            Changed(None if silent else response, reply, fault, play.name) if silent or fault or reply else response
-        )
+        answer = Changed(None if silent else response, reply, fault, play.name)
         delay = self._delay(number) if play.delay is None else play.delay(ordinal)
         if delay == 0:
             peer.answer([answer])
@@ -137,11 +138,13 @@ class Acceptance:
                 accepted_at=at,
                 state=play.stat if play and play.stat else planner.state_of(number),
                 link=peer.number,
+                id_number=peer.shared_number,
                 answer_due_at=None if silent or told_at is None else at + told_at - now,
             )
             entries.append(entry)
+            leaves_at = self._leaves_at(peer, len(batch) - index - 1, now if told_at is None else told_at, now)
+            entry.waits_s = leaves_at - now
             if wanted[index]:
-                leaves_at = self._leaves_at(peer, len(batch) - index - 1, now if told_at is None else told_at, now)
                 self._plan(peer, account, entry, leaves_at, now, play)
         self._ledger.accept(entries)
 
@@ -153,7 +156,7 @@ class Acceptance:
     def _plan(
         self, peer: Submitter, account: Account, entry: Entry, from_at: float, now: float, play: Play | None
     ) -> None:
-        planned = self._planner.plan(entry, peer, play)
+        planned = self._planner.plan(entry, peer.origin, play)
         if planned is None:
             self._counts.receipts_missing += 1
             return
@@ -161,7 +164,7 @@ class Acceptance:
             if early:
                 account.put_ready(delivery)
             elif self._floodgate is not None:
-                passes_s = self._floodgate.passes_at(from_at + after_s - self.started_at)
+                passes_s = self._floodgate.passes_at(from_at + after_s - self.started_at, now - self.started_at)
                 account.put(delivery, on_tick(self.started_at + passes_s))
             elif after_s:
                 account.put(delivery, on_tick(from_at + after_s))

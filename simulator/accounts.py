@@ -68,6 +68,12 @@ class Account:
     _cancelled: set[str] = attrs.field(factory=set)
     """Carrier message ids."""
 
+    def change(self, delivery: DeliveryRules, penalty: Penalty | None) -> None:
+        """Go by other rules from now on."""
+        self.delivery, self.penalty = delivery, penalty
+        if self._offences is not None and penalty is not None:
+            self._offences.rules = penalty
+
     # --- binds
 
     def offended(self, number: int, now: float) -> None:
@@ -137,7 +143,8 @@ class Account:
             self._make_ready(delivery)
 
     def _has_room(self) -> bool:
-        if len(self._calendar) + len(self._ready) < self.delivery.max_waiting:
+        over = len(self._calendar) + len(self._ready) - self.delivery.max_waiting
+        if over < 0 or over < sum(max(0, bind.free - len(bind.own)) for bind in self.receivers):
             return True
         self.counts.deliveries_dropped += 1
         return False
@@ -166,14 +173,15 @@ class Account:
 
     def hand_out_ready(self, now: float) -> None:
         """Give what is ready to the binds with room, each in its turn."""
-        receivers = self.receivers
+        receivers, sent = self.receivers, False
         for offset in range(len(receivers)):
             bind = receivers[(self._turn + offset) % len(receivers)]
             if bind.own or self._ready:
                 chosen = self._chosen_for(bind)
                 if chosen:
                     bind.deliver(chosen, now)
-        self._turn += 1
+                    sent = True
+        self._turn += sent
 
     def _chosen_for(self, bind: Bind) -> list[Delivery]:
         free = bind.free
@@ -219,7 +227,9 @@ class Account:
         self.counts.deliveries_unanswered += 1
         if not self._may_try_again(delivery):
             return
-        other = next((receiver for receiver in self.receivers if receiver is not bind), None)
+        others = [receiver for receiver in self.receivers if receiver is not bind]
+        wished = [receiver for receiver in others if not delivery.avoids or receiver is not delivery.via]
+        other = next(iter(wished or others), None)
         (self._ready if other is None else other.own).append(delivery)
 
     def _may_try_again(self, delivery: Delivery) -> bool:

@@ -24,7 +24,7 @@ from simulator.mo import MoRun
 from simulator.receipts import Delivery, Writer
 from simulator.requests import Requests
 from simulator.rules import Rulebook
-from simulator.scenario import STATUS_BY_NAME, AccountRules, BindType, MoRules, Scenario, status_number
+from simulator.scenario import STATES, STATUS_BY_NAME, AccountRules, BindType, MoRules, Scenario, status_number
 from simulator.statistics import Counts, Statistics
 from simulator.trace.record import Trace
 
@@ -68,7 +68,7 @@ class Carrier:
         self.intake = Intake(scenario, ledger, self.counts, clock, self.rulebook, self.chronicle)
         self.writer = Writer(scenario)
         self.accounts: dict[str, Account] = {}
-        self.requests = Requests(ledger, self.accounts, clock, self.intake.ends_at)
+        self.requests = Requests(ledger, self.accounts, clock, self.intake.ends_at, self._error_of)
         self.closed_to_binds = False
         """Whether every bind is refused, as in an outage."""
         self.on_occasion: Callable[[int, Occasion], None] | None = None
@@ -94,7 +94,7 @@ class Carrier:
         self.intake.change(scenario)
         self.writer = Writer(scenario)
         for account in self.accounts.values():
-            account.delivery, account.penalty = scenario.delivery, scenario.limits.penalty
+            account.change(scenario.delivery, scenario.limits.penalty)
             account.rules = next(
                 (it for it in scenario.account if it.system_id == account.rules.system_id), account.rules
             )
@@ -108,6 +108,9 @@ class Carrier:
         """Tell who wants to know what has happened on a link."""
         if self.on_occasion is not None:
             self.on_occasion(number, occasion)
+
+    def _error_of(self, state: str) -> int:
+        return self.scenario.receipt.err.get(state, STATES[state].err)
 
     def since_start(self, now: float) -> float:
         """Return the time since the carrier came up."""

@@ -3,6 +3,7 @@
 A batch goes through as a whole; what costs something per message is looked at only where the scenario has it.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
@@ -22,6 +23,7 @@ from simulator.submits import Batch, Submit, Submitter
 
 Judge = Callable[[Submit], int]
 """Returns the command_status a message is refused with, or 0."""
+MOST_SENDERS: Final = 10_000
 MESSAGES: Final = "messages"
 """Stream of ordinals for rules."""
 
@@ -66,6 +68,8 @@ class Intake:
         self.bucket: Bucket | None = None
         self._senders: dict[str, Bucket] = {}
         self._judge: Judge | None = None
+        self._room = math.inf
+        """Requests of the batch at hand that the window still takes."""
         self.change(scenario)
 
     def start(self, now: float) -> None:
@@ -98,16 +102,19 @@ class Intake:
 
     def take(self, peer: Submitter, pdus: Sequence[Submit], now: float) -> None:
         """Accept what the scenario lets pass and refuse the rest; the peer is given all answers."""
-        self._chronicle.count("submit.count", len(pdus), now - self._started_at)
+        self._room = math.inf if self._window is None else max(0, self._window - peer.unanswered)
         first = self._number
         self._number += len(pdus)
         batch = self._without(peer, Batch(pdus, range(first, self._number)), _fault, now)
         if self._judge is not None:
             batch = self._without(peer, batch, self._judge, now)
         if self._rulebook and batch:
-            self._by_rule(peer, batch, now)
+            batch = self._by_rule(peer, batch, now)
         else:
             self._as_usual(peer, batch, now)
+            batch = Batch((), ())
+        unread = len(batch)
+        self._chronicle.count("submit.count", len(pdus) - unread, now - self._started_at)
 
     def _as_usual(self, peer: Submitter, batch: Batch, now: float) -> None:
         batch = self._within_limits(peer, batch, now)
@@ -117,10 +124,10 @@ class Intake:
 
     # --- rules
 
-    def _by_rule(self, peer: Submitter, batch: Batch, now: float) -> None:
+    def _by_rule(self, peer: Submitter, batch: Batch, now: float) -> Batch:
         """Do what rules say with some, in their order, and the usual with those between.
 
-        What is behind a message with which the link ends was never read.
+        Return what is behind a message with which the link ends: it was never read.
         """
         begin = 0
         plays = self._rulebook.choose(peer, batch.pdus, MESSAGES, now - self._started_at)
@@ -130,19 +137,21 @@ class Intake:
             self._play(peer, batch.cut(place, place + 1), play, ordinal, now)
             begin = place + 1
             if play.ends_the_link:
-                return
+                return batch.cut(begin, None)
         self._as_usual(peer, batch.cut(begin, None), now)
+        return Batch((), ())
 
     def _play(self, peer: Submitter, one: Batch, play: Play, ordinal: int, now: float) -> None:
         reply, fault = play.reply, play.fault
         if fault is not None and fault.point == "before-response":
             self._chronicle.count("submit.untaken", 1, now - self._started_at)
-            self._say(peer, Changed(None, None, fault, play.name), play, ordinal, now)
+            half = refusal(one.pdus[0], tables.ESME_ROK) if fault.kind == "truncate" else None
+            self._say(peer, Changed(half, None, fault, play.name), play, ordinal, now)
         elif reply is not None and status_number(reply.status):
             response = refusal(one.pdus[0], status_number(reply.status))
             self._count(response.command_status, 1, now)
             self._say(peer, Changed(response, reply, fault, play.name), play, ordinal, now)
-        else:
+        elif one := self._within_limits(peer, one, now):
             self._count(tables.ESME_ROK, 1, now)
             self._acceptance.accept(peer, one, now, self._congestion_tlvs(peer, now), play, ordinal)
 
@@ -158,14 +167,14 @@ class Intake:
     # --- refusing
 
     def _within_limits(self, peer: Submitter, batch: Batch, now: float) -> Batch:
-        if self._window is not None:
-            room = max(0, self._window - peer.unanswered)
-            batch = self._first(peer, batch, room, self._over_window, now)
+        if self._room < math.inf:
+            batch = self._first(peer, batch, int(self._room), self._over_window, now)
         if self._rate is not None and batch:
             batch = self._within_rate(peer, batch, self._rate, now)
         backlog = self._backlogs.of(peer.who)
         if backlog is not None and batch:
             batch = self._first(peer, batch, backlog.take(len(batch), now), self._when_full, now)
+        self._room -= len(batch)
         return batch
 
     def _without(self, peer: Submitter, batch: Batch, judge: Judge, now: float) -> Batch:
@@ -191,13 +200,21 @@ class Intake:
         for place, pdu in enumerate(batch.pdus):
             bucket = self._senders.get(pdu.source_addr)
             if bucket is None or bucket.rate != rate:
-                bucket = self._senders[pdu.source_addr] = Bucket.full(rate, now)
+                bucket = self._new_bucket(pdu.source_addr, rate, now)
             if bucket.take(1, now):
                 passing.append(place)
             else:
                 self._refuse(peer, [pdu], self._over_rate, now)
                 peer.offended(1, now)
         return batch.only(passing)
+
+    def _new_bucket(self, sender: str, rate: Rate, now: float) -> Bucket:
+        """Return the bucket of a sender that has none for this rate; of very many, full ones are forgotten."""
+        if len(self._senders) >= MOST_SENDERS:
+            self._senders = {name: each for name, each in self._senders.items() if not each.is_full(now)}
+        old = self._senders.get(sender)
+        bucket = self._senders[sender] = Bucket.full(rate, now) if old is None else old.changed(rate)
+        return bucket
 
     def _refuse(self, peer: Submitter, pdus: Sequence[Submit], command_status: int, now: float) -> None:
         self._count(command_status, len(pdus), now)
@@ -212,7 +229,7 @@ class Intake:
         owners: dict[str, _Limited] = {"bind": peer, "account": peer.account, "carrier": self}
         owner = owners[rate.scope]
         if owner.bucket is None or owner.bucket.rate != rate:
-            owner.bucket = Bucket.full(rate, now)
+            owner.bucket = Bucket.full(rate, now) if owner.bucket is None else owner.bucket.changed(rate)
         return owner.bucket
 
     def _congestion_tlvs(self, peer: Submitter, now: float) -> tuple[Tlv, ...]:

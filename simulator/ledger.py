@@ -34,6 +34,10 @@ class Entry:
     """Seconds since the epoch, as all times here."""
     state: str
     """The final ``stat:`` word that the scenario gave it."""
+    id_number: int | None = None
+    """The number that its id spells, where that is another one's: of a submit_multi all have the first one's."""
+    waits_s: float = 0.0
+    """From acceptance to when the delay of its receipt begins: its answer, and its way through the queue."""
     link: int = 0
     """Number of the link it came on, from 1."""
     answer_due_at: float | None = None

@@ -20,6 +20,14 @@ class Bucket:
         """Return a bucket that has not been used yet."""
         return cls(rate, rate.burst, now)
 
+    def is_full(self, now: float) -> bool:
+        """Say whether it is as if it had never been used."""
+        return self.tokens + (now - self.filled_at) * self.rate.per_second >= self.rate.burst
+
+    def changed(self, rate: Rate) -> "Bucket":
+        """Return the bucket that goes on with another rate: what is in it stays, as far as it fits."""
+        return Bucket(rate, min(self.tokens, rate.burst), self.filled_at)
+
     def take(self, wanted: int, now: float) -> int:
         """Take up to ``wanted`` tokens and return how many there were."""
         self.tokens = min(self.rate.burst, self.tokens + (now - self.filled_at) * self.rate.per_second)

@@ -13,8 +13,10 @@ from connector.smpp.pdu import (
     SubmitSm,
     UnsuccessSme,
 )
+from connector.smpp.tlv import Tlv
 from simulator.intake import Intake
 from simulator.link.answers import Changed
+from simulator.rules import Play
 from simulator.scenario import STATUS_BY_NAME
 from simulator.submits import Submitter
 
@@ -70,14 +72,18 @@ class Spread:
     They share one message_id, and receipts differ by their address (SMPP 3.4, 4.5).
     """
 
-    def __init__(self, peer: Submitter, pdu: SubmitMulti) -> None:
+    def __init__(self, peer: Submitter, pdu: SubmitMulti, play: Play | None = None) -> None:
         self._peer = peer
+        self._play = play
         self._pdu = pdu
         self._singles = singles(pdu)
         self._failures = unknown_lists(pdu)
         self._silent: Changed | None = None
         self._at: float | None = None
         self._id = ""
+        self._heard = 0
+        self._tlvs: tuple[Tlv, ...] = ()
+        self.shared_number: int | None = None
         self.account, self.bucket, self.own = peer.account, peer.bucket, peer.own
         self.number, self.who, self.place, self.version = peer.number, peer.who, peer.place, peer.version
         self.unanswered = peer.unanswered
@@ -86,8 +92,10 @@ class Spread:
         """Have each message judged, and answer them all."""
         intake.take(self, self._singles, now)
         self._peer.bucket = self.bucket
-        answer: Pdu | Changed = self._response() if self._silent is None else self._silent
-        if self._at is None:
+        answer = self._answer()
+        if self._heard < len(self._singles):  # one of them is never answered
+            self._peer.unanswered += 1
+        elif self._at is None:
             self._peer.answer([answer])
         else:
             self._peer.unanswered += 1
@@ -95,16 +103,37 @@ class Spread:
 
     def spell(self, number: int, /) -> str:
         """Return the id of them all: that of the first one."""
-        self._id = self._id or self._peer.spell(number)
+        if self.shared_number is None:
+            self.shared_number, self._id = number, self._peer.spell(number)
         return self._id
+
+    @property
+    def origin(self) -> object:
+        """The link itself."""
+        return self._peer.origin
+
+    def _answer(self) -> Pdu | Changed:
+        """Return the one answer, as a rule for the whole changes it."""
+        if self._silent is not None:
+            return self._silent
+        response, play = self._response(), self._play
+        if play is None:
+            return response
+        if play.reply is not None and play.reply.message_id is not None:
+            response.message_id = play.reply.message_id
+        silent = play.fault is not None and play.fault.point != "after-response"
+        return Changed(None if silent else response, play.reply, play.fault, play.name)
 
     def answer(self, responses: Sequence[Pdu | Changed]) -> None:
         """Gather answers."""
+        self._heard += len(responses)
         for response in responses:
             pdu = response.response if isinstance(response, Changed) else response
             if pdu is None:
                 self._silent = cast(Changed, response)
-            elif pdu.command_status:
+            elif not pdu.command_status:
+                self._tlvs = pdu.tlvs
+            else:
                 self._failures.append(_failure(self._singles[pdu.sequence_number - 1], pdu.command_status))
 
     def answer_at(self, at: float, response: Pdu | Changed) -> None:
@@ -123,7 +152,10 @@ class Spread:
             status = self._failures[0].error_status_code if self._failures else tables.ESME_RSYSERR
             return SubmitMultiResp(command_status=status, sequence_number=sequence_number)
         return SubmitMultiResp(
-            message_id=self._id, unsuccess_smes=tuple(self._failures), sequence_number=sequence_number
+            message_id=self._id,
+            unsuccess_smes=tuple(self._failures),
+            tlvs=self._tlvs,
+            sequence_number=sequence_number,
         )
 
 

@@ -18,6 +18,8 @@ WANTS_SUCCESS: Final = (False, True, False, True)
 WANTS_FAILURE: Final = (False, True, True, False)
 """By bits 1-0 of registered_delivery: none, both, failure only, success only (SMPP 5.0, 4.7.21)."""
 WANTS_INTERMEDIATE: Final = 0x10
+MOST_OPENINGS: Final = 1_000
+"""Of a floodgate that are kept; beyond it those of the past are forgotten."""
 
 
 class Planned(NamedTuple):
@@ -55,17 +57,18 @@ class Planner:
     def ends_at(self, entry: Entry) -> float | None:
         """Return when a message comes to its final state, by the time of day; None if it never does."""
         delay = self._delay(entry.number) if entry.delay_s is None else entry.delay_s
-        return None if delay is None else entry.accepted_at + delay
+        return None if delay is None else entry.accepted_at + entry.waits_s + delay
 
     def plan(self, entry: Entry, via: object, play: Play | None = None) -> list[Planned] | None:
         """Return the words about a message that asked for some; None when the scenario lets them go missing."""
         n, asked = entry.number, entry.pdu.registered_delivery
-        delay = self._delay(n)
+        delay, final = self._delay(n), self._wants_final(asked, entry.state)
         if play and play.receipt_delay:
             delay = entry.delay_s = play.receipt_delay(n)
+        if not final and not asked & WANTS_INTERMEDIATE:
+            return []
         if delay is None or self._missing(n) or (play and play.missing):
             return None
-        final = self._wants_final(asked, entry.state)
         if self._plain and final and not asked & WANTS_INTERMEDIATE and play is None:
             return [Planned(Delivery(entry, entry.state), delay)]
         planned = self._words(entry, delay, play, final=final)
@@ -115,14 +118,19 @@ class Floodgate:
     """Lets receipts gather, and lets them go one behind the other at multiples of a time."""
 
     def __init__(self, rules: Burst) -> None:
-        self._rules = rules
-        self._released: dict[int, int] = {}
+        self.rules = rules
+        self._free_at_s: dict[int, float] = {}
+        """By the number of an opening, when it lets the next one through."""
 
-    def passes_at(self, due_s: float) -> float:
-        """Return when one passes that is due then, both in seconds since the start."""
-        number = math.ceil(due_s / self._rules.hold_s)
-        place = self._released.get(number, 0)
-        self._released[number] = place + 1
-        for old in [each for each in self._released if each < number - 1]:
-            del self._released[old]
-        return number * self._rules.hold_s + place / self._rules.release_per_second
+    def passes_at(self, due_s: float, now_s: float) -> float:
+        """Return when one passes that is due then; all times are seconds since the start.
+
+        What one opening does not let through before the next one goes on through that, ahead of what is due there.
+        """
+        hold_s, gap_s = self.rules.hold_s, 1 / self.rules.release_per_second
+        number = math.ceil(due_s / hold_s)
+        at = max(number * hold_s, self._free_at_s.get(number, 0.0), self._free_at_s.get(number - 1, 0.0))
+        self._free_at_s[number] = at + gap_s
+        if len(self._free_at_s) > MOST_OPENINGS:
+            self._free_at_s = {each: free for each, free in self._free_at_s.items() if free > now_s}
+        return at

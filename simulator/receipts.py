@@ -68,7 +68,7 @@ class Writer:
         self._quoted_octets = max(map(_quoted_octets, rules.formats))
         self._spell = _other_spelling(rules.id, scenario)
         self._tlv_spell = _other_spelling(rules.tlv_id, scenario)
-        self._stranger = speller(scenario.response.message_id, seed)
+        self._stranger = speller(rules.id or scenario.response.message_id, seed)
         self._tlvs = rules.tlv
         self._errors = {word: rules.err.get(word, row.err) for word, row in STATES.items()}
         self._states = {word: tlv("message_state", row.message_state) for word, row in STATES.items()}
@@ -133,8 +133,10 @@ class Writer:
 
     def _id(self, delivery: Delivery, entry: Entry, spell: Speller | None) -> str:
         if delivery.stranger:
-            return (spell or self._stranger)(entry.number + STRANGER)
-        return entry.message_id if spell is None else spell(entry.number)
+            return self._stranger(entry.number + STRANGER)
+        if spell is None:
+            return entry.message_id
+        return spell(entry.number if entry.id_number is None else entry.id_number)
 
     def _receipt_tlvs(self, delivery: Delivery, entry: Entry) -> tuple[Tlv, ...]:
         found = (self._receipt_tlv(name, delivery, entry) for name in self._tlvs)

@@ -21,8 +21,10 @@ from simulator.limits import Bucket
 from simulator.scenario import Fault, Rate, Reply, Rule, RuleLimit, When
 from simulator.texts import text_of
 
-MESSAGES: Final = ("submit_sm", "data_sm", "submit_multi")
-"""Requests that a rule without a command is about."""
+MESSAGES: Final = ("submit_sm", "data_sm")
+"""Requests that a rule without a command is about; each destination of a submit_multi is a submit_sm of its own."""
+MOST_BUCKETS: Final = 10_000
+"""Of a rule's limit; beyond it those that are full are forgotten."""
 Test = Callable[[Pdu], bool]
 
 
@@ -65,10 +67,12 @@ class Play:
     @property
     def ends_the_link(self) -> bool:
         """Whether nothing that comes behind the request is read any more."""
-        return self.fault is not None and self.fault.kind in _ENDS
+        return self.fault is not None and self.delay is None and ends_the_link(self.fault)
 
 
-_ENDS: Final = frozenset({"close", "reset", "blackhole", "truncate"})
+def ends_the_link(fault: Fault) -> bool:
+    """Say whether nothing is read behind a fault; a hole that ends only holds back what comes."""
+    return fault.kind in {"close", "reset", "truncate"} or (fault.kind == "blackhole" and fault.for_s is None)
 
 
 def is_altered(reply: Reply | None) -> bool:
@@ -78,12 +82,29 @@ def is_altered(reply: Reply | None) -> bool:
     return reply != Reply(status=reply.status, message_id=reply.message_id)
 
 
+_Used = list[tuple[Bucket, float, float]]
+"""Buckets with their tokens and time as they were before they were used, in the order of use."""
+
+
+@attrs.frozen
+class _Before:
+    """What the rules had counted before a batch."""
+
+    asked: int
+    seen: list[int]
+    matched: Counter[str]
+    done: Counter[str]
+    last_at_s: float | None
+    buckets: _Used = attrs.field(factory=list)
+
+
 class Rulebook:
     """All rules of a scenario; the first that matches a request wins."""
 
     def __init__(self, rules: Sequence[Rule], seed: int, faults: Faults) -> None:
         self._seed = seed
         self._faults = faults
+        self._rules: list[_Compiled] = []
         self.change(rules)
         self.matched: Counter[str] = Counter()
         """How many requests each rule decided."""
@@ -91,10 +112,11 @@ class Rulebook:
         """Requests looked at so far, by stream: draws of one are not shifted by the other."""
 
     def change(self, rules: Sequence[Rule]) -> None:
-        """Go by other rules from now on; they count from the beginning."""
-        self._rules = [
-            _Compiled(rule, name_of(rule.name, "rule", index), self._seed) for index, rule in enumerate(rules)
-        ]
+        """Go by other rules from now on; those that stay go on counting."""
+        old = {(each.rule, each.play.name): each for each in self._rules}
+        named = [(rule, name_of(rule.name, "rule", index)) for index, rule in enumerate(rules)]
+        self._rules = [old.get(each) or _Compiled(*each, self._seed) for each in named]
+        self._may_end_links = any(rule.play.ends_the_link for rule in self._rules)
 
     def __bool__(self) -> bool:
         return bool(self._rules)
@@ -106,15 +128,44 @@ class Rulebook:
     def choose(self, asker: Asker, pdus: Sequence[Pdu], stream: str, now_s: float) -> dict[int, tuple[Play, int]]:
         """Return what is done with which of these requests, by their place; with most, nothing.
 
-        With it goes the ordinal of the request in its ``stream``; ``now_s`` is the time since the start.
+        With it goes the ordinal of the request in its ``stream``; ``now_s`` is the time since the start.  What is
+        behind a request with which the link ends was never read: it is neither counted nor decided.
         """
+        if not self._may_end_links:
+            return self._chosen(asker, pdus, stream, now_s, [])
+        before = _Before(
+            self.asked[stream],
+            [rule.seen for rule in self._rules],
+            self.matched.copy(),
+            self._faults.done.copy(),
+            self._faults.last_at_s,
+        )
+        chosen = self._chosen(asker, pdus, stream, now_s, before.buckets)
+        last = min((index for index, (play, _) in chosen.items() if play.ends_the_link), default=len(pdus))
+        if last < len(pdus) - 1:
+            self._restore(stream, before)
+            return self._chosen(asker, pdus[: last + 1], stream, now_s, [])
+        return chosen
+
+    def _restore(self, stream: str, before: "_Before") -> None:
+        self.asked[stream] = before.asked
+        for rule, seen in zip(self._rules, before.seen, strict=True):
+            rule.seen = seen
+        for bucket, tokens, filled_at in reversed(before.buckets):
+            bucket.tokens, bucket.filled_at = tokens, filled_at
+        self.matched = before.matched
+        self._faults.done, self._faults.last_at_s = before.done, before.last_at_s
+
+    def _chosen(
+        self, asker: Asker, pdus: Sequence[Pdu], stream: str, now_s: float, used: "_Used"
+    ) -> dict[int, tuple[Play, int]]:
         chosen: dict[int, tuple[Play, int]] = {}
         first = self.asked[stream]
         self.asked[stream] += len(pdus)
         kinds = {type(pdu) for pdu in pdus}
         for rule in self._rules:
             for index in rule.matching(asker, pdus, kinds, first, now_s):
-                if index not in chosen and rule.takes(asker, pdus[index], now_s):
+                if rule.takes(asker, pdus[index], now_s, used) and index not in chosen:
                     play = rule.play
                     if not play.is_fault or self._faults.happens(play.name, now_s):
                         chosen[index] = play, first + index
@@ -132,6 +183,7 @@ class _Compiled:
 
     def __init__(self, rule: Rule, name: str, seed: int) -> None:
         when, receipt = rule.when, rule.receipt
+        self.rule = rule
         purpose = f"rule/{name}"
         self.when = when
         self._starts, self._ends = when.starts_at_s, when.ends_at_s
@@ -140,7 +192,7 @@ class _Compiled:
         self._chance = None if when.rate is None else draws.chance(when.rate, draws.stream(seed, f"{purpose}/when"))
         self._first = 1 if when.at_s is not None and when.for_s is None and when.first is None else when.first
         self._counts = bool(self._first or when.every or when.nth)
-        self._seen = 0
+        self.seen = 0
         self._limit = rule.limit
         self._buckets: dict[str, Bucket] = {}
         self.play = Play(
@@ -186,8 +238,8 @@ class _Compiled:
 
     def _counted(self, indices: list[int]) -> list[int]:
         """Return those of the matches whose number is one that counts; the first match ever is number 1."""
-        before = self._seen
-        self._seen += len(indices)
+        before = self.seen
+        self.seen += len(indices)
         when = self.when
         if self._first is not None:
             return indices[: max(0, self._first - before)]
@@ -197,15 +249,18 @@ class _Compiled:
         assert when.every is not None, "something is counted"
         return indices[-(before + 1) % when.every :: when.every]
 
-    def takes(self, asker: Asker, pdu: Pdu, now_s: float) -> bool:
-        """Say whether a match is one: with a limit only what comes too fast is."""
+    def takes(self, asker: Asker, pdu: Pdu, now_s: float, used: _Used) -> bool:
+        """Say whether a match is one: with a limit only what comes too fast is.  ``used`` gets the bucket as it was."""
         limit = self._limit
         if limit is None:
             return True
         key = _KEYS[limit.key](asker, pdu)
         bucket = self._buckets.get(key)
         if bucket is None:
+            if len(self._buckets) >= MOST_BUCKETS:
+                self._buckets = {name: each for name, each in self._buckets.items() if not each.is_full(now_s)}
             bucket = self._buckets[key] = Bucket.full(_rate(limit), now_s)
+        used.append((bucket, bucket.tokens, bucket.filled_at))
         return not bucket.take(1, now_s)
 
 

@@ -46,12 +46,18 @@ class Submitter(Asker, Protocol):
 
     account: Account | None
     bucket: Bucket | None
+    shared_number: int | None
+    """The number whose id all messages of a submit_multi have; None for messages with ids of their own."""
     unanswered: int
     """Requests of the peer whose answer is still due."""
     own: deque[Delivery]
 
     def spell(self, number: int, /) -> str:
         """Return the id of a message of this number."""
+
+    @property
+    def origin(self) -> object:
+        """The link itself."""
 
     def answer(self, responses: Sequence[Pdu | Changed]) -> None:
         """Send them with what goes out next."""

@@ -110,8 +110,6 @@ class Session:
         if state is not None:
             self._enter(state)
 
-    # --- sending ----------------------------------------------------------------------------------------------
-
     def submit(self, requests: Sequence[Pdu], tokens: Sequence[object], now: float) -> bytes:
         """The octets of ``requests``, each of which takes a place in the window and comes back with its token."""
         if len(requests) > self.window.free:
@@ -231,8 +229,6 @@ class Session:
     def _say(self, pdu: Pdu) -> None:
         self._tally.pdus_sent += 1
         self._to_send.append(encode(pdu))
-
-    # --- receiving --------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes, now: float) -> list[Event]:
         """What the octets from the peer mean; ``b""`` is the end of the stream.
@@ -408,6 +404,10 @@ class Session:
                 events.append(self._die(expiry.value))
                 break
         return events
+
+    def keep_alive(self, now: float) -> None:
+        """Take the peer as alive at this time, whatever it said: silence and idleness count anew."""
+        self._clock.kept_alive(now)
 
     def next_tick(self) -> float | None:
         """When ``tick`` has something to do next; None while no timer runs."""

@@ -86,6 +86,11 @@ class LinkTimers:
         self.enquired_at = None
         self.misses = 0
 
+    def kept_alive(self, now: float) -> None:
+        """The owner knows that the peer lives, and that it is not idle."""
+        self.heard(now)
+        self.active_at = now
+
     def became_bound(self, now: float) -> None:
         """The session is bound: the timers of its beginning stop, those of its life start."""
         self.bound = True

@@ -7,7 +7,7 @@ import attrs
 from connector.smpp import tables
 from connector.smpp.codec import HEADER, encode
 from connector.smpp.pdu import PDU_BY_ID, Pdu
-from simulator.rules import Play
+from simulator.rules import Play, ends_the_link
 from simulator.scenario import Fault, Reply, status_number
 from simulator.scenario.fields import COMMANDS
 from simulator.scenario.rules import relative
@@ -23,6 +23,11 @@ class Changed:
     fault: Fault | None
     why: str
     """Name of the rule."""
+
+    @property
+    def ends_the_link(self) -> bool:
+        """Whether nothing that comes behind it is read any more."""
+        return self.fault is not None and ends_the_link(self.fault)
 
 
 @attrs.frozen(eq=False)
@@ -64,3 +69,15 @@ def altered(octets: bytes, response: Pdu, reply: Reply) -> bytes:
     length = relative(tables.HEADER_OCTETS + len(body), reply.length)
     sequence_number = relative(sequence_number, reply.sequence)
     return (HEADER.pack(length, command_id, status_number(reply.status), sequence_number) + body) * reply.times
+
+
+def octets_of(answer: Changed, said: bytes, *, keeps_bodies: bool) -> bytes:
+    """Return what leaves instead of the octets that a session says for a response."""
+    response, octets = answer.response, said
+    if response is not None and response.command_status and keeps_bodies:
+        octets = with_body(response)
+    if response is not None and answer.reply is not None:
+        octets = altered(octets, response, answer.reply)
+    if answer.fault is not None and answer.fault.kind == "truncate":
+        octets = octets[: len(octets) // 2]
+    return octets

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
-import attrs
 import trio
 
 from connector.smpp import tables
@@ -25,18 +24,16 @@ from connector.smpp.events import (
     Unbound,
 )
 from connector.smpp.pdu import DataSm, Pdu, SubmitMulti, SubmitSm, Unbind
-from connector.smpp.session import Session
-from connector.smpp.tables import Role, State
-from connector.smpp.timers import SMSC_TIMERS
-from connector.smpp.versions import Tlvs
+from connector.smpp.tables import State
 from simulator.accounts import Account
 from simulator.calendar import Calendar, on_tick
 from simulator.carrier import BIND_TYPES, BindRequest, Carrier
 from simulator.ids import Speller, coming_round, speller, speller_for
 from simulator.limits import Bucket
 from simulator.link.alarm import Alarm
-from simulator.link.answers import Changed, Later, altered, refusal, with_body
+from simulator.link.answers import Changed, Later, octets_of, refusal, with_body
 from simulator.link.outbox import Outbox
+from simulator.link.session import session_of
 from simulator.link.wire import GARBAGE, Gate, reset
 from simulator.multi import Spread
 from simulator.receipts import Delivery
@@ -52,7 +49,6 @@ MOST_SHOWN: Final = 32
 
 _RECEIVING: Final = (State.BOUND_RX, State.BOUND_TRX)
 _VERSIONS: Final = {tables.SMPP_33: "3.3", tables.SMPP_34: "3.4", tables.SMPP_50: "5.0"}
-HALF_A_HEADER: Final = 8
 
 
 class Peer:
@@ -66,6 +62,7 @@ class Peer:
         self.place = 0
         """Among the binds, from 1; 0 before it is bound."""
         self.gate = Gate()
+        self.shared_number: int | None = None
         self.account: Account | None = None
         self.bucket: Bucket | None = None
         self.own: deque[Delivery] = deque()
@@ -83,25 +80,15 @@ class Peer:
         self._ends_by_reset = False
         self._out = Outbox(stream, self.gate)
         self._handling = False
+        self._leaving = False
+        """Whether it was asked to unbind."""
+        self._ends = False
+        """Whether an answer that is due ends the link: nothing behind it is read."""
         self._over: str | None = None
         self._who = ""
         """Who is bound, for the log."""
         self._scope = trio.CancelScope()
-        self.session = Session(
-            Role.SMSC,
-            window_size=rules.delivery.window,
-            interface_version=tables.SMPP_50,
-            hands_over=frozenset({"enquire_link"}) if carrier.rulebook.knows("enquire_link") else frozenset(),
-            tlvs=Tlvs.ALWAYS,  # a carrier's receipt does not fail for being too long for a 3.3 peer's short_message
-            timers=attrs.evolve(
-                SMSC_TIMERS,
-                session_init_s=rules.carrier.session_init_s,
-                inactivity_s=rules.carrier.inactivity_s,
-                enquire_link_s=rules.carrier.enquire_link_s,
-                response_s=rules.delivery.response_timeout_s,
-            ),
-            now=trio.current_time(),
-        )
+        self.session = session_of(rules, answers_enquiries=not carrier.rulebook.knows("enquire_link"))
 
     # --- the tasks
 
@@ -142,9 +129,9 @@ class Peer:
     async def _watch(self) -> None:
         """Do what is due, then wait for the next; nothing here waits for the peer."""
         while self._over is None:
-            if not await self.gate.passed():
-                await trio.sleep_forever()
             now = trio.current_time()
+            if self.gate.is_closed:
+                self.session.keep_alive(now)  # a hole holds octets back; it is no silence of the peer
             self._handle(self.session.tick(now), now)
             self._out.wake()
             if self._over is not None:
@@ -177,19 +164,28 @@ class Peer:
     def _act(self, events: list[Event], now: float) -> None:
         submits: list[Submit] = []
         for event in events:
-            if type(event) is Requested and type(event.pdu) in self._submits:
-                submits.append(cast(Submit, event.pdu))
-            else:
-                _HANDLERS[type(event)](self, event, now)
+            if type(event) is Requested:
+                if type(event.pdu) in self._submits:
+                    submits.append(cast(Submit, event.pdu))
+                    continue
+                submits = self._take(submits, now)
+                if self._ends:
+                    break
+            _HANDLERS[type(event)](self, event, now)
         urgent = self.session.data_to_send()
         if self.session.state is not State.UNBOUND:
             self._out.put(urgent)
-        if submits and self.session.state is not State.CLOSED:
-            self.carrier.intake.take(self, submits, now)
+        self._take(submits, now)
         self._settle(now)
         if self.session.state is State.UNBOUND:  # nobody reads on behind an unbind_resp
             self._out.put(urgent)
             self.carrier.happened(self.number, "unbind")
+
+    def _take(self, submits: list[Submit], now: float) -> list[Submit]:
+        """Have messages judged that came one behind the other, and return those that wait: none."""
+        if submits and self.session.state is not State.CLOSED and not self._ends:
+            self.carrier.intake.take(self, submits, now)
+        return []
 
     def _settle(self, now: float) -> None:
         """Put out what is due: early receipts, answers, receipts; the ledger has them before they leave."""
@@ -224,13 +220,8 @@ class Peer:
             self.session.answer([answer])
             self._out.put(with_body(answer))
             return
-        octets = b"" if answer.response is None else self.session.answer([answer.response])
-        if answer.response is not None and answer.response.command_status and self._keeps_bodies:
-            octets = with_body(answer.response)
-        if answer.response is not None and answer.reply is not None:
-            octets = altered(octets, answer.response, answer.reply)
-        if answer.fault is not None and answer.fault.kind == "truncate":
-            octets = octets[: len(octets) // 2] or bytes(HALF_A_HEADER)
+        said = b"" if answer.response is None else self.session.answer([answer.response])
+        octets = octets_of(answer, said, keeps_bodies=self._keeps_bodies)
         self.carrier.remark(self.number, answer.why, octets)
         self._out.put(octets)
         if answer.fault is not None:
@@ -255,6 +246,9 @@ class Peer:
         if self.session.state in tables.UNBOUND_STATES:
             self.stop("sent away")
             return
+        if self._leaving or self.session.state not in tables.BOUND_STATES:
+            return
+        self._leaving = True
         self._out.put(self.session.request(Unbind(), now))
         self._alarm.ring_by(now)
         self._out.wake()
@@ -270,6 +264,11 @@ class Peer:
             self.account.offended(number, now)
 
     # --- who it is
+
+    @property
+    def origin(self) -> "Peer":
+        """The link itself."""
+        return self
 
     @property
     def end(self) -> str:
@@ -309,15 +308,16 @@ class Peer:
             self._bind(cast(BindRequest, pdu), now, play)
             return
         if isinstance(pdu, SubmitMulti) and not pdu.fault:
-            Spread(self, pdu).take(self.carrier.intake, now)
+            Spread(self, pdu, play).take(self.carrier.intake, now)
             return
-        response = self.carrier.requests.answer(pdu, self.session.interface_version)
+        response = self.carrier.requests.answer(pdu, self.session.interface_version, self.who)
         self.answer([response if play is None else Changed(response, play.reply, play.fault, play.name)])
 
     def _answer_played(self, pdu: Pdu, play: Play, now: float) -> None:
         """Answer as a rule says: with its error, with its fault, or as usual but changed."""
         status = 0 if play.reply is None else status_number(play.reply.status)
-        if play.fault is not None and play.fault.point != "after-response":
+        takes = isinstance(pdu, SubmitMulti) and play.fault is not None and play.fault.point != "before-response"
+        if play.fault is not None and play.fault.point != "after-response" and not takes:
             self.answer([Changed(None, None, play.fault, play.name)])
         elif status:
             self.answer([Changed(refusal(pdu, status), play.reply, play.fault, play.name)])
@@ -385,6 +385,7 @@ class Peer:
     def answer(self, responses: Sequence[Pdu | Changed]) -> None:
         """Send responses with the batch that is being handled."""
         self._answers += responses
+        self._ends = self._ends or any(isinstance(each, Changed) and each.ends_the_link for each in responses)
 
     def answer_at(self, at: float, response: Pdu | Changed) -> None:
         """Send a response at this time."""
@@ -407,7 +408,7 @@ class Peer:
     @property
     def free(self) -> int:
         """How many deliver_sm it takes now."""
-        return self.session.window.free if self.receives else 0
+        return self.session.window.free if self.receives and not self._leaving else 0
 
     @property
     def in_flight(self) -> int:

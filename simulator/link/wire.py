@@ -31,6 +31,11 @@ class Gate:
         self._until = -math.inf
         self._waiting: set[trio.CancelScope] = set()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing passes now."""
+        return trio.current_time() < self._until
+
     def close_until(self, at: float) -> None:
         """Let nothing pass before this time."""
         self._move(max(self._until, at))

@@ -1,11 +1,14 @@
 """Rules: when a request is such and such, do this; the first that matches wins."""
 
 from fnmatch import fnmatchcase
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 import attrs
 
 from connector.settings import above, duration, durations, nearest, shown, within
+from connector.smpp import tables
+from connector.smpp.pdu import PDU_BY_ID, SubmitSmResp
+from connector.smpp.tables import Role, State
 from simulator.scenario.fields import (
     COMMANDS,
     Delay,
@@ -15,12 +18,26 @@ from simulator.scenario.fields import (
     a_state,
     a_status,
     hex_digits,
+    status_number,
 )
+from simulator.scenario.fitting import field_of
+
+RULED: Final = frozenset(
+    row.name
+    for row in tables.COMMANDS
+    if row.command_id in PDU_BY_ID
+    and row.name != "unbind"
+    and any(tables.may_send(Role.ESME, state, row.command_id) for state in State)
+)
+"""The requests that rules see: those of an ESME but unbind, which the session answers itself."""
 
 
 def _command(_instance: object, _field: object, value: str | None) -> None:
-    if value is not None and not any(fnmatchcase(name, value) for name in COMMANDS):
-        raise ValueError(f"{shown(value)} is no command{nearest(value, COMMANDS)}")
+    if value is None or any(fnmatchcase(name, value) for name in RULED):
+        return
+    if any(fnmatchcase(name, value) for name in COMMANDS):
+        raise ValueError(f"no rule sees {shown(value)}: rules are about the requests of an ESME other than unbind")
+    raise ValueError(f"{shown(value)} is no command{nearest(value, RULED)}")
 
 
 def _two(_instance: object, _field: object, value: tuple[float, ...] | None) -> None:
@@ -70,8 +87,8 @@ class When(Period):
 
     WHOLE: ClassVar = True
     command: str | None = attrs.field(default=None, validator=_command)
-    """Name of a request, with * for any letters: "submit_sm", "bind_*"; without it any message: submit_sm, data_sm or
-    submit_multi."""
+    """Name of a request, with * for any letters: "submit_sm", "bind_*"; without it any message: submit_sm, data_sm, and
+    each destination of a submit_multi."""
     from_: str | None = attrs.field(default=None, validator=a_pattern)
     """Regular expression that is found in source_addr."""
     to: str | None = attrs.field(default=None, validator=a_pattern)
@@ -96,6 +113,14 @@ class When(Period):
         yield from self.period_problems()
         if sum(each is not None for each in (self.every, self.nth, self.first)) > 1:
             yield ("every",), "only one of every, nth and first can be"
+        if self.at_s is not None and self.for_s is None and (self.every or self.nth):
+            yield ("at",), "alone is the first request from then on: with every or nth write after, or add for"
+        if self.bind is not None and self.command is not None and self._is_of_binds(self.command):
+            yield ("bind",), "nobody has a place among the binds before the bind is answered"
+
+    @staticmethod
+    def _is_of_binds(command: str) -> bool:
+        return not any(fnmatchcase(name, command) for name in RULED - tables.BIND_COMMANDS)
 
 
 @attrs.frozen(kw_only=True)
@@ -115,7 +140,7 @@ class Reply:
     """How often it is sent."""
     body: Literal["normal", "keep", "drop"] = "normal"
     """"keep" leaves the body in an answer with an error, "drop" leaves it out of one without."""
-    message_id: str | None = None
+    message_id: str | None = attrs.field(default=None, validator=field_of(SubmitSmResp, "message_id"))
     """This id, whatever was given before: a reused one, or an empty one."""
     length: int | str | None = None
     """Another command_length than is true: a number, or text such as "+1" that is added."""
@@ -134,6 +159,13 @@ class Reply:
                 yield (key,), problem
         if isinstance(self.command, str) and self.command not in COMMANDS:
             yield ("command",), f"{self.command!r} is no command"
+        if isinstance(self.command, int) and not 0 <= self.command <= 0xFFFFFFFF:
+            yield ("command",), f"must be a command_id of 32 bits, not {self.command}"
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the message counts as refused."""
+        return status_number(self.status) != 0
 
 
 def problem_of_number(value: int | str | None) -> str | None:
@@ -238,3 +270,12 @@ class Rule:
             yield ("limit",), "needs a reply or a fault for what comes too fast"
         if self.when.rate is not None and self.limit is not None:
             yield ("limit",), "a limit is no chance: take when.rate away"
+        yield from self._problems_of_receipt()
+
+    def _problems_of_receipt(self) -> Problems:
+        if self.receipt is None:
+            return
+        if self.reply is not None and self.reply.is_refusal:
+            yield ("receipt",), "is of no use: what is refused has none"
+        elif self.fault is not None and self.fault.point == "before-response":
+            yield ("receipt",), 'is of no use: with point = "before-response" the message is not taken'

@@ -145,6 +145,29 @@ async def test_receipts_gather_and_are_let_go_at_once(autojump_clock: MockClock)
     assert times == pytest.approx([60 + n / 10 for n in range(20)])
 
 
+async def test_a_burst_is_never_faster_than_it_is_let_go(autojump_clock: MockClock) -> None:
+    text = (
+        "[receipt]\ndelay = { dist = 'uniform', min = '0s', max = '30s' }\n"
+        "burst = { hold = '10s', release_per_second = 1 }"
+    )
+    times = [float(text.split()[0]) for text in await receipts(text, 60)]
+    assert all(later - earlier >= 0.32 for earlier, later in zip(times, times[3:], strict=False))
+
+
+async def test_two_binds_get_receipts_in_turn(autojump_clock: MockClock) -> None:
+    smsc = smsc_of("")
+    async with bound(smsc) as first, bound(smsc) as second:
+        for _ in range(10):
+            await second.submitted(submit_sm(registered_delivery=1))
+        await smsc.wait_until(lambda numbers: numbers.receipts_sent == 10)
+        await first.delivered(5)
+        await second.delivered(5)
+
+
+async def test_what_can_leave_at_once_is_not_dropped(autojump_clock: MockClock) -> None:
+    assert len(await receipts("[delivery]\nmax_waiting = 10", 90)) == 90
+
+
 @pytest.mark.parametrize(("via", "second"), [("same", 0), ("other", 5)])
 async def test_a_receipt_leaves_by_the_bind_it_should(via: str, second: int, autojump_clock: MockClock) -> None:
     smsc = smsc_of(f"[receipt]\nvia = '{via}'\ndelay = '1s'")

@@ -12,6 +12,7 @@ from connector.smpp import tables
 from connector.smpp.pdu import (
     BroadcastSm,
     CancelBroadcastSm,
+    CancelSm,
     DestAddress,
     DistributionList,
     Pdu,
@@ -133,6 +134,66 @@ async def test_the_answer_to_all_comes_when_the_last_is_due(autojump_clock: Mock
     async with bound(smsc_of("[response]\ndelay = '2s'")) as esme:
         await asked(esme, multi("1", "2"))
         assert esme.times_of(SubmitMultiResp) == [2]
+
+
+async def test_one_that_is_never_answered_leaves_the_whole_unanswered(autojump_clock: MockClock) -> None:
+    async with bound(smsc_of("[response]\ndelay = { never = true }")) as esme:
+        await esme.submit(multi("1", "2"))
+        await trio.sleep(60)
+        with trio.move_on_after(0):
+            await esme.read()
+        assert esme.received(SubmitMultiResp) == []
+
+
+@pytest.mark.parametrize("via", ["same", "other"])
+async def test_receipts_of_all_leave_by_the_bind_they_should(via: str, autojump_clock: MockClock) -> None:
+    smsc = smsc_of(f"[receipt]\nvia = '{via}'\nid = {{ form = 'hex', width = 8 }}")
+    async with bound(smsc) as esme, bound(smsc) as other:
+        await esme.submit(multi("1", "2", "3", "4", registered_delivery=1))
+        receipts = await (esme if via == "same" else other).delivered(4)
+        assert {pdu.short_message[:12] for pdu in receipts} == {b"id:00000001 "}
+
+
+async def test_a_rule_for_the_whole_changes_the_one_answer(autojump_clock: MockClock) -> None:
+    smsc = smsc_of('[[rule]]\nwhen = { command = "submit_multi" }\nreply = { times = 2, message_id = "ABC" }')
+    async with bound(smsc) as esme:
+        await esme.submit(multi("1", "2"))
+        await esme.read_until(lambda: len(esme.received(SubmitMultiResp)) == 2)
+        assert {response.message_id for response in esme.received(SubmitMultiResp)} == {"ABC"}
+
+
+async def test_a_rule_without_a_command_is_about_each_destination_once(autojump_clock: MockClock) -> None:
+    smsc = smsc_of('[[rule]]\nname = "slow"\ndelay = "1s"')
+    async with bound(smsc) as esme:
+        await asked(esme, multi("1", "2"))
+        assert esme.times_of(SubmitMultiResp) == [1]
+    assert smsc.statistics().rules == {"slow": 2}
+
+
+# --- who may ask ------------------------------------------------------------------------------------------------------
+
+
+async def test_another_account_is_told_nothing_and_cancels_nothing(autojump_clock: MockClock) -> None:
+    smsc = smsc_of("[receipt]\ndelay = '30s'")
+    async with bound(smsc) as esme, linked(smsc) as stranger:
+        [answer] = await esme.submitted(submit_sm())
+        assert await stranger.bind(system_id="stranger") == 0
+        query = QuerySm(message_id=answer.message_id, source_addr="60777")
+        assert name(await asked(stranger, query)) == "ESME_RQUERYFAIL"
+        cancel = CancelSm(message_id=answer.message_id, source_addr="60777")
+        assert name(await asked(stranger, cancel)) == "ESME_RCANCELFAIL"
+
+
+async def test_a_message_in_the_queue_is_on_its_way(autojump_clock: MockClock) -> None:
+    async with bound(smsc_of("[queue]\ncapacity = 10\ndrain = { per_second = 1 }")) as esme:
+        answers = await esme.submitted(*[submit_sm() for _ in range(3)])
+        states = []
+        for second in (0.5, 2.5, 3.5):
+            await trio.sleep_until(second)
+            states.append(
+                (await asked(esme, QuerySm(message_id=answers[2].message_id, source_addr="60777"))).message_state
+            )
+        assert states == [1, 1, 2]
 
 
 # --- broadcasts -------------------------------------------------------------------------------------------------------

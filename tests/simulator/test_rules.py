@@ -12,7 +12,7 @@ from connector.errors import ConfigError
 from connector.settings import load
 from connector.smpp import tables
 from connector.smpp.codec import encode
-from connector.smpp.pdu import EnquireLink, SubmitSmResp
+from connector.smpp.pdu import EnquireLink, QuerySm, SubmitSmResp
 from simulator import Smsc
 from simulator.scenario import Scenario
 
@@ -412,3 +412,138 @@ async def test_some_carriers_send_a_body_with_an_error(autojump_clock: MockClock
 def test_a_rule_that_cannot_be_played_is_told_with_its_place(text: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(problem)):
         load(text, Scenario)
+
+
+# --- what is behind a fault -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_what_is_behind_the_end_of_a_link_was_never_read(together: bool, autojump_clock: MockClock) -> None:
+    smsc = smsc_of(
+        '[[rule]]\nname = "cut"\nwhen = { every = 2 }\nfault = { kind = "close" }\n'
+        '[[rule]]\nname = "fifth"\nwhen = { nth = 5 }\nreply = "ESME_RSYSERR"\n'
+    )
+    for _ in range(4):
+        async with bound(smsc) as esme:
+            for pdus in [[submit_sm() for _ in range(3)]] if together else [[submit_sm()], [submit_sm()]]:
+                await esme.submit(*pdus)
+                await trio.sleep(0.01)
+            await esme.closed()
+    numbers = smsc.statistics()
+    assert numbers.faults == {"cut": 4}
+    assert numbers.rules == {"cut": 4, "fifth": 1}
+    assert numbers.submits == {"ESME_ROK": 3, "ESME_RSYSERR": 1}
+
+
+@pytest.mark.parametrize("fault", ['{ kind = "blackhole", for = "5s" }', '{ kind = "garbage" }'])
+async def test_a_fault_that_does_not_end_the_link_loses_nothing_behind_it(
+    fault: str, autojump_clock: MockClock
+) -> None:
+    smsc = smsc_of(f"[[rule]]\nwhen = {{ nth = 1 }}\nfault = {fault}")
+    async with bound(smsc) as esme:
+        await esme.submit(*[submit_sm() for _ in range(3)])
+        await trio.sleep(10)
+    assert smsc.statistics().accepted == 2
+
+
+async def test_a_delayed_fault_ends_the_link_only_then(autojump_clock: MockClock) -> None:
+    smsc = smsc_of('[[rule]]\nwhen = { nth = 1 }\ndelay = "5s"\nfault = { kind = "close" }')
+    async with bound(smsc) as esme:
+        await esme.submit(*[submit_sm() for _ in range(3)])
+        await esme.closed()
+        assert len(esme.received(SubmitSmResp)) == 2
+        assert trio.current_time() == 5
+
+
+async def test_requests_of_one_read_are_taken_in_their_order(autojump_clock: MockClock) -> None:
+    smsc = smsc_of('[[rule]]\nwhen = { command = "query_sm" }\nfault = { kind = "close" }')
+    async with bound(smsc) as esme:
+        await esme.submit(submit_sm(), QuerySm(message_id="1"), submit_sm(), submit_sm())
+        await esme.closed()
+    assert smsc.statistics().accepted == 1
+
+
+async def test_a_rule_that_lets_a_message_pass_does_not_carry_it_past_the_limits(autojump_clock: MockClock) -> None:
+    smsc = smsc_of(
+        "[queue]\ncapacity = 2\ndrain = { per_second = 0.001 }\n"
+        '[[rule]]\nwhen = { text = "hello" }\nreceipt = "UNDELIV"\n'
+    )
+    async with bound(smsc) as esme:
+        answers = await esme.submitted(*[submit_sm() for _ in range(5)])
+        assert statuses(answers) == ["ESME_ROK"] * 2 + ["ESME_RMSGQFUL"] * 3
+
+
+async def test_a_rule_in_the_midst_leaves_the_window_as_it_is(autojump_clock: MockClock) -> None:
+    smsc = smsc_of('[limits]\nwindow = 2\n[[rule]]\nwhen = { nth = 3 }\nreply = "ESME_RSYSERR"')
+    async with bound(smsc) as esme:
+        answers = await esme.submitted(*[submit_sm() for _ in range(6)])
+        assert statuses(answers) == ["ESME_ROK"] * 2 + ["ESME_RSYSERR"] + ["ESME_RTHROTTLED"] * 3
+
+
+async def test_the_limit_of_a_rule_counts_what_earlier_rules_decide(autojump_clock: MockClock) -> None:
+    limited = '[[rule]]\nlimit = { per_second = 1, burst = 3 }\nreply = "ESME_RTHROTTLED"\n'
+    earlier = '[[rule]]\nwhen = { first = 2 }\nreply = "ESME_RSYSERR"\n'
+    hits = []
+    for text in (limited, earlier + limited):
+        async with bound(smsc_of(text)) as esme:
+            names = statuses(await esme.submitted(*[submit_sm() for _ in range(6)]))
+            hits.append([n for n, name in enumerate(names) if name == "ESME_RTHROTTLED"])
+    assert hits == [[3, 4, 5], [3, 4, 5]]
+
+
+async def test_rules_that_stay_go_on_counting_when_others_change(autojump_clock: MockClock) -> None:
+    kept = '[[rule]]\nname = "kept"\nwhen = { nth = 5 }\nreply = "ESME_RSYSERR"\n'
+    smsc = smsc_of(kept)
+    async with bound(smsc) as esme:
+        await esme.submitted(*[submit_sm() for _ in range(3)])
+        smsc.change(load(kept + BARRED, Scenario))
+        assert statuses(await esme.submitted(submit_sm(), submit_sm())) == ["ESME_ROK", "ESME_RSYSERR"]
+
+
+async def test_another_rate_is_no_gift_of_a_full_bucket(autojump_clock: MockClock) -> None:
+    text = "[limits]\nrate = {{ per_second = {}, burst = 10 }}"
+    smsc = smsc_of(text.format(1))
+    async with bound(smsc) as esme:
+        await esme.submitted(*[submit_sm() for _ in range(10)])
+        smsc.change(load(text.format(2), Scenario))
+        assert statuses(await esme.submitted(submit_sm())) == ["ESME_RTHROTTLED"]
+
+
+# --- leaving and holes ------------------------------------------------------------------------------------------------
+
+
+async def test_who_is_asked_to_leave_is_asked_once_and_sent_nothing_more(autojump_clock: MockClock) -> None:
+    smsc = smsc_of(
+        '[receipt]\ndelay = "0s"\n'
+        '[[rule]]\nwhen = { command = "submit_sm" }\nfault = { kind = "unbind", point = "after-response" }\n'
+    )
+    async with bound(smsc) as esme:
+        await esme.submit(*[submit_sm(registered_delivery=1) for _ in range(3)])
+        await esme.closed()
+        assert len(esme.answers) == 3
+    assert smsc.statistics().ends == {"sent away": 1}
+    async with bound(smsc) as esme:
+        assert len(await esme.delivered(3)) == 3
+
+
+@pytest.mark.parametrize("for_", ["", ', for = "10m"'])
+async def test_what_a_black_hole_swallowed_is_offered_on_another_bind(for_: str, autojump_clock: MockClock) -> None:
+    smsc = smsc_of(f'[[rule]]\nwhen = {{ text = "hole" }}\nfault = {{ kind = "blackhole"{for_} }}')
+    async with bound(smsc) as held, bound(smsc) as other:
+        await held.submit(submit_sm("hole"))
+        await trio.sleep(1)
+        await other.submit(*[submit_sm(registered_delivery=1) for _ in range(10)])
+        await other.delivered(10)
+        assert trio.current_time() < 60
+    assert smsc.statistics().deliveries_unanswered > 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_hole_longer_than_the_inactivity_timer_does_not_end_the_link(
+    seed: int, autojump_clock: MockClock
+) -> None:
+    smsc = smsc_of(f'seed = {seed}\n[[rule]]\nwhen = {{ nth = 1 }}\nfault = {{ kind = "blackhole", for = "3m" }}')
+    async with bound(smsc) as esme:
+        await esme.submit(submit_sm())
+        await trio.sleep_until(181)
+        assert statuses(await esme.submitted(submit_sm())) == ["ESME_ROK"]

@@ -1,0 +1,30 @@
+"""The SMPP session of a carrier's end of a link."""
+
+import attrs
+import trio
+
+from connector.smpp import tables
+from connector.smpp.session import Session
+from connector.smpp.tables import Role
+from connector.smpp.timers import SMSC_TIMERS
+from connector.smpp.versions import Tlvs
+from simulator.scenario import Scenario
+
+
+def session_of(rules: Scenario, *, answers_enquiries: bool) -> Session:
+    """Return a new session that goes by a scenario; enquire_link it answers itself unless rules are about it."""
+    return Session(
+        Role.SMSC,
+        window_size=rules.delivery.window,
+        interface_version=tables.SMPP_50,
+        hands_over=frozenset() if answers_enquiries else frozenset({"enquire_link"}),
+        tlvs=Tlvs.ALWAYS,  # a carrier's receipt does not fail for being too long for a 3.3 peer's short_message
+        timers=attrs.evolve(
+            SMSC_TIMERS,
+            session_init_s=rules.carrier.session_init_s,
+            inactivity_s=rules.carrier.inactivity_s,
+            enquire_link_s=rules.carrier.enquire_link_s,
+            response_s=rules.delivery.response_timeout_s,
+        ),
+        now=trio.current_time(),
+    )
