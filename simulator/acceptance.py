@@ -124,7 +124,7 @@ class Acceptance:
             return
         account = peer.account
         assert account is not None, "only bound sessions submit"
-        at, entries = self._clock(), []
+        at, entries, held = self._clock(), [], peer.held
         silent = play is not None and play.fault is not None and play.fault.point != "after-response"
         for index, pdu in enumerate(batch.pdus):
             if not (keeps or wanted[index]):
@@ -139,6 +139,7 @@ class Acceptance:
                 state=play.stat if play and play.stat else planner.state_of(number),
                 link=peer.number,
                 id_number=peer.shared_number,
+                held=held,
                 answer_due_at=None if silent or told_at is None else at + told_at - now,
             )
             entries.append(entry)

@@ -85,6 +85,7 @@ class Spread:
         self._tlvs: tuple[Tlv, ...] = ()
         self.shared_number: int | None = None
         self.account, self.bucket, self.own = peer.account, peer.bucket, peer.own
+        self.held = peer.held
         self.number, self.who, self.place, self.version = peer.number, peer.who, peer.place, peer.version
         self.unanswered = peer.unanswered
 

@@ -88,6 +88,8 @@ class _Taken:
     """Time of day, as all times in the book."""
     due_at: float | None
     """When its answer was to leave; None: never."""
+    held: bool = False
+    """A black hole had held it back."""
     told_at: float | None = None
     before: "_Taken | None" = None
     """The same, accepted before."""
@@ -159,7 +161,7 @@ class Book:
             key = hash((entry.account, entry.source_addr, entry.destination_addr, entry.octets))
             before = self._new.get(key) or self._old.pop(key, None)
             taken = self._new[key] = _Taken(
-                entry.message_id, entry.link, entry.accepted_at, entry.answer_due_at, before=before
+                entry.message_id, entry.link, entry.accepted_at, entry.answer_due_at, entry.held, before=before
             )
             if before is not None:
                 self._doubles.append(taken)
@@ -271,7 +273,7 @@ class Book:
     def _is_excused(self, taken: _Taken) -> bool:
         """Say whether an ESME that was not answered had waited for it: the answer was to have left by then."""
         link = self._links[taken.link]
-        if link.ended_at is None or link.ended_by_fault:
+        if link.ended_at is None or link.ended_by_fault or taken.held:
             return True
         return taken.due_at is None or taken.due_at < link.ended_at
 
@@ -288,15 +290,16 @@ class Book:
         return "" if since_s > HEARD_WITHIN_S else f"link {taken.link} ended {since_s:.3f} s behind it: {link.why}"
 
     def _double(self, taken: _Taken) -> Item:
-        """Return a double, excused when none of the same before it is known to have been answered."""
+        """Return a double, excused when none of the same before is known to have been answered, or it came late."""
         before, why = taken.before, ""
+        held = f"link {taken.link} was held back until then" if taken.held else ""
         while before is not None:
             why = self._why_unheard(before)
             if not why:
                 break
             before = before.before
         of = "" if taken.before is None else taken.before.message_id
-        return Item(kind="doubled", id=taken.message_id, at_s=taken.at - self._started_at, of=of, excuse=why)
+        return Item(kind="doubled", id=taken.message_id, at_s=taken.at - self._started_at, of=of, excuse=held or why)
 
 
 def _listed(items: list[Item]) -> Iterator[Item]:

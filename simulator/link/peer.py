@@ -266,6 +266,11 @@ class Peer:
     # --- who it is
 
     @property
+    def held(self) -> bool:
+        """Whether what comes was held back by a black hole."""
+        return self.gate.has_just_opened
+
+    @property
     def origin(self) -> "Peer":
         """The link itself."""
         return self

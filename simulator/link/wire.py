@@ -24,17 +24,27 @@ SMALL_BUFFER_OCTETS: Final = 4_096
 _NO_LINGERING: Final = struct.pack("ii", 1, 0)
 
 
+JUST_S: Final = 1.0
+"""So long after a hole has ended what comes may have been sent into it."""
+
+
 class Gate:
     """Open nearly always; while it is closed nothing moves on the link, and what meets one closed for ever is lost."""
 
     def __init__(self) -> None:
         self._until = -math.inf
         self._waiting: set[trio.CancelScope] = set()
+        self._opened_at = -math.inf
 
     @property
     def is_closed(self) -> bool:
         """Whether nothing passes now."""
         return trio.current_time() < self._until
+
+    @property
+    def has_just_opened(self) -> bool:
+        """Whether what comes now was held back by it."""
+        return trio.current_time() - self._opened_at < JUST_S
 
     def close_until(self, at: float) -> None:
         """Let nothing pass before this time."""
@@ -60,6 +70,7 @@ class Gate:
                     await trio.sleep_forever()
                 finally:
                     self._waiting.discard(scope)
+            self._opened_at = trio.current_time()
         return self._until < math.inf
 
     async def received(self, stream: trio.abc.Stream, max_octets: int) -> bytes:
