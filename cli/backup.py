@@ -10,9 +10,10 @@ from cli import options, output
 
 @click.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.argument("more", nargs=-1, metavar="", type=click.Path(path_type=Path))
 @options.store
 @options.as_json
-def command(file: Path, store: Path | None, json_: bool) -> None:
+def command(file: Path, more: tuple[Path, ...], store: Path | None, json_: bool) -> None:
     """Copy a store into FILE, which must not exist, and check every page and every counter of the copy.
 
     The connector that runs on the store goes on, and nobody waits.  While it is made the copy is called FILE.part.
@@ -26,6 +27,8 @@ def command(file: Path, store: Path | None, json_: bool) -> None:
     """
     from connector.offline import back_up
 
+    if more:
+        raise click.UsageError(f"one FILE only; the store is named by --store: backup {more[0]} --store {file}")
     if store is None:
         raise click.UsageError("which store? --store PATH says it")
     done = back_up(store, file)

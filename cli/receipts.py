@@ -1,4 +1,4 @@
-"""``carrierline receipts``: those that are kept because no message is known for them, and why."""
+"""``carrierline receipts list``: those that are kept because no message is known for them, and why."""
 
 import click
 
@@ -9,6 +9,7 @@ _COLUMNS = ("id", "at", "carrier", "carrier_message_ids", "numbers", "status", "
 
 
 @click.command("receipts")
+@click.argument("verb", metavar="[list]", type=click.Choice(["list"]), required=False, expose_value=False)
 @click.option("--after", type=click.IntRange(0), default=0, metavar="ID", help="Only behind this one: the next page.")
 @listing.limit
 @source_options

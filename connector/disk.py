@@ -2,10 +2,10 @@
 
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 from connector.config import StoreConfig
 from connector.store.ballast import Ballast
+from connector.store.file import real
 
 LOOK_EVERY_S = 1.0
 
@@ -27,7 +27,7 @@ class Disk:
         """
         now = self._clock()
         if now - self._looked_at >= LOOK_EVERY_S:
-            folder = Path(self._config.path).absolute().parent
+            folder = real(self._config.path).parent
             self._is_low = shutil.disk_usage(folder).free < self._config.min_free_mb * 1_000_000
             self._looked_at = now
             self._ballast.restore()

@@ -103,6 +103,7 @@ def _of_pipeline(statistics: Statistics, statuses: Mapping[str, int]) -> Iterato
     yield _counter("store_commits", "Transactions committed.", [((), store.commits)])
     yield _gauge("store_last_commit_seconds", "Duration of the newest transaction.", [((), store.last_commit_s)])
     yield _gauge("store_waiting", "Pieces of work that wait for the writer.", [((), store.waiting)])
+    yield _gauge("store_log_bytes", "Size of the store's write-ahead log.", [((), store.log_bytes)])
     inbound = statistics.inbound
     text = "Messages from subscribers that wait for parts."
     yield _gauge("inbound_open_messages", text, [((), inbound.open_messages)])

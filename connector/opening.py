@@ -17,7 +17,7 @@ from connector.config import Config
 from connector.settings import check
 from connector.store.ballast import Ballast
 from connector.store.batcher import ThreadWriter
-from connector.store.file import refuse_empty
+from connector.store.file import real, refuse_empty
 from connector.store.sqlite import SqliteEngine
 from connector.store.store import Store
 
@@ -31,14 +31,14 @@ def open_store(config: Config) -> tuple[SqliteEngine, Store]:
     that was not there before.
     """
     kept = config.store
-    path = Path(kept.path).absolute()
+    path = real(kept.path)
     refuse_empty(path)
     is_new = not path.exists()
     with _leaving_nothing(path):
-        engine = SqliteEngine(kept.path)
+        engine = SqliteEngine(path)
     accepted = engine.ledger().accepted
     log.info("the store is %s, %s", path, "new" if is_new else f"known: {accepted} messages accepted since it was made")
-    ballast = Ballast(kept.path, kept.ballast_mb * 1_000_000, kept.min_free_mb * 1_000_000)
+    ballast = Ballast(path, kept.ballast_mb * 1_000_000, kept.min_free_mb * 1_000_000)
     return engine, Store(engine, ThreadWriter(engine, time.monotonic), ballast)
 
 

@@ -161,6 +161,13 @@ WRONG = [
         ['c.toml:2: api.listen: must be "host:port" such as "127.0.0.1:8080", not "8080"'],
     ),
     (
+        '[api]\nport = 8081\nhost = "::1"\n' + KEY + CARRIER,
+        [
+            'c.toml:2: api.port: is the end of listen here: listen = "127.0.0.1:PORT"',
+            'c.toml:3: api.host: is the beginning of listen here: listen = "127.0.0.1:PORT"',
+        ],
+    ),
+    (
         KEY + CARRIER + 'reconnect_min = "2m"\n',
         ["c.toml:9: carrier[0].bind[0].reconnect_min: must not be longer than reconnect_max"],
     ),

@@ -29,6 +29,7 @@ NAMES = {
     "carrierline_store_commits_total",
     "carrierline_store_last_commit_seconds",
     "carrierline_store_waiting",
+    "carrierline_store_log_bytes",
     "carrierline_draining",
     "carrierline_bind_up",
     "carrierline_window_used",
@@ -105,6 +106,12 @@ def health(country: str | None, share: float, carrier: str = "north") -> HealthS
         reason=None,
         text="",
     )
+
+
+async def test_the_write_ahead_log_has_a_size(door: World) -> None:
+    statistics = door.connector.statistics()
+    store = attrs.evolve(statistics.store, log_bytes=4_152)
+    assert value(render(attrs.evolve(statistics, store=store), LEDGER), "carrierline_store_log_bytes") == 4_152
 
 
 async def test_names_and_labels_are_a_fixed_set(door: World) -> None:

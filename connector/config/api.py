@@ -78,6 +78,11 @@ class KeyConfig:
 class ApiConfig:
     """The HTTP door."""
 
+    REFUSED: ClassVar = {
+        "port": 'is the end of listen here: listen = "127.0.0.1:PORT"',
+        "host": 'is the beginning of listen here: listen = "127.0.0.1:PORT"',
+    }
+
     key: tuple[KeyConfig, ...] = attrs.field(validator=at_least_one("[[api.key]]"))
     listen: str = attrs.field(default="127.0.0.1:8080", validator=checks.address)
     """Address and port; port 0 takes a free one."""

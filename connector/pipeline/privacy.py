@@ -46,7 +46,7 @@ class Privacy:
             await trio.sleep(SCRUB_PAUSE_S)
         erased = erased_of(found, clean=not await self._store.remains(number))
         log.warning(
-            "a number was erased: %d messages, %d receipts, %d inbound rows; %d messages are under way",
+            "a number was erased (messages %d, receipts %d, inbound rows %d; messages under way %d)",
             erased.messages, erased.receipts, erased.inbound, erased.live,
         )  # fmt: skip
         return erased

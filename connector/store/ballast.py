@@ -6,6 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+from connector.store.file import real
+
 log = logging.getLogger("carrierline.store")
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -21,7 +23,7 @@ class Ballast:
     def __init__(
         self, store: str | os.PathLike[str] | None = None, size_bytes: int = 0, keep_free_bytes: int = 0
     ) -> None:
-        self._file = Path(f"{store}.ballast")
+        self._file = Path("ballast" if store is None else f"{real(store)}.ballast")
         self._size_bytes = size_bytes
         self._keep_free_bytes = keep_free_bytes
         self._whole = not size_bytes

@@ -58,6 +58,7 @@ class Threaded(Transactions, Protocol):
     def start_copying(self, ring: Callable[[], None]) -> None: ...
     def tidy(self) -> None: ...
     def stop_copying(self) -> None: ...
+    def log_bytes(self) -> int: ...
     def interrupt(self) -> None: ...
 
 
@@ -81,6 +82,8 @@ class BatcherStatistics:
     rows: int
     last_commit_s: float
     """Duration of the newest transaction, its fsync included."""
+    log_bytes: int = 0
+    """Size of the engine's write-ahead log; 0 where it has none."""
 
 
 class Batcher:
@@ -183,7 +186,7 @@ class ThreadWriter:
         self._aside = trio.CapacityLimiter(1)
 
     def statistics(self) -> BatcherStatistics:
-        return self._batcher.statistics()
+        return attrs.evolve(self._batcher.statistics(), log_bytes=self._engine.log_bytes())
 
     async def put(self, urgency: Urgency, rows: int, work: Callable[[], T]) -> T:
         """Run ``work`` in a transaction and return its result once it is on disk.

@@ -5,6 +5,9 @@ copies it in bulk while the writer goes on: behind it there is always something 
 What is left the writer copies itself, between two transactions, when it is little.  Somebody who reads for long only
 lets the log grow: nothing is asked of the writer until that reader is gone and the bulk is copied.
 
+A store grows when its log is copied.  Where the disk has no room for all of it nothing is copied: half a copy would
+take the room, the ballast too, from the commits, and the log could still not begin anew.
+
 Nothing here is needed for a commit to last: that is the log's sync.  A disk that fails here stops the store all the
 same, at the next moment of the writer.
 """
@@ -13,7 +16,8 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import outcome
@@ -43,6 +47,11 @@ LOOK_EVERY_S: Final = 1.0
 STOP_LOOK_S: Final = 0.01
 CUT_WITHIN_S: Final = 1.0
 """So long `cut` waits for readers to get out of the way."""
+SPARE_BYTES: Final = 16 << 20
+"""So much is to be free beside what the store grows by, for what is committed meanwhile; at most as much again."""
+LONG_READ_S: Final = 10.0
+"""Pages of lists and scrapes take milliseconds.  Who reads longer, and lets the log grow beyond `KEPT_BYTES`, is told
+of: a backup, or somebody's transaction in a shell."""
 
 
 def is_due(progress: Progress, since_last_s: float) -> bool:
@@ -52,31 +61,59 @@ def is_due(progress: Progress, since_last_s: float) -> bool:
     return progress.left > 0 and since_last_s >= QUIET_S
 
 
+def wanted_bytes(progress: Progress, store_bytes: int) -> int:
+    """Return how much room the disk must have before the log is copied into a store of this size.
+
+    Nothing where the store does not grow: then copying costs no room, and the log that begins anew takes none either.
+    """
+    growth_bytes = progress.growth_bytes(store_bytes)
+    return growth_bytes + min(growth_bytes, SPARE_BYTES)
+
+
 class Checkpoints:
     """Copies the log: in a thread of its own between `start` and `stop`, else all at once after a commit.
 
-    ``writer`` and ``copier``: the connection that commits, and another one.  `tidy` belongs to the writer's thread.
+    ``writer`` and ``copier``: the connection that commits, and another one.  ``clock``: seconds that only rise.
+    `tidy` belongs to the writer's thread, `start`, `stop` and `cut` to whoever has the store.
     """
 
-    def __init__(self, writer: sqlite3.Connection, copier: sqlite3.Connection, files: HeldFiles) -> None:
-        self._writer = writer
-        self._copier = copier
+    def __init__(
+        self,
+        writer: sqlite3.Connection,
+        copier: sqlite3.Connection,
+        files: HeldFiles,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._files = files
+        self._clock = clock
+        # set before the threads begin, and left alone while they run
         self._thread: threading.Thread | None = None
         self._ring: Callable[[], None] = lambda: None
+        # signals between them; below `_changed` what is only touched while it is held, or only read
         self._wake = threading.Event()
         self._changed = threading.Condition()
         self._stopping = False
-        self._failure: BaseException | None = None
-        self._again = False
-        """Whether too much was left for the writer."""
-        self._offered = False
-        """Whether the bulk is copied, and what is left is the writer's."""
-        self._rest_pages = REST_PAGES
-        self._frames_taken = -1
         self._wanting_cut = 0
         self._cuts = 0
+        # flags of one word, each raised by one thread and lowered by the other: one that is missed is raised again
+        self._again = False
+        """Whether too much was left for the writer.  Raised by the writer."""
+        self._offered = False
+        """Whether the bulk is copied, and what is left is the writer's.  Raised by the copier."""
+        self._failure: BaseException | None = None
+        """What ended the copier: its last word."""
+        # the writer's
+        self._writer = writer
+        self._rest_pages = REST_PAGES
+        self._frames_taken = -1
+        # the copier's; `stop` alone may interrupt its connection
+        self._copier = copier
+        self._kept_back_since: float | None = None
+        self._told_of_reader = False
+        # of whoever copies just then: at worst a line is said twice
         self._was_full = False
+        self._full_until = -LOOK_EVERY_S
+        self._told_missing_bytes = 0
 
     @property
     def in_thread(self) -> bool:
@@ -112,12 +149,14 @@ class Checkpoints:
             self._ring()
 
     def _copy_until_stopped(self) -> None:
-        last = time.monotonic() - QUIET_S
+        last = self._clock() - QUIET_S
         while not self._stopping:
-            if self._is_wanted(time.monotonic() - last):
+            if self._is_wanted(self._clock() - last):
                 self._again = False
-                self._offer(whole=self._copy_in_bulk())
-                last = time.monotonic()
+                whole = self._copy_in_bulk()
+                self._watch_readers(whole=whole)
+                self._offer(whole=whole)
+                last = self._clock()
             self._wake.wait(RETRY_S if self._wanting_cut else LOOK_EVERY_S)
             self._wake.clear()
 
@@ -135,6 +174,24 @@ class Checkpoints:
             self._files.sync_store()
         return whole
 
+    def _watch_readers(self, *, whole: bool) -> None:
+        """Say once that somebody has been in the way for long, and that the log is large for it."""
+        if whole or self._was_full:
+            self._kept_back_since, self._told_of_reader = None, False
+            return
+        now = self._clock()
+        self._kept_back_since = now if self._kept_back_since is None else self._kept_back_since
+        used_bytes, read_s = self.progress().used_bytes, now - self._kept_back_since
+        if self._told_of_reader or used_bytes <= KEPT_BYTES or read_s < LONG_READ_S:
+            return
+        self._told_of_reader = True
+        log.warning(
+            "somebody has been reading the store for %d s: the write-ahead log of %d MB cannot be copied into it until"
+            " that ends, and grows",
+            read_s,
+            _megabytes(used_bytes),
+        )
+
     def _offer(self, *, whole: bool) -> None:
         self._offered = whole
         if whole and self._wanting_cut:
@@ -144,6 +201,9 @@ class Checkpoints:
 
     def tidy(self) -> None:
         """Do what is the writer's to do between two transactions.  Raises StoreBroken where copying has failed."""
+        # A file that is too large is cut first: that is possible only while few frames are in use, and soon many are.
+        # An offer is taken before anybody is woken: what is left grows with every commit, and one who copies again
+        # would only put off the moment when all is copied.
         if self._failure is not None:
             raise self._failure
         progress = self.progress()
@@ -209,18 +269,56 @@ class Checkpoints:
     # --- SQLite ---
 
     def _copied(self, connection: sqlite3.Connection, mode: str) -> bool:
-        """Run a checkpoint that waits for nobody; tell whether the whole log is in the file."""
-        if connection.in_transaction:
+        """Run a checkpoint that waits for nobody, if the disk has room; tell whether the whole log is in the file."""
+        if connection.in_transaction or not self.has_room():
             return False
         try:
-            with translated():
-                connection.execute("PRAGMA busy_timeout = 0")
+            with translated(), _waiting_for_nobody(connection):
                 busy, frames, copied = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
-                connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1_000}")
-        except StoreFull:
-            if not self._was_full:
-                log.warning("the disk is full: the write-ahead log cannot be copied into the store, and grows")
-            self._was_full = True
+        except StoreFull:  # in spite of what the disk said: another program was faster, or it counts otherwise
+            self._full_until = self._clock() + LOOK_EVERY_S
+            self._note_full(max(1, self._missing_bytes()))
             return False
-        self._was_full = False
+        if self._was_full:
+            log.info("the disk has room again: the write-ahead log is copied into the store")
+        self._was_full, self._told_missing_bytes = False, 0
         return not busy and bool(frames == copied)
+
+    # --- room ---
+
+    def has_room(self) -> bool:
+        """Tell whether the disk can take all of the log; say it if not."""
+        if self._clock() < self._full_until:
+            return False
+        missing_bytes = self._missing_bytes()
+        if missing_bytes > 0:
+            self._note_full(missing_bytes)
+        return missing_bytes <= 0
+
+    def _missing_bytes(self) -> int:
+        return wanted_bytes(self.progress(), self._files.store_bytes()) - self._files.free_bytes()
+
+    def _note_full(self, missing_bytes: int) -> None:
+        self._was_full = True
+        if missing_bytes >= 2 * self._told_missing_bytes:  # who frees what the first line says would wait in vain
+            self._told_missing_bytes = max(1_000_000, missing_bytes)
+            log.warning(
+                "the disk has too little room: the write-ahead log of %d MB cannot be copied into the store, and grows,"
+                " until at least %d MB more are free",
+                _megabytes(self.progress().used_bytes),
+                _megabytes(missing_bytes),
+            )
+
+
+@contextmanager
+def _waiting_for_nobody(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1_000}")
+
+
+def _megabytes(octets: int) -> int:
+    """Return them rounded up: freeing less would not do."""
+    return -(-octets // 1_000_000)

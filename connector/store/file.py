@@ -2,6 +2,7 @@
 
 import fcntl
 import logging
+import os
 import sqlite3
 import stat
 import time
@@ -49,6 +50,15 @@ _MAGIC = b"SQLite format 3\0"
 _FIXED_AT, _FIXED = 21, b"\x40\x20\x20"
 """The payload fractions of SQLite's file header ("fileformat2", section 1.3.4): the same in every database."""
 _BROKEN = _DAMAGED | {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
+
+
+def real(path: str | os.PathLike[str]) -> Path:
+    """Return where a store lies, whatever links lead to it.
+
+    SQLite puts the log beside the file itself.  So does whoever looks for what belongs to a store: its lock, its log,
+    its key and its ballast; under another name it would have a second lock, and a log that nobody copies.
+    """
+    return Path(os.path.realpath(path))
 
 
 @contextmanager
@@ -110,6 +120,7 @@ def _damaged(path: Path, how: str) -> StoreBroken:
 
 def lock(path: Path) -> IO[str]:
     """Hold the lock file beside the store for as long as this process lives: two writers would both claim."""
+    path = real(path)
     if path.is_dir():
         raise StoreError(f"there can be no store at {path}: it is a directory, name a file in it")
     try:

@@ -28,12 +28,20 @@ class HeldFiles:
     def __init__(self) -> None:
         self._handles: dict[str, int] = {}
 
-    def open(self, store: Path) -> None:
-        """Take hold of the files."""
+    def open(self, store: Path, *, indexed: bool = True) -> None:
+        """Take hold of the files, when something was committed and so all are there.
+
+        ``indexed``: whether the log's index is a file; who has a store for himself keeps it in memory.
+        Raises StoreBroken where one is missing: the log would grow without end, and nobody would see it.
+        """
         with _translated():
-            for suffix in _SUFFIXES:
-                if os.path.exists(f"{store}{suffix}"):
-                    self._handles[suffix] = os.open(f"{store}{suffix}", os.O_RDWR)
+            for suffix in _SUFFIXES if indexed else _SUFFIXES[:2]:
+                if not os.path.exists(f"{store}{suffix}"):
+                    raise StoreBroken(
+                        f"{store}{suffix} is missing beside the store that is just in use: it was deleted, or the file"
+                        " system cannot share memory between programs; put the store on a local disk"
+                    )
+                self._handles[suffix] = os.open(f"{store}{suffix}", os.O_RDWR)
 
     def close(self) -> None:
         """Let go of them."""
@@ -55,8 +63,25 @@ class HeldFiles:
 
     def log_bytes(self) -> int:
         """Return the size of the log's file, whatever of it is in use; 0 where there is none."""
-        handle = self._handles.get("-wal")
-        return 0 if handle is None else os.fstat(handle).st_size
+        return self._size_bytes("-wal")
+
+    def store_bytes(self) -> int:
+        """Return the size of the store itself, without what is only in the log yet."""
+        return self._size_bytes("")
+
+    def free_bytes(self) -> int:
+        """Return how much room the store's disk has for us; 0 where no store is held."""
+        handle = self._handles.get("")
+        if handle is None:
+            return 0
+        with _translated():
+            disk = os.fstatvfs(handle)
+            return disk.f_bavail * disk.f_frsize
+
+    def _size_bytes(self, suffix: str) -> int:
+        handle = self._handles.get(suffix)
+        with _translated():
+            return 0 if handle is None else os.fstat(handle).st_size
 
     def shorten_log(self, size_bytes: int) -> None:
         """Cut the log's file to this size: nothing behind it may be in use, nor come into use meanwhile."""

@@ -46,7 +46,7 @@ from connector.model import (
 )
 from connector.store import memory_reads as reads
 from connector.store.earlier import Earlier
-from connector.store.history import Settled, event_of, line, settled_line
+from connector.store.history import Settled, line, settled_line
 from connector.store.memory_inbound import InboundVerbs
 from connector.store.memory_privacy import PrivacyVerbs
 from connector.store.memory_receipts import Receipts
@@ -56,7 +56,6 @@ from connector.store.rules import (
     REROUTE_LOOK_S,
     UNSETTLED,
     accepted_only,
-    after_answer,
     after_wish,
     attempts_of,
     due_after,
@@ -253,6 +252,7 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
         self._now = max(self._now, now)
         settled = [result for result in results if isinstance(result, Settled)]
         earlier = self._receipts.unpark_earlier(result.part for result in settled)
+        earlier.read(settled)
         moved = [change for result in settled if (change := self._settle(result, owner, earlier))]
         moved = [self._untied(change) for change in moved]
         receipts = [receipt for result in settled for receipt in self._receipts.unpark(result)]
@@ -281,21 +281,15 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
         if row is None:
             return None
         ours = row.attempt == result.attempt and (row.status is not Status.SENDING or row.fence == owner.fence)
-        meant, note = result, settled_line(result)
-        if earlier and ours and row.status is Status.SENDING:
-            meant, note = earlier.weigh(result)
-        new, doubts = None, row.doubts
+        meant, note, new, doubts = result, "", None, row.doubts
+        was_lost = row.lost == row.attempt
         if ours:
-            event, was_lost = event_of(meant), row.lost == row.attempt
-            new, doubts = after_answer(row.status, event, doubts=row.doubts, was_lost=was_lost)
+            standing = earlier or Earlier()
+            meant, note, new, doubts = standing.settle(result, row.status, doubts=doubts, was_lost=was_lost)
         if new is None:
-            if ours and names_the_unknown(result, row.status, row.key):
-                row = row.named(result)
-            elif isinstance(result, Answer) and result.key != row.key:
-                self._receipts.keep_id(result)
-            self._note(row, note)
+            self._keep_late(self._receipts.as_kept(result), row, ours)
             return None
-        self._tally.attempted(*attempts_of(result, row.status, was_lost=row.lost == row.attempt))
+        self._tally.attempted(*attempts_of(result, row.status, was_lost=was_lost))
         return self._move(
             row.set_back(result) if isinstance(result, Answer) else row,
             new,
@@ -305,6 +299,14 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
             lost=row.attempt if isinstance(result, Lost) else 0,
             **_settled(meant, new, row),
         )
+
+    def _keep_late(self, late: Settled, row: PartRow, ours: bool) -> None:
+        """Write down a result that moves nothing; ``ours``: it is of the part's newest attempt."""
+        if ours and names_the_unknown(late, row.status, row.key):
+            row = row.named(late)
+        elif isinstance(late, Answer) and late.key != row.key:
+            self._receipts.keep_id(late)
+        self._note(row, settled_line(late))
 
     # --- what else moves ---
 

@@ -16,6 +16,7 @@ import attrs
 
 from connector.errors import StoreError
 from connector.model import MessageQuery, Traces, format_id
+from connector.store.file import real
 
 KEY_BYTES: Final = 32
 LEAST_DIGITS: Final = 8
@@ -83,7 +84,7 @@ def pieces(found: Traces, limit: int) -> Iterator[Traces]:
 
 def key_path(store: Path) -> Path:
     """Return where the key of a store's erased numbers lies."""
-    return Path(f"{store}.key")
+    return Path(f"{real(store)}.key")
 
 
 def make_private(store: Path) -> None:

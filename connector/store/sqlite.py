@@ -4,7 +4,6 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from pathlib import Path
 from typing import Any
 
 from connector.errors import StoreError
@@ -57,6 +56,7 @@ from connector.store.file import (
     lock,
     migrate,
     opening,
+    real,
     refuse_empty,
     schemas,
 )
@@ -79,11 +79,11 @@ class SqliteEngine:
     `start_copying` and `stop_copying`; then whoever writes calls `tidy` between two transactions.
     Raises StoreInUse when another connector has the file, StoreTooNew when a newer version wrote it, StoreBroken where
     it is damaged or cannot be written, StoreError for a file of 0 bytes; the file is as it was then.
-    ``connect``: opens the connections, SQLite's own by default.
+    ``path``: a link is followed once, here.  ``connect``: opens the connections, SQLite's own by default.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, node: str = "one", connect: Connect = connect) -> None:
-        self.path = Path(path)
+        self.path = real(path)
         self._tally = Tally()
         self._files = HeldFiles()
         self._interrupts = 0
@@ -102,7 +102,7 @@ class SqliteEngine:
                 self._door_reader = opened.enter_context(closing(connect(self.path, True)))
                 self._auditor = opened.enter_context(closing(connect(self.path, True)))
                 copier = opened.enter_context(closing(connect(self.path, False)))
-                self._files.open(self.path)
+                self._files.open(self.path, indexed=not _is_alone(self._db))
                 self._checkpoints = Checkpoints(self._db, copier, self._files)
                 opened.callback(self._checkpoints.stop)
                 self._writes = Writes(self._db, self._tally)
@@ -111,8 +111,15 @@ class SqliteEngine:
             self._opened = opened.pop_all()
 
     def close(self) -> None:
-        """Close the file and let go of the lock."""
-        self._opened.close()
+        """Close the file and let go of the lock.  A log that the disk has no room for stays for the next start."""
+        self._checkpoints.stop()
+        with translated(), ExitStack() as last:
+            try:
+                if not self._checkpoints.has_room():
+                    # whoever closes last copies the log, room or not, unless it is a connection that only reads
+                    _look(last.enter_context(closing(connect(self.path, True))))
+            finally:
+                self._opened.close()
 
     # --- transactions ---
 
@@ -149,6 +156,10 @@ class SqliteEngine:
     def log_progress(self) -> Progress:
         """Return how long the write-ahead log is and how much of it is in the file."""
         return self._checkpoints.progress()
+
+    def log_bytes(self) -> int:
+        """Return the size of the write-ahead log's file."""
+        return self._files.log_bytes()
 
     def interrupt(self) -> None:
         self._interrupts += 1
@@ -337,13 +348,25 @@ class SqliteEngine:
 
 def open_read_only(path: str | os.PathLike[str]) -> sqlite3.Connection:
     """Open a store for reading only, whether or not a connector runs on it.  Raises StoreError if there is none."""
-    if not Path(path).is_file():
+    store = real(path)
+    if not store.is_file():
         raise StoreError(f"there is no store at {path}")
-    with opening(Path(path)), ExitStack() as opened:
-        connection = opened.enter_context(closing(connect(Path(path), True)))
+    with opening(store), ExitStack() as opened:
+        connection = opened.enter_context(closing(connect(store, True)))
         check_version(connection, SCHEMA_VERSION)
         opened.pop_all()
     return connection
+
+
+def _is_alone(connection: sqlite3.Connection) -> bool:
+    """Tell whether a connection keeps all others out of its file, and so keeps the log's index in memory."""
+    mode: str = connection.execute("PRAGMA locking_mode").fetchone()[0]
+    return mode == "exclusive"
+
+
+def _look(connection: sqlite3.Connection) -> None:
+    """Make a connection open the log as well."""
+    connection.execute("SELECT count(*) FROM meta").fetchone()
 
 
 def _next_fence(connection: sqlite3.Connection) -> int:

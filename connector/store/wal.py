@@ -25,6 +25,8 @@ INDEX_BYTES = 100
 _INDEX_MX_FRAME, _INDEX_SALTS, _INDEX_BACKFILL = slice(16, 20), slice(32, 40), slice(96, 100)
 """Where the index beside the log says how many frames of it are good, of which round of the log it speaks, and how many
 frames were copied ("walformat", section 2.1: nBackfill)."""
+_INDEX_PAGE_SIZE, _INDEX_PAGES = slice(14, 16), slice(20, 24)
+"""Where it says how large a page is (1 stands for 65536), and how many the store has when all is copied (nPage)."""
 
 Sums = tuple[int, int]
 
@@ -35,17 +37,31 @@ class Progress:
 
     frames: int = 0
     copied: int = 0
+    pages: int = 0
+    """Of the store when all is copied."""
+    page_bytes: int = 0
 
     @property
     def left(self) -> int:
         return max(0, self.frames - self.copied)
+
+    @property
+    def used_bytes(self) -> int:
+        """So much of the log's file is in use."""
+        return self.frames * (_FRAME_HEADER_BYTES + self.page_bytes)
+
+    def growth_bytes(self, store_bytes: int) -> int:
+        """Return by how much a store of this size grows when all is copied."""
+        return max(0, self.pages * self.page_bytes - store_bytes)
 
 
 def progress(index: bytes) -> Progress:
     """Return what the beginning of the index says; nothing where it is too short to be one."""
     if len(index) < INDEX_BYTES:
         return Progress()
-    return Progress(*(int.from_bytes(index[place], sys.byteorder) for place in (_INDEX_MX_FRAME, _INDEX_BACKFILL)))
+    places = (_INDEX_MX_FRAME, _INDEX_BACKFILL, _INDEX_PAGES, _INDEX_PAGE_SIZE)
+    frames, copied, pages, page_bytes = (int.from_bytes(index[place], sys.byteorder) for place in places)
+    return Progress(frames, copied, pages, 65_536 if page_bytes == 1 else page_bytes)
 
 
 def lost_tail(path: Path, held: ExitStack) -> str | None:

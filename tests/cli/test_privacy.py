@@ -78,5 +78,12 @@ def test_a_backup_is_a_store_that_balances(carrierline: Caller, tmp_path: Path) 
     assert (found["ok"], found["accepted"]) == (True, 2)
 
 
+def test_a_backup_of_two_paths_is_told_how_a_store_is_named(carrierline: Caller, tmp_path: Path) -> None:
+    store, target = str(filled(tmp_path / "store.db")), str(tmp_path / "copy.db")
+    done = carrierline("backup", store, target)
+    assert done.status == 2
+    assert f"backup {target} --store {store}" in done.err
+
+
 def test_a_backup_needs_a_store(carrierline: Caller, tmp_path: Path) -> None:
     assert carrierline("backup", str(tmp_path / "copy.db")).status == 2

@@ -31,6 +31,15 @@ def test_each_receipt_without_a_message_is_listed_with_its_reason(carrierline: C
     assert rows[0]["numbers"] == ["447911123456"]
 
 
+def test_list_may_be_said_as_of_other_lists(carrierline: Caller, tmp_path: Path) -> None:
+    store = str(kept(tmp_path))
+    plain = carrierline("receipts", "--store", store)
+    assert plain.status == 0
+    assert carrierline("receipts", "list", "--store", store) == plain
+    assert carrierline("receipts", "--store", store, "list") == plain
+    assert carrierline("receipts", "show", "--store", store).status == 2
+
+
 def test_the_next_page_begins_behind_the_last_one(carrierline: Caller, tmp_path: Path) -> None:
     store = str(kept(tmp_path))
     first = carrierline("receipts", "--store", store, "--limit", "2")

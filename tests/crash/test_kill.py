@@ -46,7 +46,7 @@ async def test_the_judge_misses_what_is_gone(tmp_path: Path) -> None:
         told = [entry for entry in it.smsc.ledger if entry.receipt_acknowledged_at is not None][-1]
         with closing(sqlite3.connect(tmp_path / "store.db")) as db, db:
             _forget(db, told.destination_addr)
-        it.smsc.ledger.accept([attrs.evolve(told, message_id="again")])
+        it.smsc.ledger.accept([attrs.evolve(told, number=told.number + 1_000_000, message_id="again")])
         figures = judged(it)
     assert (figures.lost, figures.doubled, figures.unclaimed) == (1, 1, 2)
     assert figures.receipts_lost >= 1

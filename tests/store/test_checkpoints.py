@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -12,12 +13,21 @@ from typing import Any
 import pytest
 import trio
 
-from connector.errors import StoreBroken
+from connector.errors import StoreBroken, StoreFull
 from connector.lifecycle import Event
 from connector.model import Move
 from connector.store import checkpoints
 from connector.store.batcher import ThreadWriter
-from connector.store.checkpoints import QUIET_S, RETRY_S, Checkpoints, is_due
+from connector.store.checkpoints import (
+    LOOK_EVERY_S,
+    QUIET_S,
+    RETRY_S,
+    SPARE_BYTES,
+    Checkpoints,
+    is_due,
+    wanted_bytes,
+)
+from connector.store.file import BUSY_TIMEOUT_S
 from connector.store.held import HeldFiles
 from connector.store.sqlite import SqliteEngine
 from connector.store.store import Store
@@ -29,6 +39,9 @@ PAGES = 100
 MANY = 5_000
 """Commits after which a test gives up."""
 SECRET = "your code is 471193"
+KIB = 1 << 10
+NO_ROOM = "the disk has too little room"
+LONG_READ = "somebody has been reading the store for"
 
 
 @pytest.fixture
@@ -284,8 +297,10 @@ class FullDisk:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self.is_full = True
+        self.tries = 0
 
     def execute(self, sql: str) -> Any:
+        self.tries += "wal_checkpoint" in sql
         if self.is_full and "wal_checkpoint" in sql:
             error = sqlite3.OperationalError("database or disk is full")
             error.sqlite_errorcode = sqlite3.SQLITE_FULL
@@ -293,15 +308,212 @@ class FullDisk:
         return self._connection.execute(sql)
 
 
-def test_a_full_disk_only_puts_it_off(path: Path, engine: SqliteEngine, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_disk_only_puts_it_off(engine: SqliteEngine, caplog: pytest.LogCaptureFixture) -> None:
+    now = 0.0
+    engine._checkpoints._clock = lambda: now
     disk = FullDisk(engine._checkpoints._writer)
     engine._checkpoints._writer = disk  # type: ignore[assignment]
     with caplog.at_level(logging.WARNING):
         for _ in range(100):
             _append(engine)
-    assert caplog.text.count("the disk is full") == 1
+    assert caplog.text.count(NO_ROOM) == 1
     assert _progress(engine).frames > 2 * PAGES
+    assert disk.tries == 1  # the next one after a second
+    assert _busy_timeout_s(engine) == BUSY_TIMEOUT_S
     disk.is_full = False
+    now += LOOK_EVERY_S
     _append(engine)
     assert _progress(engine).left == 0
     assert engine.verify().ok
+
+
+def _busy_timeout_s(engine: SqliteEngine) -> float:
+    found: int = engine._db.execute("PRAGMA busy_timeout").fetchone()[0]
+    return found / 1_000
+
+
+# --- disks without room for the copy ---
+
+
+def _fact(engine: SqliteEngine, name: str, value: str = "v" * 3_900) -> None:
+    """Commit about a page."""
+    engine.begin()
+    engine.record({name: value})
+    engine.commit()
+
+
+def _page(engine: SqliteEngine) -> int:
+    found: int = engine._db.execute("PRAGMA page_size").fetchone()[0]
+    return found
+
+
+def test_the_index_says_how_large_the_store_will_be(engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "COPY_PAGES", MANY)
+    for n in range(50):
+        _fact(engine, f"{n}")
+    progress = _progress(engine)
+    assert progress.page_bytes == _page(engine)
+    assert progress.pages == engine._db.execute("PRAGMA page_count").fetchone()[0]
+    assert progress.growth_bytes(engine._files.store_bytes()) > 50 * progress.page_bytes
+    assert 0 < progress.used_bytes < engine.log_bytes()
+    assert engine.scrub()
+    assert _progress(engine).growth_bytes(engine._files.store_bytes()) == 0
+
+
+@pytest.mark.parametrize(
+    ("pages", "store_bytes", "wanted"),
+    [
+        (100, 100 * KIB, 0),  # pages that are there already cost nothing
+        (100, 200 * KIB, 0),  # it even becomes shorter
+        (110, 100 * KIB, 20 * KIB),
+        (1 << 20, 0, (1 << 30) + SPARE_BYTES),
+    ],
+)
+def test_a_copy_wants_room_for_what_the_store_grows_by_and_some_beside(
+    pages: int, store_bytes: int, wanted: int
+) -> None:
+    assert wanted_bytes(Progress(5, 0, pages, KIB), store_bytes) == wanted
+
+
+class Room:
+    """What the disk says it has free."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.free_bytes = 0
+        monkeypatch.setattr(HeldFiles, "free_bytes", lambda _files: self.free_bytes)
+
+
+def test_nothing_is_copied_into_a_store_that_cannot_grow(
+    engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half a copy would eat what the next commits need."""
+    room, before = Room(monkeypatch), engine._files.store_bytes()
+    room.free_bytes = 100 * _page(engine)
+    for n in range(4 * PAGES):
+        _fact(engine, f"{n}")
+    assert (engine._files.store_bytes(), _progress(engine).copied) == (before, 0)
+    first, *_ = [record.getMessage() for record in caplog.records if NO_ROOM in record.getMessage()]
+    assert "until at least 1 MB more are free" in first
+    assert not engine.scrub()
+    room.free_bytes = 1 << 30
+    _fact(engine, "last")
+    assert _progress(engine).left == 0
+    assert engine._files.store_bytes() > before + 4 * PAGES * _page(engine)
+    assert engine.verify().ok
+
+
+def test_it_says_again_what_is_missing_only_when_that_has_doubled(
+    engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    Room(monkeypatch)
+    for n in range(8 * PAGES):
+        _fact(engine, f"{n}")
+    said = [int(record.getMessage().split("at least ")[1].split()[0]) for record in caplog.records]
+    assert said[0] == 1
+    assert said[-1] >= 4
+    assert len(said) <= 4
+
+
+def test_a_log_of_pages_that_are_there_already_is_copied_on_a_full_disk(
+    engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _fact(engine, "same")
+    assert engine.scrub()
+    Room(monkeypatch)
+    frames = []
+    for n in range(3 * PAGES):
+        _fact(engine, "same", f"{n}" * 500)
+        frames.append(_progress(engine).frames)
+    assert _restarts(frames) >= 2
+    assert NO_ROOM not in caplog.text
+
+
+def test_a_thread_copies_when_there_is_room_again(
+    engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    room, before = Room(monkeypatch), engine._files.store_bytes()
+    engine.start_copying(lambda: None)
+    _never_idle(engine, lambda: _progress(engine).frames > 20 * PAGES and NO_ROOM in caplog.text)
+    assert (engine._files.store_bytes(), _progress(engine).copied) == (before, 0)
+    room.free_bytes = 1 << 30
+    _never_idle(engine, lambda: _progress(engine).frames < PAGES)
+    assert engine.verify().ok
+
+
+def test_a_close_without_room_leaves_the_log_for_the_next_start(
+    path: Path, engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Room(monkeypatch)
+    for n in range(2 * PAGES):
+        _fact(engine, f"{n}")
+    before = path.stat().st_size
+    engine.close()
+    assert path.stat().st_size == before
+    room.free_bytes = 1 << 30
+    with closing(SqliteEngine(path)) as again:
+        assert len(again.facts()) == 2 * PAGES
+        assert again.verify().ok
+    assert not Path(f"{path}-wal").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 16 MB of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("only root may mount a disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def _try(engine: SqliteEngine, name: str) -> bool:
+    try:
+        _fact(engine, name)
+    except StoreFull:
+        engine.rollback()
+        return False
+    engine.tidy()
+    return True
+
+
+def test_what_a_ballast_gave_is_there_for_commits_and_no_copy_eats_it(small_disk: Path) -> None:
+    """A reader let the log grow to more than half a small disk; then it went away."""
+    path, ballast = small_disk / "store.db", small_disk / "ballast"
+    ballast.write_bytes(bytes(2 << 20))
+    with closing(SqliteEngine(path)) as engine:
+        engine.start_copying(lambda: None)
+        with _reading(path):
+            n = 0
+            while engine.log_bytes() < 10 << 20:
+                assert _try(engine, f"{n}")
+                n += 1
+        engine._checkpoints._again = True
+        engine._checkpoints._wake.set()
+        while _try(engine, f"{n}"):
+            n += 1
+        assert engine._files.store_bytes() < 1 << 20
+        ballast.unlink()
+        assert all(_try(engine, f"{n + more}") for more in range(100))
+        assert engine.verify().ok
+    with closing(SqliteEngine(path)) as engine:
+        assert len(engine.facts()) == n + 100
+
+
+# --- readers that stay ---
+
+
+def test_who_reads_for_long_is_told_of_once(
+    path: Path, engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(checkpoints, "KEPT_BYTES", 1_000_000)
+    monkeypatch.setattr(checkpoints, "LONG_READ_S", 0.2)
+    monkeypatch.setattr(checkpoints, "LOOK_EVERY_S", 0.01)
+    engine.start_copying(lambda: None)
+    with _reading(path):
+        _never_idle(engine, lambda: LONG_READ in caplog.text)
+        assert _progress(engine).used_bytes > 1_000_000
+        longer = _progress(engine).frames + 20 * PAGES
+        _never_idle(engine, lambda: _progress(engine).frames > longer)
+    _never_idle(engine, lambda: _progress(engine).frames < PAGES)
+    assert caplog.text.count(LONG_READ) == 1
