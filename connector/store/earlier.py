@@ -1,28 +1,41 @@
-"""Last words about attempts whose part was sent again: kept until the newest attempt is settled, then weighed.  Pure.
+"""Last words about attempts whose part was sent again: what they do to the part, by what came of the newest one.  Pure.
 
 | the newest attempt | an earlier one was delivered | an earlier one came to another end |
 | --- | --- | --- |
-| was taken by the carrier | delivered: the subscriber has it | noted: the newest one's own word decides |
-| is lost | delivered | that end: nothing better is known |
+| is on the wire | kept until that one is settled | kept until that one is settled |
+| was taken by the carrier, or is lost | delivered: the subscriber has it | noted: the newest one may still arrive |
 | came to nothing, or was not written | delivered, and not sent again | that end |
 
-In the last row the part goes the way of one that the carrier took, for by its own word it did: an end that was written
-before could not be moved any more, and what waits again would be sent again.
+So it is the same whether the word comes before the answer or after it.  In the last row a part whose word was kept goes
+the way of one that the carrier took, for by its own word it did: an end that was written before could not be moved any
+more, and what waits again would be sent again.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
 
 import attrs
 
-from connector.lifecycle import Event
+from connector.lifecycle import Event, Status
 from connector.model import Answer, Lost, Receipt
-from connector.store.history import Settled, event_of, receipt_line, said_in, settled_line
+from connector.store.history import NOT_FINAL, Settled, event_of, line, receipt_line, said_by, settled_line
+from connector.store.rules import after_answer
 
 NO_CARRIER: Final = ""
 """In place of the carrier, where the key of a parked receipt is a part: no carrier has this name."""
 
 _CAME_TO_NOTHING: Final = frozenset({Event.DEFERRED, Event.REROUTED, Event.NOT_WRITTEN, Event.REFUSED, Event.EXHAUSTED})
+
+
+class Word(NamedTuple):
+    """A receipt and the part it is about."""
+
+    receipt: Receipt
+    part: int
+    is_earlier: bool = False
+    """Whether it is about another attempt than the one whose id the part has now."""
+    is_last: bool = False
+    """Whether it counts all the same: the newest attempt has come to nothing."""
 
 
 def part_key(part: int) -> str:
@@ -36,41 +49,83 @@ def is_off_the_wire(result: Settled) -> bool:
     return isinstance(result, Lost) or (result.attempt > 1 and event_of(result) in _CAME_TO_NOTHING)
 
 
+def is_only_noted(word: Word, *, sent_at: float | None, is_lost: bool) -> bool:
+    """Tell whether a word does not end its part, for the newest attempt may still arrive.
+
+    ``sent_at``: when a carrier took the part; ``is_lost``: its newest attempt is lost.
+    """
+    if not word.is_earlier or word.is_last or word.receipt.event is Event.DELIVERED:
+        return False
+    return sent_at is not None or is_lost
+
+
+def word_line(word: Word) -> str:
+    """Return the line for a last word that moves nothing.  One about an earlier attempt is written as none that is
+    final, or it would read as the end of the newest one."""
+    receipt = word.receipt
+    if not word.is_earlier or receipt.event is Event.DELIVERED:
+        return receipt_line(receipt)
+    said = said_by(receipt)
+    detail = f"of an earlier attempt: {receipt.event}{', ' + said if said else ''}"
+    return line(receipt.at, NOT_FINAL, receipt.carrier, 0, detail)
+
+
 @attrs.define
 class Earlier:
     """Last words about earlier attempts, by part, while the newest attempts of these parts are settled."""
 
     words: dict[int, list[Receipt]] = attrs.field(factory=dict)
+    _taken: set[tuple[int, int]] = attrs.field(factory=set)
+    """(part, attempt) of which any of these results says that the carrier took it."""
+    _again: set[int] = attrs.field(factory=set)
+    """Parts whose newest attempt has the id of an earlier one: then there is one end for both."""
+    _nothing: set[int] = attrs.field(factory=set)
+    """Parts whose newest attempt came to nothing."""
 
-    def weigh(self, result: Settled) -> tuple[Settled, str]:
-        """Return what this result of a part's newest attempt means beside the words about earlier ones, and what the
-        history says of it.  What is in that history needs not be applied any more, and is forgotten here."""
-        words = self.words.get(result.part)
-        if not words:
-            return result, settled_line(result)
+    def read(self, results: Iterable[Settled]) -> None:
+        """Take note of all that is to be settled: a carrier may answer twice in one read, and the word that it took
+        the part counts."""
+        for result in results if self.words else ():
+            if isinstance(result, Answer) and result.event is Event.ACKNOWLEDGED:
+                self._taken.add((result.part, result.attempt))
+
+    def _weigh(self, result: Settled) -> tuple[Settled, str]:
+        """Return what a result that moves a part's newest attempt means beside the words about earlier ones, and what
+        the history says of it."""
+        words = self.words.get(result.part, [])
         event = event_of(result)
-        if event in _CAME_TO_NOTHING:
-            taken = _taken(result)
-            return taken, settled_line(taken) + settled_line(result)
-        if event is Event.LOST or _is_known_again(result, words):
+        if isinstance(result, Answer) and event is Event.ACKNOWLEDGED and any(result.key in it.keys for it in words):
+            self._again.add(result.part)
+        if not words or event not in _CAME_TO_NOTHING:
             return result, settled_line(result)
-        self.words[result.part] = [word for word in words if word.event is Event.DELIVERED]
-        lines = [receipt_line(word) for word in words if word.event is not Event.DELIVERED]
-        # before the answer, as they came: behind it they would read as the end of the newest attempt
-        return result, "".join({said_in(line): line for line in lines}.values()) + settled_line(result)
+        is_delivered = any(word.event is Event.DELIVERED for word in words)
+        if (result.part, result.attempt) in self._taken and not is_delivered:
+            return result, settled_line(result)
+        self._nothing.add(result.part)
+        taken = _as_taken(result)
+        return taken, settled_line(taken) + settled_line(result)
 
-    def in_order(self) -> Iterator[tuple[Receipt, int]]:
-        """Return the words with their parts, of each part those of delivery first, the others as they came."""
+    def settle(
+        self, result: Settled, status: Status, *, doubts: int, was_lost: bool
+    ) -> tuple[Settled, str, Status | None, int]:
+        """Return what a result of a part's newest attempt means, what the history says of it, and where it leads with
+        how many doubts: see `connector.store.rules.after_answer`."""
+        new, left = after_answer(status, event_of(result), doubts=doubts, was_lost=was_lost)
+        if new is None:
+            return result, settled_line(result), None, left
+        meant, said = self._weigh(result)
+        if meant is not result:
+            new, left = after_answer(status, event_of(meant), doubts=doubts, was_lost=was_lost)
+        return meant, said, new, left
+
+    def in_order(self) -> Iterator[Word]:
+        """Return the words, of each part those of delivery first, the others as they came."""
         for part, words in self.words.items():
+            is_earlier = part not in self._again
             for word in sorted(words, key=lambda it: it.event is not Event.DELIVERED):
-                yield word, part
+                yield Word(word, part, is_earlier, part in self._nothing)
 
 
-def _taken(result: Settled) -> Answer:
+def _as_taken(result: Settled) -> Answer:
     detail = "by the receipt of an earlier attempt"
     return Answer(result.part, result.attempt, Event.ACKNOWLEDGED, result.at, result.carrier, detail=detail)
-
-
-def _is_known_again(result: Settled, words: Sequence[Receipt]) -> bool:
-    """Tell whether the carrier gave the newest attempt the id of an earlier one: then there is one end for both."""
-    return isinstance(result, Answer) and any(result.key in word.keys for word in words)

@@ -35,12 +35,16 @@ def settled_line(result: Settled) -> str:
 
 
 def receipt_line(receipt: Receipt) -> str:
-    """Return the line for a carrier's word, final or not: its own words, and the reason they come to."""
-    detail = receipt.detail
-    if receipt.reason is not None:
-        nature = {True: ", temporary", False: ", permanent", None: ""}[receipt.temporary]
-        detail = f"{detail + ': ' if detail else ''}{receipt.reason}{nature}"
-    return line(receipt.at, receipt.event or NOT_FINAL, receipt.carrier, 0, detail)
+    """Return the line for a carrier's word, final or not."""
+    return line(receipt.at, receipt.event or NOT_FINAL, receipt.carrier, 0, said_by(receipt))
+
+
+def said_by(receipt: Receipt) -> str | None:
+    """Return what a receipt says: the carrier's own words, and the reason they come to."""
+    if receipt.reason is None:
+        return receipt.detail
+    nature = {True: ", temporary", False: ", permanent", None: ""}[receipt.temporary]
+    return f"{receipt.detail + ': ' if receipt.detail else ''}{receipt.reason}{nature}"
 
 
 def said_in(line_: str) -> str:

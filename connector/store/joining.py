@@ -5,6 +5,7 @@ zeros, decimal for hexadecimal) counts only where exactly one attempt within the
 number that the receipt names.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol, TypeAlias
@@ -13,6 +14,8 @@ import attrs
 
 from connector.lifecycle import Event
 from connector.model import Answer, Clue, Moved, Receipt, user_message_reference
+from connector.store.earlier import Word
+from connector.store.history import Settled
 from connector.store.privacy import LEAST_DIGITS, national, pseudonym
 from connector.store.rules import is_another_number, same_number
 
@@ -27,6 +30,9 @@ LATE_ANSWER_S: Final = 900.0
 """How much later than a receipt its answer may be settled: it was parked for so long, and joined then."""
 SHORTEST_TEXT: Final = 4
 """Characters of a text that tell a message from others to the same number."""
+_ALIAS: Final = re.compile(r"#[0-9a-z]{11}")
+"""What stands in place of an erased number; a sender may begin with ``#``, and is shorter."""
+_MAY_HOLD_A_NUMBER: Final = re.compile(rf"[0-9]{{{LEAST_DIGITS}}}")
 COUNTRY_CODES: Final = range(1, 1_000)
 """What may stand before a national number: one to three digits (E.164, 6.2.1)."""
 LONGEST_E164: Final = 15
@@ -49,6 +55,8 @@ class Held(NamedTuple):
     """As the carrier wrote it."""
     is_erased: bool = False
     """Whether its number was erased, and is known here only because the receipt names it."""
+    is_earlier: bool = False
+    """Whether the id is not the present one of its part, but that of an attempt before."""
 
 
 class Doubted(NamedTuple):
@@ -85,7 +93,7 @@ class Why(StrEnum):
 class Rows(Protocol):
     """What an engine has of receipts and of what they may mean, inside a transaction."""
 
-    def look(self, receipt: Receipt) -> tuple[int | Why, Receipt]:
+    def look(self, receipt: Receipt) -> tuple[Held | Why, Receipt]:
         """Return what `look` does, by the rows."""
 
     def open_to(self, receipt: Receipt) -> Iterable[Doubted]:
@@ -130,29 +138,31 @@ class Places:
         self._last = 0
 
 
-def match(receipts: Iterable[Receipt], rows: Rows, settle: Settle) -> tuple[list[Moved], list[tuple[Receipt, int]]]:
-    """Find the part of each receipt, and park those that mean none; return what moved, and (receipt, part).
+def match(receipts: Iterable[Receipt], rows: Rows, settle: Settle) -> tuple[list[Moved], list[Word]]:
+    """Find the part of each receipt, and park those that mean none; return what moved, and the others with their parts.
 
     ``settle`` is told of an attempt in doubt whose answer a receipt stands for.
     """
     moved: list[Moved] = []
-    matched: list[tuple[Receipt, int]] = []
+    matched: list[Word] = []
     todo = list(receipts)
     for receipt in todo:  # it grows: what tells of a part may bring others that were parked
         found, said = rows.look(receipt)
-        if isinstance(found, Why) and receipt.clue is not None:
-            open_ = list(rows.open_to(receipt))
-            part = by_clue(receipt, receipt.clue, found, open_)
-            if part is not None:
-                found, said = part, _as_kept(receipt, [each for each in open_ if each.part == part and each.is_erased])
-                answer = answer_in(said, part, rows.attempt_of(part))
-                change = settle(answer)
-                moved += [] if change is None else [change]
-                todo += rows.joined(answer)
-        if isinstance(found, Why):
+        if not isinstance(found, Why):
+            matched.append(Word(said, found.part, found.is_earlier))
+            continue
+        open_ = [] if receipt.clue is None else list(rows.open_to(receipt))
+        part = None if receipt.clue is None else by_clue(receipt, receipt.clue, found, open_)
+        if part is None:
             rows.park(receipt, found)
-        else:
-            matched.append((said, found))
+            continue
+        to, is_erased = next((each.to, each.is_erased) for each in open_ if each.part == part)
+        said = _without(receipt, to) if is_erased else receipt
+        answer = answer_in(said, part, rows.attempt_of(part), to)
+        change = settle(answer)
+        moved += [] if change is None else [change]
+        todo += rows.joined(answer)
+        matched.append(Word(said, part))
     return moved, matched
 
 
@@ -183,35 +193,40 @@ def number_key(numbers: str) -> str:
 
 def find(receipt: Receipt, held: Callable[[str], Sequence[Held]]) -> int | Why:
     """Return the part a receipt means, or why it means none.  ``held`` returns the newest attempts under a key."""
+    found = meant(receipt, held)
+    return found if isinstance(found, Why) else found.part
+
+
+def meant(receipt: Receipt, held: Callable[[str], Sequence[Held]]) -> Held | Why:
+    """Return the attempt a receipt means, or why it means none: see `find`."""
     if not receipt.keys:
         return Why.NO_ID
     under = {key: held(key) for key in dict.fromkeys(receipt.keys)}
     why = Why.OTHER_NUMBER if any(under.values()) else Why.UNKNOWN_ID
     for is_it in (_as_written, _as_declared):
         for key, written in zip(receipt.keys, _written(receipt), strict=True):
-            part = _meant([each for each in under[key] if is_it(receipt, key, written, each)], receipt)
-            if part is not None:
-                return part
+            one = _meant([each for each in under[key] if is_it(receipt, key, written, each)], receipt)
+            if one is not None:
+                return one
     forms = [form for written in _written(receipt) for form in other_forms(written)]
     under.update((form, held(form)) for form in forms if form not in under)
     return _only_one((each for found in under.values() for each in found), receipt) or why
 
 
-def look(receipt: Receipt, held: Callable[[str], Sequence[Held]], key: Key) -> tuple[int | Why, Receipt]:
-    """Return what `find` does where numbers may have been erased, and the receipt as its part may have it.
+def look(receipt: Receipt, held: Callable[[str], Sequence[Held]], key: Key) -> tuple[Held | Why, Receipt]:
+    """Return what `meant` does where numbers may have been erased, and the receipt as its part may have it.
 
     An erased number is a keyed hash in the rows: the number that a receipt names is compared with that.  What is
     written into the rows of such a part has that number no more.  Without the key nothing can be told of such a part.
     """
-    erased: dict[int, Held] = {}
 
     def named(under: str) -> Sequence[Held]:
-        rows = named_by(receipt, [row for form in _as_erased(under, receipt) for row in held(form)], key)
-        erased.update((row.part, row) for row in rows if row.is_erased)
-        return rows
+        return named_by(receipt, [row for form in _as_erased(under, receipt) for row in held(form)], key)
 
-    part = find(receipt, named)
-    return part, _as_kept(receipt, [erased[part]] if part in erased else [])
+    found = meant(receipt, named)
+    if isinstance(found, Why) or not found.is_erased:
+        return found, receipt
+    return found, _without(receipt, found.to)
 
 
 def named_by(receipt: Receipt, held: Sequence[Held], key: Key) -> Sequence[Held]:
@@ -276,11 +291,8 @@ def _as_erased(key: str, receipt: Receipt) -> list[str]:
     return [key, *(key.replace(number, "#") for number in numbers)]
 
 
-def _as_kept(receipt: Receipt, erased: Sequence[Held | Doubted]) -> Receipt:
-    """Return the receipt without the number that was erased of its part; as it is where none was."""
-    if not erased:
-        return receipt
-    number = erased[0].to
+def _without(receipt: Receipt, number: str) -> Receipt:
+    """Return the receipt without the number that was erased of its part."""
 
     def bare(text: str) -> str:
         return text.replace(number, "#").replace(national(number), "#")
@@ -292,6 +304,30 @@ def _as_kept(receipt: Receipt, erased: Sequence[Held | Doubted]) -> Receipt:
         ids=tuple(written.replace(number, "#") for written in receipt.ids),
         detail=None if receipt.detail is None else bare(receipt.detail),
     )
+
+
+def as_kept(result: Settled, addresses: Sequence[str], key: Key) -> Settled:
+    """Return a result that moves nothing as it may be kept, by the ``addresses`` of its message, to and from.
+
+    It brings back no number that was erased.  Of an id or a detail that holds the one its answer names, the rest is
+    kept; where another one was erased, or none can be told, nothing is kept of what has digits enough for a number.
+    """
+    aliases = {address for address in addresses if _ALIAS.fullmatch(address)}
+    if not aliases or not isinstance(result, Answer):
+        return result
+    known = key() if result.to else None
+    number = result.to if known is not None and pseudonym(result.to, known) in aliases else ""
+    is_another = len(aliases) > bool(number)
+
+    def bare(text: str | None, *ends: str) -> str | None:
+        for digits in (number, *ends) if number else ():
+            text = text and text.replace(digits, "#")
+        return None if is_another and text and _MAY_HOLD_A_NUMBER.search(text) else text
+
+    # what the history tells: no national digits are left there either
+    said = bare(result.detail or result.carrier_message_id, national(number))
+    ids = bare(result.carrier_message_id), bare(result.key)
+    return attrs.evolve(result, to="", detail=said, carrier_message_id=ids[0], key=ids[1])
 
 
 def by_clue(receipt: Receipt, clue: Clue, why: Why, open_: Iterable[Doubted]) -> int | None:
@@ -306,7 +342,7 @@ def by_clue(receipt: Receipt, clue: Clue, why: Why, open_: Iterable[Doubted]) ->
     return fit[0].part if len(fit) == 1 and fit[0].is_doubted else None
 
 
-def answer_in(receipt: Receipt, part: int, attempt: int) -> Answer:
+def answer_in(receipt: Receipt, part: int, attempt: int, to: str) -> Answer:
     """Return the answer that a receipt stands for: it says that the carrier has the part, and under which id."""
     key = receipt.keys[0] if receipt.keys else None
     return Answer(
@@ -317,6 +353,7 @@ def answer_in(receipt: Receipt, part: int, attempt: int) -> Answer:
         receipt.carrier,
         carrier_message_id=_written(receipt)[0] if key else None,
         key=key,
+        to=to,
         due_at=receipt.at + TOLD_PATIENCE_S,
         detail="by its receipt",
     )
@@ -357,7 +394,7 @@ def is_plain(receipt: Receipt, held: Held) -> bool:
     return is_it and held.at <= receipt.at and same_number(held.to, receipt.number)
 
 
-def _meant(held: Sequence[Held], receipt: Receipt) -> int | None:
+def _meant(held: Sequence[Held], receipt: Receipt) -> Held | None:
     """Return which of the attempts that surely have its id a receipt means.
 
     A lone one needs no proof, as long as the receipt has one id and does not name somebody else (an id counter that
@@ -366,23 +403,28 @@ def _meant(held: Sequence[Held], receipt: Receipt) -> int | None:
     """
     if len(held) == 1 and len(set(receipt.keys)) == 1:
         is_later = held[0].at > receipt.at + LATE_ANSWER_S  # it was parked, and this answer gave its id anew
-        return None if is_later or is_another_number(held[0].to, receipt.number) else held[0].part
+        return None if is_later or is_another_number(held[0].to, receipt.number) else held[0]
     fit = [each for each in held if same_number(each.to, receipt.number)]
     before = [each for each in fit if each.at <= receipt.at]
     if before:
-        return max(before, key=lambda each: (each.at, each.part)).part
+        return _present(max(before, key=lambda each: (each.at, each.part)), fit)
     after = [each for each in fit if each.at <= receipt.at + LATE_ANSWER_S]
-    return min(after, key=lambda each: (each.at, each.part)).part if after else None
+    return _present(min(after, key=lambda each: (each.at, each.part)), fit) if after else None
 
 
-def _only_one(held: Iterable[Held], receipt: Receipt) -> int | Why | None:
+def _present(one: Held, held: Iterable[Held]) -> Held:
+    """Return the attempt whose id is the present one of its part, where the carrier gave it to an earlier one too."""
+    return next((each for each in held if each.part == one.part and not each.is_earlier), one)
+
+
+def _only_one(held: Iterable[Held], receipt: Receipt) -> Held | Why | None:
     """Return the one attempt that fits in a form nobody has declared; None where none does."""
-    fit = {
-        each.part
+    fit = [
+        each
         for each in held
         if same_number(each.to, receipt.number)
         and receipt.at - receipt.lifetime_s <= each.at <= receipt.at + LATE_ANSWER_S
-    }
-    if len(fit) > 1:
+    ]
+    if len({each.part for each in fit}) > 1:
         return Why.SEVERAL
-    return fit.pop() if fit else None
+    return _present(fit[0], fit) if fit else None

@@ -5,9 +5,21 @@ from typing import Any
 
 from connector.lifecycle import Event, Status, move
 from connector.model import Answer, Message, Moved, Receipt
-from connector.store.earlier import NO_CARRIER, Earlier, is_off_the_wire, part_key
+from connector.store.earlier import NO_CARRIER, Earlier, Word, is_off_the_wire, is_only_noted, part_key, word_line
 from connector.store.history import Settled, is_said, receipt_line
-from connector.store.joining import MOST_HELD, Doubted, Held, Places, Settle, Why, aliases_of, look, match, number_key
+from connector.store.joining import (
+    MOST_HELD,
+    Doubted,
+    Held,
+    Places,
+    Settle,
+    Why,
+    aliases_of,
+    as_kept,
+    look,
+    match,
+    number_key,
+)
 from connector.store.memory_privacy import KEY
 from connector.store.memory_rows import OtherId, ParkedRow, PartRow, Rows
 from connector.store.tally import Tally
@@ -32,6 +44,10 @@ class Receipts:
         self._note = note
         self._places = Places()
 
+    def as_kept(self, result: Settled) -> Settled:
+        message = self._rows.messages.working.rows.get(result.part >> 8)
+        return as_kept(result, () if message is None else (message.to, message.sender), lambda: KEY)
+
     def keep_id(self, late: Answer) -> None:
         if late.key is not None and late.event is Event.ACKNOWLEDGED:
             row = OtherId(late.carrier, late.key, late.part, late.carrier_message_id or late.key, late.at)
@@ -40,18 +56,18 @@ class Receipts:
     # --- matching ---
 
     def match(self, receipts: Sequence[Receipt], settle: Settle, earlier: Earlier) -> list[Moved]:
-        moved = [change for word, part in earlier.in_order() if (change := self._finish(word, part))]
+        moved = [change for word in earlier.in_order() if (change := self._finish(word))]
         settled, matched = match(receipts, self, settle)
         moved += settled
-        for receipt, part in matched:
-            if receipt.event is None:
-                self._hope(part, receipt)
-        words = [(receipt, part) for receipt, part in matched if receipt.event is not None]
-        moved += [change for receipt, part in words if (change := self._finish(receipt, part))]
+        for word in matched:
+            if word.receipt.event is None:
+                self._hope(word.part, word.receipt)
+        words = [word for word in matched if word.receipt.event is not None]
+        moved += [change for word in words if (change := self._finish(word))]
         self._places.clear()
         return moved
 
-    def look(self, receipt: Receipt) -> tuple[int | Why, Receipt]:
+    def look(self, receipt: Receipt) -> tuple[Held | Why, Receipt]:
         return look(receipt, lambda key: self._held(receipt.carrier, key), lambda: KEY)
 
     def _held(self, carrier: str, key: str) -> list[Held]:
@@ -61,7 +77,9 @@ class Receipts:
         late = sorted(self._rows.other_ids.working.at((carrier, key)), key=lambda it: it[2], reverse=True)[:MOST_HELD]
         known = self._rows.messages.working.rows
         others = [it for name in late if (it := self._rows.other_ids.working.rows[name]).part >> 8 in known]
-        return found + [Held(it.part, self._to(it.part), it.sent_at, it.carrier_message_id) for it in others]
+        return found + [
+            Held(it.part, self._to(it.part), it.sent_at, it.carrier_message_id, is_earlier=True) for it in others
+        ]
 
     def open_to(self, receipt: Receipt) -> Iterable[Doubted]:
         for kept_as, to in aliases_of(receipt, lambda: KEY).items():
@@ -96,15 +114,16 @@ class Receipts:
         if not is_said(row.history, row.carrier, row.attempt, line):
             self._note(row, line)
 
-    def _finish(self, receipt: Receipt, part: int) -> Moved | None:
-        row = self._row(part)
+    def _finish(self, word: Word) -> Moved | None:
+        receipt, row = word.receipt, self._row(word.part)
         assert receipt.event is not None
-        new = move(row.status, receipt.event)
+        is_noted = is_only_noted(word, sent_at=row.sent_at, is_lost=row.lost == row.attempt)
+        new = None if is_noted else move(row.status, receipt.event)
         if new is None:
             if row.status is Status.SENDING:
-                self._park(ParkedRow(receipt, Why.EARLIER_ATTEMPT, part))
+                self._park(ParkedRow(receipt, Why.EARLIER_ATTEMPT, word.part))
             elif row.status is not move(Status.SENT, receipt.event):
-                self._say(row, receipt_line(receipt))
+                self._say(row, word_line(word))
             return None
         why: dict[str, Any] = {"reason": receipt.reason, "temporary": receipt.temporary}
         if new is Status.DELIVERED:

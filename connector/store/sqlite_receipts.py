@@ -13,7 +13,7 @@ from typing import Any, Final
 from connector.errors import StoreError
 from connector.lifecycle import TRANSITIONS, Event, Status, move
 from connector.model import Answer, Clue, Moved, ParkedReceipt, Receipt
-from connector.store.earlier import NO_CARRIER, Earlier, is_off_the_wire, part_key
+from connector.store.earlier import NO_CARRIER, Earlier, Word, is_off_the_wire, is_only_noted, part_key, word_line
 from connector.store.history import Settled, receipt_line, said_in
 from connector.store.joining import (
     MOST_HELD,
@@ -23,6 +23,7 @@ from connector.store.joining import (
     Settle,
     Why,
     aliases_of,
+    as_kept,
     is_plain,
     look,
     match,
@@ -67,6 +68,7 @@ _DOUBTED = """
     WHERE part.carrier = ?
         AND (part.status IN ('in_doubt', 'sending') OR part.status = 'unknown' AND part.key IS NULL)
 """
+_STANDING = "SELECT status, due_at, queue, sent_at, lost = attempt FROM part WHERE id = ?"
 _SENT = "SELECT id FROM part WHERE status = 'sent' AND id IN (SELECT value FROM json_each(?))"
 _PARK = """
     INSERT INTO parked (id, carrier, keys, at, event, number, detail, reason, temporary, done_at, why, more)
@@ -129,6 +131,11 @@ class Receipts:
         while len(known) > KNOWN_IDS:
             del known[next(iter(known))]
 
+    def as_kept(self, result: Settled) -> Settled:
+        """Return a result that does not move its part as it may be kept: see `connector.store.joining.as_kept`."""
+        addresses = self._db.execute("SELECT to_addr, sender FROM message WHERE id = ?", (result.part >> 8,))
+        return as_kept(result, addresses.fetchone() or (), self._key)
+
     def keep_id(self, late: Answer) -> None:
         """Keep the id of an attempt that is no longer its part's present one: its receipts mean the part too."""
         if late.key is not None and late.event is Event.ACKNOWLEDGED:
@@ -144,33 +151,34 @@ class Receipts:
 
         ``settle`` is told of an attempt in doubt whose answer a receipt stands for.
         """
-        moved = [change for word, part in earlier.in_order() if (change := self._finish_one(word, part))]
+        moved = [change for word in earlier.in_order() if (change := self._finish_one(word))]
         settled, matched = match(receipts, self, settle)
         notes = [
-            (said_in(line), line, receipt.hopeful, part)
-            for receipt, part in matched
-            if receipt.event is None and (line := receipt_line(receipt))
+            (said_in(line), line, word.receipt.hopeful, word.part)
+            for word in matched
+            if word.receipt.event is None and (line := receipt_line(word.receipt))
         ]
         if notes:
             self._db.executemany(_NOTE, notes)
-        final = [(receipt, part) for receipt, part in matched if receipt.event is not None]
+        final = [word for word in matched if word.receipt.event is not None]
         moved += settled + (self._finish(final) if final else [])
         self._places.clear()
         return moved
 
-    def look(self, receipt: Receipt) -> tuple[int | Why, Receipt]:
-        """Return the part a receipt means and what of it may be kept: see `connector.store.joining.look`."""
+    def look(self, receipt: Receipt) -> tuple[Held | Why, Receipt]:
+        """Return the attempt a receipt means and what of it may be kept: see `connector.store.joining.look`."""
         if receipt.keys:
             known = self._known.get((receipt.carrier, receipt.keys[0]))
             if known is not None and is_plain(receipt, known):
-                return known.part, receipt
+                return known, receipt
         return look(receipt, lambda key: self._held(receipt.carrier, key), self._key)
 
     def _held(self, carrier: str, key: str) -> list[Held]:
-        rows = self._db.execute(_HELD, (carrier, key, MOST_HELD)).fetchall()
+        held = [Held(*row) for row in self._db.execute(_HELD, (carrier, key, MOST_HELD)).fetchall()]
         if self._has_other_ids:
-            rows += self._db.execute(_HELD_LATE, (carrier, key, MOST_HELD)).fetchall()
-        return [Held(*row) for row in rows]
+            rows = self._db.execute(_HELD_LATE, (carrier, key, MOST_HELD)).fetchall()
+            held += [Held(*row)._replace(is_earlier=True) for row in rows]
+        return held
 
     def open_to(self, receipt: Receipt) -> Iterable[Doubted]:
         """Return the parts to the receipt's number that wait for a word of its carrier."""
@@ -198,8 +206,10 @@ class Receipts:
 
     # --- final words ---
 
-    def _finish(self, final: Sequence[tuple[Receipt, int]]) -> list[Moved]:
+    def _finish(self, final: Sequence[Word]) -> list[Moved]:
         """Apply final words; those of parts that are `sent`, nearly all, at once."""
+        if any(word.is_earlier for word in final):  # some of them may only be noted
+            return [change for word in final if (change := self._finish_one(word))]
         self._db.execute("SAVEPOINT finish")
         moved = self._finish_sent(final)
         if len(moved) < len(final):
@@ -210,30 +220,29 @@ class Receipts:
         self._db.execute("RELEASE finish")
         return moved
 
-    def _finish_mixed(self, final: Sequence[tuple[Receipt, int]]) -> list[Moved]:
+    def _finish_mixed(self, final: Sequence[Word]) -> list[Moved]:
         """Apply words some of which are second ones: for each part the first, then the others one by one."""
-        ids = json.dumps([part for _, part in final])
+        ids = json.dumps([word.part for word in final])
         sent = {row[0] for row in self._db.execute(_SENT, (ids,))}
-        first: dict[int, tuple[Receipt, int]] = {}
-        for receipt, part in final:
-            if part in sent:
-                first.setdefault(part, (receipt, part))
+        first: dict[int, Word] = {}
+        for word in final:
+            if word.part in sent:
+                first.setdefault(word.part, word)
         self._finish_sent(list(first.values()))
         moved: list[Moved] = []
-        for receipt, part in final:
-            if part in first and first[part][0] is receipt:
-                moved.append(Moved(part, Status(_AFTER_SENT[receipt.event])))  # type: ignore[index]
-                self._tally.moved([part], Status.SENT, moved[-1].status)  # in order: the event log is read in it
-                del first[part]
-            elif change := self._finish_one(receipt, part):
+        for word in final:
+            if first.get(word.part) is word:
+                moved.append(Moved(word.part, Status(_AFTER_SENT[word.receipt.event])))  # type: ignore[index]
+                self._tally.moved([word.part], Status.SENT, moved[-1].status)  # in order: the event log is read in it
+            elif change := self._finish_one(word):
                 moved.append(change)
         return moved
 
-    def _finish_sent(self, final: Sequence[tuple[Receipt, int]]) -> list[Moved]:
+    def _finish_sent(self, final: Sequence[Word]) -> list[Moved]:
         """Apply these to parts that are `sent`; return the moves if all of them were, else fewer."""
         rows = [
-            _finish_row(_AFTER_SENT[receipt.event], receipt, part)  # type: ignore[index]
-            for receipt, part in final
+            _finish_row(_AFTER_SENT[word.receipt.event], word)  # type: ignore[index]
+            for word in final
         ]
         if not rows or self._db.executemany(_FINISH, rows).rowcount < len(rows):
             return []
@@ -246,25 +255,26 @@ class Receipts:
         for status, parts in by_status.items():
             self._tally.moved(parts, Status.SENT, status)
 
-    def _finish_one(self, receipt: Receipt, part: int) -> Moved | None:
+    def _finish_one(self, word: Word) -> Moved | None:
         """Apply one final word where the part may not be `sent`; the same word again changes nothing at all.
 
         A part on the wire has no id yet: the word is about an attempt before, and waits for what comes of this one.
         """
-        assert receipt.event is not None
-        found = self._db.execute("SELECT status, due_at, queue FROM part WHERE id = ?", (part,)).fetchone()
-        old = Status(found[0])
-        new = move(old, receipt.event)
+        event, part = word.receipt.event, word.part
+        assert event is not None
+        status, due_at, queue, sent_at, is_lost = self._db.execute(_STANDING, (part,)).fetchone()
+        old = Status(status)
+        new = None if is_only_noted(word, sent_at=sent_at, is_lost=bool(is_lost)) else move(old, event)
         if new is None:
             if old is Status.SENDING:
-                self.park(receipt, Why.EARLIER_ATTEMPT, [(NO_CARRIER, part_key(part))])
-            elif str(old) != _AFTER_SENT[receipt.event]:
-                line = receipt_line(receipt)
+                self.park(word.receipt, Why.EARLIER_ATTEMPT, [(NO_CARRIER, part_key(part))])
+            elif status != _AFTER_SENT[event]:
+                line = word_line(word)
                 self._db.execute(_REPEAT, (said_in(line), line, part))
             return None
-        self._db.execute(_FINISH_ANY, _finish_row(new.value, receipt, part))
+        self._db.execute(_FINISH_ANY, _finish_row(new.value, word))
         self._tally.moved([part], old, new)
-        return Moved(part, new, found[2] if waits(old, found[1]) else None)
+        return Moved(part, new, queue if waits(old, due_at) else None)
 
     # --- parking ---
 
@@ -354,11 +364,12 @@ def _doubted(
     return Doubted(part, to, sender, (text or "")[start:end], created_at, bool(is_doubted))
 
 
-def _finish_row(status: str, receipt: Receipt, part: int) -> tuple[Any, ...]:
+def _finish_row(status: str, word: Word) -> tuple[Any, ...]:
+    receipt = word.receipt
     why = receipt.reason, receipt.temporary
     if receipt.event is Event.DELIVERED:
         why = None, None
-    return status, receipt.at, *why, receipt.done_at, receipt_line(receipt), part
+    return status, receipt.at, *why, receipt.done_at, receipt_line(receipt), word.part
 
 
 def _parked_row(receipt: Receipt) -> tuple[object, ...]:

@@ -17,7 +17,6 @@ from connector.model import Answer, Inbound, Lost, Moved, NotSent, Owner, Receip
 from connector.store.earlier import Earlier
 from connector.store.history import Settled, event_of, settled_line
 from connector.store.rules import (
-    after_answer,
     attempts_of,
     names_the_unknown,
     onward,
@@ -88,6 +87,7 @@ class Results:
         settled = [result for result in results if isinstance(result, Settled)]
         receipts = [result for result in results if isinstance(result, Receipt)]
         earlier = self._receipts.unpark_earlier(result.part for result in settled)
+        earlier.read(settled)
         moved = self._settle(settled, owner, earlier) if settled else []
         if any(change.status is Status.ACCEPTED for change in moved):
             moved = [self._untied(change) for change in moved]
@@ -154,21 +154,11 @@ class Results:
         status, attempt, fence, key, queue, due_at, doubts, lost = row
         old = Status(status)
         ours = attempt == result.attempt and (old is not Status.SENDING or fence == owner.fence)
-        meant, note = result, settled_line(result)
-        if earlier and ours and old is Status.SENDING:
-            meant, note = earlier.weigh(result)
-        new = None
-        was_lost = lost == attempt
+        meant, note, new, was_lost = result, "", None, lost == attempt
         if ours:
-            new, doubts = after_answer(old, event_of(meant), doubts=doubts, was_lost=was_lost)
+            meant, note, new, doubts = (earlier or Earlier()).settle(result, old, doubts=doubts, was_lost=was_lost)
         if new is None:
-            if ours and names_the_unknown(result, old, key):
-                self._db.execute(_NAME, (result.key, result.carrier_message_id, result.at, note, result.part))
-                self._receipts.remember([result])
-            else:
-                self._db.execute(_NOTE, (note, result.part))
-                if isinstance(result, Answer) and result.key != key:
-                    self._receipts.keep_id(result)
+            self._keep_late(result, old if ours else None, key)
             return None
         values = _settled_values(meant, new)
         lost = attempt if isinstance(result, Lost) else 0
@@ -176,6 +166,19 @@ class Results:
         self._tally.moved([result.part], old, new)
         self._tally.attempted(*attempts_of(result, old, was_lost=was_lost))
         return Moved(result.part, new, queue if waits(old, due_at) else None, queue)
+
+    def _keep_late(self, result: Settled, status: Status | None, key: str | None) -> None:
+        """Write down a result that moves nothing; ``status``: the part's, where its newest attempt is meant."""
+        late = self._receipts.as_kept(result)
+        note = settled_line(late)
+        if status is not None and names_the_unknown(late, status, key):
+            self._db.execute(_NAME, (late.key, late.carrier_message_id, late.at, note, late.part))
+            if late is result:
+                self._receipts.remember([late])
+            return
+        self._db.execute(_NOTE, (note, late.part))
+        if isinstance(late, Answer) and late.key != key:
+            self._receipts.keep_id(late)
 
     def _set_back(self, settled: Iterable[Settled]) -> None:
         """Remember what attempts that came to nothing have taught of their parts."""

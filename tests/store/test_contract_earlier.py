@@ -1,10 +1,11 @@
 """What every engine owes: a last word about an attempt whose part was sent again, and is on the wire."""
 
+import attrs
 import pytest
 
 from connector.lifecycle import Event, Status
-from connector.model import Answer, Clue, Moved, NotSent, part_id, user_message_reference
-from tests.store.world import World, acknowledged, answered, claim, lost, message, not_sent, part, receipt
+from connector.model import Answer, Clue, Lost, Moved, NotSent, part_id, user_message_reference
+from tests.store.world import OTHER_NUMBER, World, acknowledged, answered, claim, lost, message, not_sent, part, receipt
 
 NOTHING = [Event.DEFERRED, Event.REROUTED, Event.REFUSED, Event.EXHAUSTED, Event.NOT_WRITTEN]
 """What says of the newest attempt that the carrier does not have the part."""
@@ -32,6 +33,11 @@ def resent_in_doubt(world: World) -> None:
 
 
 WAYS = pytest.mark.parametrize("resent", [resent_without_doubt, resent_in_doubt])
+
+
+def noted(world: World) -> list[str | None]:
+    """What was only written down of words."""
+    return [entry.detail for entry in world.view(5).timeline if entry.event == "receipt"]
 
 
 def waiting_reasons(world: World) -> list[str]:
@@ -108,7 +114,7 @@ def test_the_newest_attempt_that_is_taken_has_its_own_end(world: World, resent: 
     world.results(receipt("old", event=word))
     taken = acknowledged(part(5), "new", attempt=2, at=1_030.0)
     assert world.results(taken) == [Moved(part(5), Status.SENT)]
-    assert world.history(5)[-2:] == [str(word), "acknowledged"], "noted, and no more"
+    assert noted(world) == [f"of an earlier attempt: {word}, DELIVRD 000"], "and no more"
     assert [item.part for item in world.engine.due(9, now=9_999.0)] == [part(5)], "its own word is awaited"
     assert world.results(receipt("new")) == [Moved(part(5), Status.DELIVERED)]
     assert world.engine.ledger().parked == 0
@@ -122,14 +128,159 @@ def test_a_carrier_that_knows_its_message_again_gives_it_one_end(world: World) -
 
 
 @WAYS
-@pytest.mark.parametrize(("word", "end"), [(Event.DELIVERED, Status.DELIVERED), (Event.EXPIRED, Status.EXPIRED)])
-def test_the_word_ends_the_doubt_when_the_newest_attempt_is_lost(
-    world: World, resent: object, word: Event, end: Status
+def test_a_word_of_delivery_ends_the_doubt_when_the_newest_attempt_is_lost(world: World, resent: object) -> None:
+    resent(world)  # type: ignore[operator]
+    world.results(receipt("old"))
+    moved = world.results(lost(part(5), attempt=2))
+    assert moved == [Moved(part(5), Status.IN_DOUBT), Moved(part(5), Status.DELIVERED)]
+    assert world.due(9_999.0) == {}
+
+
+@WAYS
+@pytest.mark.parametrize("word", list(ENDS))
+@pytest.mark.parametrize("crash", [False, True])
+def test_another_end_leaves_the_doubt_about_the_newest_attempt_that_is_lost(
+    world: World, resent: object, word: Event, crash: bool
 ) -> None:
     resent(world)  # type: ignore[operator]
     world.results(receipt("old", event=word))
-    assert world.results(lost(part(5), attempt=2)) == [Moved(part(5), Status.IN_DOUBT), Moved(part(5), end)]
-    assert world.due(9_999.0) == {}
+    if crash:
+        world.restart()
+    moved = world.recover() if crash else world.results(lost(part(5), attempt=2))
+    assert moved == [Moved(part(5), Status.IN_DOUBT)]
+    assert noted(world) == [f"of an earlier attempt: {word}, DELIVRD 000"]
+    assert world.engine.ledger().parked == 0
+    assert world.results(acknowledged(part(5), "new", attempt=2))[0].status is Status.SENT
+    assert world.results(receipt("new")) == [Moved(part(5), Status.DELIVERED)]
+
+
+# --- the word comes after what became of the newest attempt ---
+
+
+@WAYS
+@pytest.mark.parametrize("word", list(ENDS))
+@pytest.mark.parametrize("crash", [False, True])
+def test_an_end_of_an_earlier_attempt_is_not_that_of_one_that_is_taken(
+    world: World, resent: object, word: Event, crash: bool
+) -> None:
+    resent(world)  # type: ignore[operator]
+    world.results(acknowledged(part(5), "new", attempt=2))
+    if crash:
+        world.restart()
+    before = world.last_event()
+    old = receipt("old", event=word, reason="absent_subscriber", temporary=True)
+    assert world.results(old, old) == []
+    assert world.results(old) == []
+    assert noted(world) == [f"of an earlier attempt: {word}, DELIVRD 000: absent_subscriber, temporary"], "once"
+    assert (world.status(5), world.view(5).reason, world.events_after(before)) == (Status.SENT, None, [])
+    assert world.results(receipt("new")) == [Moved(part(5), Status.DELIVERED)]
+    assert world.results(old) == []
+    assert len(noted(world)) == 1
+    assert world.engine.ledger().parked == 0
+
+
+@WAYS
+@pytest.mark.parametrize("turned", [False, True])
+def test_both_words_in_one_read_come_to_the_newest_ones_end(world: World, resent: object, turned: bool) -> None:
+    resent(world)  # type: ignore[operator]
+    world.sent(6, "66", to=OTHER_NUMBER)
+    world.results(acknowledged(part(5), "new", attempt=2))
+    words = [receipt("old", event=Event.UNDELIVERED), receipt("new"), receipt("66", number=OTHER_NUMBER)]
+    moved = world.results(*(reversed(words) if turned else words))
+    assert {change.part: change.status for change in moved} == dict.fromkeys((part(5), part(6)), Status.DELIVERED)
+    assert world.history(5)[-2:] == (["delivered", "receipt"] if turned else ["receipt", "delivered"])
+
+
+@WAYS
+def test_what_an_earlier_attempt_delivered_is_delivered_while_the_newest_ones_word_is_awaited(
+    world: World, resent: object
+) -> None:
+    resent(world)  # type: ignore[operator]
+    world.results(acknowledged(part(5), "new", attempt=2))
+    assert world.results(receipt("old")) == [Moved(part(5), Status.DELIVERED)]
+    assert world.results(receipt("new", event=Event.EXPIRED)) == []
+
+
+@WAYS
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_the_newest_attempt_ends_unknown_by_patience_and_its_own_word_corrects_that(
+    world: World, resent: object, is_lost: bool
+) -> None:
+    resent(world)  # type: ignore[operator]
+    newest = lost(part(5), attempt=2) if is_lost else acknowledged(part(5), "new", attempt=2)
+    world.results(newest)
+    world.results(receipt("old", event=Event.UNDELIVERED))
+    assert world.change(Event.SILENCE, part(5)) == [Moved(part(5), Status.UNKNOWN)]
+    assert world.results(receipt("old", event=Event.UNDELIVERED)) == []
+    if is_lost:
+        assert world.results(acknowledged(part(5), "new", attempt=2)) == []
+    assert world.results(receipt("new")) == [Moved(part(5), Status.DELIVERED)]
+    assert len(noted(world)) == 1
+
+
+@pytest.mark.parametrize("event", [*NOTHING, Event.LOST, Event.ACKNOWLEDGED])
+@pytest.mark.parametrize("word", [Event.DELIVERED, *ENDS])
+def test_the_end_is_the_same_whether_the_word_or_the_answer_comes_first(
+    world: World, word: Event, event: Event
+) -> None:
+    """As far as the part may still move: what waits without a doubt is our own again."""
+    by_event: dict[Event, Answer | Lost] = {
+        Event.LOST: lost(part(5), attempt=2),
+        Event.ACKNOWLEDGED: acknowledged(part(5), "new", attempt=2),
+    }
+    newest = by_event.get(event) or came_to_nothing(event)
+    old = receipt("old", event=word)
+    resent_in_doubt(world)
+    world.results(newest)
+    world.results(old)
+    after = world.status(5)
+    world.restart()
+    world.resent(message(6))
+    world.results(acknowledged(part(6), "old 6"))
+    world.results(attrs.evolve(old, keys=("old 6",)))
+    world.results(attrs.evolve(newest, part=part(6)))
+    assert world.status(6) is after
+    assert after in {Status.DELIVERED, ENDS.get(word), Status.SENT, Status.IN_DOUBT}
+
+
+# --- several results of one attempt in one read ---
+
+
+@WAYS
+@pytest.mark.parametrize("word", list(ENDS))
+def test_a_loss_and_a_late_answer_in_one_read_are_one_attempt_that_was_taken(
+    world: World, resent: object, word: Event
+) -> None:
+    resent(world)  # type: ignore[operator]
+    world.results(receipt("old", event=word))
+    moved = world.results(lost(part(5), attempt=2), acknowledged(part(5), "new", attempt=2))
+    assert moved == [Moved(part(5), Status.IN_DOUBT), Moved(part(5), Status.SENT, None, 1)]
+    assert world.results(receipt("new")) == [Moved(part(5), Status.DELIVERED)]
+
+
+@WAYS
+@pytest.mark.parametrize("event", [Event.DEFERRED, Event.REROUTED, Event.REFUSED, Event.EXHAUSTED])
+@pytest.mark.parametrize("word", [Event.DELIVERED, *ENDS])
+def test_a_loss_and_a_late_refusal_in_one_read_are_one_attempt_that_came_to_nothing(
+    world: World, resent: object, event: Event, word: Event
+) -> None:
+    resent(world)  # type: ignore[operator]
+    world.results(receipt("old", event=word))
+    world.results(lost(part(5), attempt=2), came_to_nothing(event))
+    assert world.status(5) is ENDS.get(word, Status.DELIVERED)
+    assert world.waiting_parts() == []
+
+
+@pytest.mark.parametrize(("word", "end"), [(Event.DELIVERED, Status.DELIVERED), (Event.UNDELIVERED, Status.SENT)])
+def test_of_two_answers_in_one_read_the_one_that_took_the_part_counts(world: World, word: Event, end: Status) -> None:
+    resent_in_doubt(world)
+    world.results(receipt("old", event=word))
+    world.results(came_to_nothing(Event.DEFERRED), acknowledged(part(5), "new", attempt=2))
+    assert world.status(5) is end
+    assert world.engine.ledger().parked == 0
+
+
+# --- lives that end while it waits ---
 
 
 @WAYS
@@ -151,7 +302,8 @@ def test_delivered_wins_whatever_else_was_said_before_it(world: World) -> None:
     world.results(receipt("old"), receipt("old"))
     world.results(came_to_nothing(Event.REFUSED))
     assert world.status(5) is Status.DELIVERED
-    assert world.history(5)[-4:] == ["refused", "delivered", "expired", "undelivered"]
+    assert world.history(5)[-4:] == ["refused", "delivered", "receipt", "receipt"]
+    assert noted(world) == [f"of an earlier attempt: {word}, DELIVRD 000" for word in ("expired", "undelivered")]
     assert world.engine.ledger().parked == 0
 
 

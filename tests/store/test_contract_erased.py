@@ -10,7 +10,7 @@ from connector.lifecycle import Event, Status
 from connector.model import Clue, MessageQuery, Moved, Traces, user_message_reference
 from connector.store.privacy import key_path
 from connector.store.sqlite import SqliteEngine
-from tests.store.world import NUMBER, OTHER_NUMBER, World, acknowledged, lost, message, part, receipt
+from tests.store.world import NUMBER, OTHER_NUMBER, World, acknowledged, answered, lost, message, part, receipt
 
 NATIONAL = NUMBER[2:]
 
@@ -126,6 +126,79 @@ def test_a_late_answer_for_an_erased_message_brings_its_parked_receipt(world: Wo
     assert world.results(receipt("77")) == []
     assert world.results(acknowledged(part(5), "77")) == [Moved(part(5), Status.DELIVERED)]
     assert world.engine.ledger().parked == 0
+
+
+def lost_and_erased(world: World) -> None:
+    """A message of which no answer came, erased."""
+    world.sending(message(5))
+    world.results(lost(part(5)))
+    world.change(Event.SILENCE, part(5), reason="no_final_word")
+    erase(world)
+
+
+def test_a_late_answer_brings_back_no_number_and_its_receipt_finds_the_message(world: World) -> None:
+    lost_and_erased(world)
+    assert world.results(acknowledged(part(5), f"{NUMBER}-1")) == []
+    assert world.view(5).carrier_message_id == "#-1"
+    assert holds_no_number(world)
+    assert world.results(receipt(f"{NUMBER}-1", detail=f"DELIVRD {NATIONAL}")) == [Moved(part(5), Status.DELIVERED)]
+    assert world.view(5).timeline[-1].detail == "DELIVRD 7#"
+    assert holds_no_number(world)
+
+
+def test_what_a_receipt_says_after_a_late_answer_is_kept_without_the_number(world: World) -> None:
+    """Nothing is remembered of that answer that would spare the receipt the look at the rows."""
+    lost_and_erased(world)
+    world.results(acknowledged(part(5), "77"))
+    assert world.results(receipt("77", detail=f"DELIVRD {NUMBER}")) == [Moved(part(5), Status.DELIVERED)]
+    assert holds_no_number(world)
+
+
+@pytest.mark.parametrize("key", [f"{NUMBER}-1", f"x{NATIONAL}"])
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_a_late_answer_to_what_has_an_id_brings_back_no_number(world: World, key: str, attempt: int) -> None:
+    world.sent(5, "77")
+    world.results(receipt("77"))
+    erase(world)
+    assert world.results(acknowledged(part(5), key, attempt=attempt, at=1_030.0)) == []
+    assert world.view(5).timeline[-1].detail == key.replace(NUMBER, "#").replace(NATIONAL[1:], "#")
+    assert holds_no_number(world)
+    world.results(receipt(key, event=Event.EXPIRED))
+    assert (world.status(5), world.engine.ledger().parked) == (Status.DELIVERED, 0)
+
+
+@pytest.mark.parametrize("event", [Event.REFUSED, Event.DEFERRED])
+def test_what_a_late_refusal_says_is_kept_without_the_number(world: World, event: Event) -> None:
+    lost_and_erased(world)
+    world.results(answered(part(5), event, to=NUMBER, detail=f"refused: {NUMBER}"))
+    assert world.view(5).timeline[-1].detail == "refused: #"
+    assert holds_no_number(world)
+
+
+def test_an_answer_that_does_not_name_the_number_keeps_no_id_that_may_hold_it(world: World) -> None:
+    lost_and_erased(world)
+    assert world.results(acknowledged(part(5), f"{NUMBER}-1", to="")) == []
+    assert (world.view(5).carrier_message_id, world.view(5).timeline[-1].detail) == (None, None)
+    assert holds_no_number(world)
+    assert world.results(acknowledged(part(5), "77-1234567", to="")) == []
+    assert world.results(receipt("77-1234567")) == [Moved(part(5), Status.DELIVERED)]
+
+
+def test_a_late_answer_brings_back_no_sender_that_was_erased(world: World) -> None:
+    world.sending(message(5, to=OTHER_NUMBER, sender=f"+{NUMBER}"))
+    world.results(lost(part(5)))
+    world.change(Event.SILENCE, part(5))
+    world.transaction(lambda: world.engine.erase(NUMBER, world.engine.traces(NUMBER)))
+    assert world.view(5).sender.startswith("#")
+    world.results(acknowledged(part(5), f"{NUMBER}-1", to=OTHER_NUMBER))
+    assert holds_no_number(world)
+
+
+def test_a_long_id_of_an_erased_message_that_an_echoed_reference_tells_is_kept(world: World) -> None:
+    lost_and_erased(world)
+    told = Clue("Shop", reference=user_message_reference(part(5)))
+    assert world.results(receipt("1234567890123", clue=told)) == [Moved(part(5), Status.DELIVERED)]
+    assert world.view(5).carrier_message_id == "1234567890123"
 
 
 def test_a_message_that_was_not_erased_is_found_as_ever(world: World) -> None:

@@ -37,11 +37,13 @@ from connector.store.sqlite import SqliteEngine
 from tests.store.world import NAMES, NUMBER, OTHER_NUMBER, message
 
 ANSWERS = [Event.ACKNOWLEDGED, Event.DEFERRED, Event.REROUTED, Event.REFUSED, Event.EXHAUSTED]
+NEWEST: list[list[Any]] = [[], [Event.ACKNOWLEDGED], ["lost"], ["lost", Event.ACKNOWLEDGED], ["lost", Event.DEFERRED]]
+NEWEST += [[Event.REFUSED], ["not sent"], [Event.DEFERRED, Event.ACKNOWLEDGED]]
 WORDS = [Event.DELIVERED, Event.UNDELIVERED, Event.EXPIRED, Event.REJECTED, None]
 
 # few values of everything, so that they meet
 CARRIERS = st.sampled_from(["north", "south"])
-KEYS = st.sampled_from(["1", "2", "3"])
+KEYS = st.sampled_from(["1", "2", "3", f"{NUMBER}-1"])
 NUMBERS = st.sampled_from([NUMBER, OTHER_NUMBER])
 PARTS = st.builds(part_id, st.integers(1, 12), st.sampled_from([0, 0, 0, 1, 2]))
 ATTEMPTS = st.integers(1, 3)
@@ -247,9 +249,15 @@ class TwoEngines(RuleBasedStateMachine):
         ]
         self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now))
 
-    @rule(words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=4), again=st.booleans())
-    def earlier_attempts_are_told(self, words: list[Any], again: bool) -> None:
-        """What is on the wire again gets an id for its first attempt, and words about that."""
+    @rule(
+        words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=4),
+        again=st.booleans(),
+        newest=st.sampled_from(NEWEST),
+        then=st.permutations(["first", "newest"]),
+    )
+    def earlier_attempts_are_told(self, words: list[Any], again: bool, newest: list[Any], then: list[str]) -> None:
+        """What is on the wire again gets an id for its first attempt, and words about that, before its newest attempt
+        is settled and after it, in one read with that one's own."""
         self.commit()
         views = self.same(lambda engine: engine.messages(MessageQuery(status=Status.SENDING)))
         claims = [entry for view in views for entry in view.timeline if entry.event == "claimed" and entry.attempt == 1]
@@ -259,7 +267,26 @@ class TwoEngines(RuleBasedStateMachine):
             found.append(Answer(entry.part, 1, Event.ACKNOWLEDGED, self.now, carrier, key, key, to))
             found += [Receipt(carrier, (key,), self.now, word, to, "DELIVRD") for _ in range(1 + again)]
         second_words = [attrs.evolve(item) for item in found if isinstance(item, Receipt)]
-        for results in (found, second_words):
+        latest = {entry.part: entry for view in views for entry in view.timeline if entry.event == "claimed"}
+        parts = [entry.part for entry in claims]
+        outcomes = [
+            self._outcome(kind, part, latest[part].attempt, f"newest of {part}", None, None)
+            for part in parts
+            for kind in newest
+        ]
+        last = [
+            Receipt(
+                claim_of(part, 1 if which == "first" else latest[part].attempt).carrier,
+                (f"{which} of {part}",),
+                self.now,
+                word,
+                self.numbers[part >> 8],
+                "UNDELIV",
+            )
+            for part, word in zip(parts, words[::-1] * len(parts), strict=False)
+            for which in then
+        ]
+        for results in (found, second_words, outcomes, last):
             self.write(lambda engine, results=results: engine.results(results, owner=engine.owner, now=self.now))
 
     @rule(limit=st.integers(1, 3), keys=st.lists(KEYS, min_size=3, max_size=3), event=st.sampled_from(ANSWERS))
@@ -377,6 +404,17 @@ class TwoEngines(RuleBasedStateMachine):
         for row, (_, judge) in zip(rows, sorted(judges.items()), strict=True):
             theirs = {name: getattr(judge, name) for name in names}
             assert dict(zip(names, row, strict=True)) == theirs | {"refused": "|".join(judge.refused) or None}
+        ids = disk._db.execute("SELECT * FROM other_id ORDER BY carrier, key, part").fetchall()
+        assert ids == [attrs.astuple(it) for _, it in sorted(memory._rows.other_ids.working.rows.items())]
+
+    @invariant()
+    def what_was_erased_stays_erased(self) -> None:
+        rows = self.engines[1]._rows
+        for identity, kept in rows.messages.working.rows.items():
+            if kept.to.startswith("#"):
+                parts = [rows.parts.working.rows[part.id] for part in kept.parts()]
+                ids = [it for it in rows.other_ids.working.rows.values() if it.part >> 8 == identity]
+                assert self.numbers[identity] not in repr((parts, ids))
 
     @invariant()
     def doubt_is_what_is_not_known(self) -> None:

@@ -11,8 +11,20 @@ from hypothesis import strategies as st
 from connector.carrier.dialect import Dialect
 from connector.config import DialectConfig
 from connector.lifecycle import Event
-from connector.model import Clue, Receipt, user_message_reference
-from connector.store.joining import LATE_ANSWER_S, Doubted, Held, Why, by_clue, find, look, numbers_behind, other_forms
+from connector.model import Answer, Clue, Lost, Receipt, user_message_reference
+from connector.store.joining import (
+    LATE_ANSWER_S,
+    Doubted,
+    Held,
+    Why,
+    as_kept,
+    by_clue,
+    find,
+    look,
+    meant,
+    numbers_behind,
+    other_forms,
+)
 from connector.store.privacy import pseudonym
 
 NUMBER, OTHER = "447700900123", "447700900456"
@@ -102,6 +114,29 @@ def test_a_declared_form_is_as_good_as_the_id_itself() -> None:
     keys = dialect.ids_of_receipt(None, "1234")[0]
     said = receipt("1234", keys=keys, numeric=True, number="")
     assert found(said, *attempts, key=dialect.key_of_response) == 5
+
+
+# --- an attempt before the newest one -------------------------------------------------------------------------------
+
+
+def told(said: Receipt, *attempts: Held) -> Held | Why:
+    return meant(said, lambda name: [each for each in attempts if key_of(each.id) == name])
+
+
+@pytest.mark.parametrize("written", ["7A", "7a", "122"])
+def test_it_is_told_whether_the_id_is_that_of_an_earlier_attempt(written: str) -> None:
+    earlier, newest = held(5, "7A")._replace(is_earlier=True), held(5, "7B")
+    assert told(receipt(written), earlier, newest) is earlier
+    assert told(receipt("7B"), earlier, newest) is newest
+
+
+@pytest.mark.parametrize("seconds", [-10, 0, 10])
+@pytest.mark.parametrize("written", ["7A", "7a", "122"])
+def test_where_the_carrier_gave_both_attempts_one_id_the_newest_is_meant(written: str, seconds: float) -> None:
+    newest = held(5, "7A")
+    earlier = held(5, "7A", at=newest.at + seconds)._replace(is_earlier=True)
+    assert told(receipt(written), earlier, newest) is newest
+    assert told(receipt(written, at=newest.at - 5), earlier, newest) is newest
 
 
 # --- in any other form ----------------------------------------------------------------------------------------------
@@ -246,7 +281,7 @@ KEY = b"key"
 ALIAS, OTHER_ALIAS = pseudonym(NUMBER, KEY), pseudonym(OTHER, KEY)
 
 
-def looked(said: Receipt, *attempts: Held, key: bytes | None = KEY) -> tuple[int | Why, Receipt]:
+def looked(said: Receipt, *attempts: Held, key: bytes | None = KEY) -> tuple[Held | Why, Receipt]:
     return look(said, lambda name: [each for each in attempts if key_of(each.id) == name], lambda: key)
 
 
@@ -268,9 +303,12 @@ def test_a_receipt_with_two_addresses_may_name_two_erased_numbers() -> None:
 
 def test_of_two_erased_messages_with_one_id_the_one_to_its_number_is_meant_and_its_number_goes_no_further() -> None:
     attempts = held(5, "7A", to=ALIAS), held(6, "7A", to=OTHER_ALIAS)
-    part, kept = looked(receipt("7A", detail=f"UNDELIV {NUMBER}"), *attempts)
-    assert (part, kept.number, kept.detail) == (5, "", "UNDELIV #")
-    assert looked(receipt("7A", number=OTHER), *attempts)[0] == 6
+    one, left = looked(receipt("7A", detail=f"UNDELIV {NUMBER}"), *attempts)
+    assert isinstance(one, Held)
+    assert (one.part, left.number, left.detail) == (5, "", "UNDELIV #")
+    other, _ = looked(receipt("7A", number=OTHER), *attempts)
+    assert isinstance(other, Held)
+    assert other.part == 6
 
 
 def test_without_the_key_it_is_somebody_else_and_is_parked_as_it_came() -> None:
@@ -283,4 +321,57 @@ def test_no_key_is_asked_for_where_no_number_was_erased() -> None:
         raise AssertionError
 
     said = receipt("7A")
-    assert look(said, lambda _name: [held(5, "7A"), held(6, "7A", to=OTHER)], asked) == (5, said)
+    assert look(said, lambda _name: [held(5, "7A"), held(6, "7A", to=OTHER)], asked) == (held(5, "7A"), said)
+
+
+# --- answers to messages whose number was erased --------------------------------------------------------------------
+
+
+def answer(key: str | None = None, detail: str | None = None, to: str = NUMBER) -> Answer:
+    return Answer(5, 1, Event.ACKNOWLEDGED, NOW, "north", key, key, to, detail=detail)
+
+
+def kept(said: Answer, *addresses: str, key: bytes | None = KEY) -> tuple[str | None, str | None, str | None]:
+    late = as_kept(said, addresses, lambda: key)
+    assert isinstance(late, Answer)
+    assert (late.part, late.attempt, late.event, late.at, late.to) == (5, 1, Event.ACKNOWLEDGED, NOW, "")
+    return late.carrier_message_id, late.key, late.detail
+
+
+def test_of_an_id_that_holds_the_number_its_answer_names_the_rest_is_kept() -> None:
+    assert kept(answer(f"{NUMBER}-1"), ALIAS, "Shop") == ("#-1", "#-1", "#-1")
+    assert kept(answer("12345678901"), ALIAS, "Shop") == ("12345678901",) * 3
+    assert kept(answer("7", f"sent to 0{NUMBER[2:]}"), ALIAS, "Shop") == ("7", "7", "sent to 07#")
+
+
+@pytest.mark.parametrize(
+    ("said", "addresses", "key"),
+    [
+        (answer(f"{OTHER}-1"), (NUMBER, OTHER_ALIAS), KEY),
+        (answer(f"{OTHER}-1"), (ALIAS, OTHER_ALIAS), KEY),
+        (answer(f"{NUMBER}-1", to=""), (ALIAS, "Shop"), KEY),
+        (answer(f"{NUMBER}-1", to=OTHER), (ALIAS, "Shop"), KEY),
+        (answer(f"{NUMBER}-1"), (ALIAS, "Shop"), None),
+        (answer(NUMBER[-8:]), (ALIAS, "Shop"), None),
+    ],
+)
+def test_where_the_erased_number_cannot_be_told_nothing_is_kept_of_what_may_hold_it(
+    said: Answer, addresses: tuple[str, str], key: bytes | None
+) -> None:
+    assert kept(said, *addresses, key=key) == (None, None, None)
+    short = answer("7A-1234567", "ESME_ROK", to="")
+    assert kept(short, *addresses, key=key) == ("7A-1234567", "7A-1234567", "ESME_ROK")
+
+
+@pytest.mark.parametrize("addresses", [(), (NUMBER, "Shop"), (NUMBER, "#12345678")])
+def test_where_none_was_erased_all_is_kept_and_no_key_asked_for(addresses: tuple[str, ...]) -> None:
+    def asked() -> bytes:
+        raise AssertionError
+
+    said = answer(f"{NUMBER}-1", f"to {NUMBER}")
+    assert as_kept(said, addresses, asked) is said
+
+
+def test_a_lost_answer_says_nothing_of_a_number() -> None:
+    lost = Lost(5, 1, NOW, "north", "link_lost", NOW)
+    assert as_kept(lost, (ALIAS, "Shop"), lambda: KEY) is lost
