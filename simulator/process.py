@@ -1,9 +1,14 @@
-"""An ESME in a process of its own, for a test: what it said is gathered, and it ends with the test."""
+"""An ESME in a process of its own, for a test: what it said is gathered, and it ends with the test.
+
+So does whatever it has started itself: it has a process group of its own.
+"""
 
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 ENDS_WITHIN_S: Final = 5.0
@@ -23,6 +28,7 @@ class EsmeProcess:
     ) -> None:
         self.command = [part.replace("{host}", host).replace("{port}", str(port)) for part in command]
         self._lines: list[str] = []
+        self._is_closed = False
         self._process = subprocess.Popen(  # noqa: S603  (the command is the test's own)
             self.command,
             stdin=subprocess.DEVNULL,
@@ -31,6 +37,7 @@ class EsmeProcess:
             text=True,
             errors="replace",
             cwd=cwd,
+            start_new_session=True,
             env={**os.environ, "SMSC_HOST": host, "SMSC_PORT": str(port), **(env or {})},
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -58,12 +65,21 @@ class EsmeProcess:
         return status
 
     def close(self) -> None:
-        """End it, by force if need be."""
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(ENDS_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        """End it and what it has started, by force if need be; a second time does nothing."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._process.poll()
+        self._signal(signal.SIGTERM)
+        try:
+            self._process.wait(ENDS_WITHIN_S)
+            self._reader.join(ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            pass  # the next signal cannot be ignored
+        self._signal(signal.SIGKILL)
+        self._process.wait()
         self._reader.join(ENDS_WITHIN_S)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):  # nobody of the group is left
+            os.killpg(self._process.pid, number)

@@ -2,14 +2,16 @@
 
 Installed with the package and without any configuration.  ``smsc`` is a `simulator.testing.TestSmsc`.  An async test
 that no other plugin runs is run by trio; ``@pytest.mark.virtual_time`` gives it a clock that jumps over every wait.
-Nothing of the simulator is imported before a test asks for it.
+Nothing of the simulator is imported before a test asks for it, and a project that has an ``smsc`` fixture of its own is
+left alone.
 """
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import pytest
 
@@ -27,15 +29,43 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def smsc() -> Iterator[TestSmsc]:
+def smsc(request: pytest.FixtureRequest) -> Iterator[TestSmsc]:
     """Return a simulated carrier that any credentials may bind to; see `simulator.testing.TestSmsc`."""
     from simulator.testing import TestSmsc
 
-    carrier = TestSmsc()
+    virtual = request.node.get_closest_marker("virtual_time") is not None
+    if virtual:
+        _refuse_a_clock_of_others(request.node)
+    carrier = TestSmsc(virtual_time=virtual)
     try:
         yield carrier
     finally:
         carrier.close()
+
+
+def _refuse_a_clock_of_others(item: Any) -> None:
+    """Fail a test whose mark virtual_time would do nothing, and say what does."""
+    if item.get_closest_marker("trio"):
+        pytest.fail(
+            "pytest-trio runs this test: take its fixture autojump_clock, not the mark virtual_time", pytrace=False
+        )
+    if not _is_run_here(item):
+        pytest.fail(
+            "the mark virtual_time is for async tests that this plugin runs, with trio: nothing else has a clock that "
+            "jumps",
+            pytrace=False,
+        )
+
+
+def _is_run_here(item: Any) -> bool:
+    others = any(item.get_closest_marker(name) for name in OTHERS) or "anyio_backend" in item.fixturenames
+    return inspect.iscoroutinefunction(getattr(item, "obj", None)) and not others
+
+
+def _is_ours(carrier: object) -> TypeGuard[TestSmsc]:
+    """Say whether it is the carrier of this plugin, which somebody's fixture of the same name is not."""
+    module = sys.modules.get("simulator.testing")
+    return module is not None and isinstance(carrier, module.TestSmsc)
 
 
 @pytest.fixture
@@ -64,9 +94,7 @@ def esme_process(smsc: TestSmsc) -> Iterator[Callable[..., EsmeProcess]]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
     """Run an async test that uses the carrier where nobody else would."""
-    if not inspect.iscoroutinefunction(pyfuncitem.obj) or "smsc" not in pyfuncitem.fixturenames:
-        return None
-    if any(pyfuncitem.get_closest_marker(name) for name in OTHERS):
+    if not _is_run_here(pyfuncitem) or not _is_ours(pyfuncitem.funcargs.get("smsc")):
         return None
     import trio
     from trio.testing import MockClock
@@ -88,5 +116,5 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome: Any = yield
     report = outcome.get_result()
     carrier = getattr(item, "funcargs", {}).get("smsc")
-    if report.when == "call" and report.failed and carrier is not None and hasattr(carrier, "trace"):
+    if report.when == "call" and report.failed and _is_ours(carrier):
         report.sections.append(("smsc: what crossed the links", carrier.trace or "nothing"))

@@ -2,12 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import trio
 
+from connector.errors import SmppError
+from connector.smpp.codec import encode
 from connector.smpp.pdu import DeliverSm
 from connector.smpp.pdu import Outbind as OutbindPdu
 from simulator.carrier import Carrier
@@ -22,12 +24,14 @@ from simulator.scenario import Outbind, Rate, Scenario
 from simulator.scenario.fields import endpoint
 from simulator.statistics import Statistics
 from simulator.tls import Tls, tls_of
-from simulator.trace.record import Sink, Trace, TracedStream
+from simulator.trace.record import RESET, Sink, Trace, TracedStream
 
 log = logging.getLogger("carrierline.simulator")
 
 CALL_AGAIN_S: Final = 1.0
 """How long the carrier waits before it calls an ESME again that could not be reached."""
+MISTAKE: Final = "mistake"
+"""How a link ended on which the carrier would have said what SMPP cannot carry or does not allow."""
 
 
 class Smsc:
@@ -131,15 +135,18 @@ class Smsc:
         peer = Peer(carrier, wire or stream, self._tell_watchers, number)
         if wire is not None:
             wire.link = peer
-        if outbind is not None:
-            peer.say(peer.session.request(_outbind_pdu(outbind), now))
         director.joined(peer, wire, now)
         try:
+            if outbind is not None:
+                peer.say(peer.session.request(_outbind_pdu(outbind), now))
             await self._serve(peer)
+        except* SmppError as errors:
+            self._mistaken(peer, errors)
+            await trio.aclose_forcefully(stream)
         finally:
             director.left(number)
             if trace is not None:
-                trace.ended(number, peer.end)
+                trace.ended(number, peer.end, reset=peer.end == RESET)
 
     async def _serve(self, peer: Peer) -> None:
         """Serve a link, and see to what its scenario does by the clock: there may be links without `run`."""
@@ -150,6 +157,16 @@ class Smsc:
             nursery.start_soon(self._director.attend)
             await peer.run()
             nursery.cancel_scope.cancel()
+
+    def _mistaken(self, peer: Peer, errors: BaseExceptionGroup[SmppError]) -> None:
+        """Count and tell that a link ended by a mistake: the peer itself knows only that it was stopped."""
+        ends, counted = self._carrier.counts.ends, peer.end
+        peer.stop(MISTAKE)
+        ends[counted] -= 1
+        ends[peer.end] += 1
+        self._carrier.counts.ends = +ends
+        for error in _errors_in(errors):
+            log.error("link %d was ended by a mistake: %s", peer.number, error)
 
     def set_rate(self, rate: Rate | None) -> None:
         """Let another rate pass from now on, or any; the scenario's was the first."""
@@ -192,8 +209,11 @@ class Smsc:
     def deliver_sm(self, pdus: Iterable[DeliverSm], *, account: str | None = None) -> None:
         """Send these to an account in this order, the first one if none is named.
 
-        Raises LookupError when there is no such account.
+        Raises LookupError when there is no such account, and EncodeError, with none sent, when one cannot be.
         """
+        pdus = list(pdus)
+        for pdu in pdus:
+            encode(pdu)
         accounts = self._carrier.accounts
         name = account if account is not None else next(iter(accounts), "")
         if name not in accounts:
@@ -207,6 +227,14 @@ class Smsc:
         for peer in peers:
             peer.stop("dropped")
         return len(peers)
+
+
+def _errors_in(group: BaseExceptionGroup[SmppError]) -> Iterator[SmppError]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _errors_in(error)
+        else:
+            yield error
 
 
 def _outbind_pdu(outbind: Outbind) -> OutbindPdu:

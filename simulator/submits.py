@@ -48,14 +48,16 @@ class Submitter(Asker, Protocol):
     bucket: Bucket | None
     shared_number: int | None
     """The number whose id all messages of a submit_multi have; None for messages with ids of their own."""
-    held: bool
-    """Whether what comes was held back by a black hole: the ESME may have given it up long ago."""
     unanswered: int
     """Requests of the peer whose answer is still due."""
     own: deque[Delivery]
 
     def spell(self, number: int, /) -> str:
         """Return the id of a message of this number."""
+
+    @property
+    def held(self) -> bool:
+        """Whether what comes was held back by a black hole: the ESME may have given it up long ago."""
 
     @property
     def origin(self) -> object:

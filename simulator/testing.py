@@ -6,17 +6,16 @@ for any ESME in any language; `linked` serves a link in memory in the test's own
 
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final, TypeVar
 
 import attrs
 import trio
 
-from connector.settings import load_table, parse_table
 from connector.smpp.pdu import DataSm, SubmitSm
 from simulator.ledger import Entry
-from simulator.scenario import Listen, Scenario
+from simulator.scenario import Listen, Scenario, scenario_of
 from simulator.smsc import Smsc
 from simulator.statistics import Statistics
 from simulator.texts import text_of
@@ -66,13 +65,14 @@ class TestSmsc:
     """A simulated carrier for one test.
 
     ``smsc.port`` is where it listens (any credentials bind); `script` makes it behave otherwise, before or while it
-    runs.
+    runs.  ``virtual_time``: the test's clock jumps over every wait, so that there is no port.
     """
 
     __test__ = False
 
-    def __init__(self, *, trace: int = 1_000) -> None:
+    def __init__(self, *, trace: int = 1_000, virtual_time: bool = False) -> None:
         self.host = "127.0.0.1"
+        self._virtual_time = virtual_time
         self._scenario = Scenario(listen=Listen(smpp="127.0.0.1:0"))
         self._recent = Recent(trace)
         self._smsc: Smsc | None = None
@@ -80,32 +80,42 @@ class TestSmsc:
         self._token: trio.lowlevel.TrioToken | None = None
         self._scope: trio.CancelScope | None = None
         self._failure: BaseException | None = None
+        self._told = False
+        """Whether the test has heard of the failure."""
 
     # --- where it is
 
     @property
     def port(self) -> int:
-        """Its TCP port; the first look starts it."""
+        """Its TCP port; the first look starts it.  RuntimeError in virtual time, which no socket knows."""
         return self._listening().port
 
     @asynccontextmanager
     async def linked(self) -> AsyncIterator[trio.abc.Stream]:
-        """Yield the ESME's end of a link in memory, served in the trio loop of the test."""
+        """Yield the ESME's end of a link in memory, served in the trio loop of the test.
+
+        What is raised inside comes out as it is; with an ExceptionGroup the carrier had something to raise as well.
+        """
         from trio.testing import memory_stream_pair
 
         if self._thread is not None:
             raise RuntimeError("it listens on a port already: a test has it on a socket or in memory, not both")
         smsc = self._smsc = self._smsc or Smsc(self._scenario, clock=_trio_time, trace=(self._recent,))
         ours, theirs = memory_stream_pair()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(smsc.serve_stream, theirs)
-            try:
-                yield ours
-            finally:
-                await trio.aclose_forcefully(ours)
+        with _one_by_itself():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(smsc.serve_stream, theirs)
+                try:
+                    yield ours
+                finally:
+                    await trio.aclose_forcefully(ours)
 
     def _listening(self) -> Smsc:
         if self._thread is None:
+            if self._virtual_time:
+                raise RuntimeError(
+                    "a socket knows no virtual time: use smsc.linked(), or take the mark virtual_time away"
+                )
             if self._smsc is not None:
                 raise RuntimeError("it is linked in memory already: a test has it on a socket or in memory, not both")
             smsc = self._smsc = Smsc(self._scenario, trace=(self._recent,))
@@ -113,6 +123,7 @@ class TestSmsc:
             self._thread = threading.Thread(target=self._serve, args=(smsc, ready), name="smsc", daemon=True)
             self._thread.start()
             if not ready.wait(STARTS_WITHIN_S) or self._failure is not None:
+                self._told = True
                 raise RuntimeError("the simulator could not start") from self._failure
         assert self._smsc is not None, "the thread was given it"
         return self._smsc
@@ -127,7 +138,7 @@ class TestSmsc:
 
         try:
             trio.run(serve)
-        except (OSError, ExceptionGroup) as error:
+        except (OSError, ExceptionGroup, trio.TrioInternalError) as error:
             self._failure = error
         finally:
             ready.set()
@@ -136,31 +147,54 @@ class TestSmsc:
         """Do something where the simulator runs."""
         if self._thread is None:
             return work()
-        return trio.from_thread.run_sync(work, trio_token=self._token)
+        with self._told_if_it_ended():
+            return trio.from_thread.run_sync(work, trio_token=self._token)
+
+    @contextmanager
+    def _told_if_it_ended(self) -> Iterator[None]:
+        """Say why, where the simulator's own thread runs no more: it broke, or it was closed."""
+        try:
+            yield
+        except (trio.RunFinishedError, trio.Cancelled) as error:
+            assert self._thread is not None, "it had a thread"
+            self._thread.join(STARTS_WITHIN_S)
+            failure, self._told = self._failure, True
+            if failure is None:
+                raise RuntimeError("the simulator has been closed") from error
+            raise RuntimeError(f"the simulator broke: {_words_of(failure)}") from failure
 
     def close(self) -> None:
-        """End it."""
-        if self._thread is not None and self._token is not None and self._scope is not None:
-            self._token.run_sync_soon(self._scope.cancel)
-            self._thread.join(STARTS_WITHIN_S)
+        """End it; RuntimeError if it broke and nobody has been told yet."""
+        if self._thread is None:
+            return
+        if self._token is not None and self._scope is not None:
+            with suppress(trio.RunFinishedError):  # it has ended already
+                self._token.run_sync_soon(self._scope.cancel)
+        self._thread.join(STARTS_WITHIN_S)
+        if self._failure is not None and not self._told:
+            self._told = True
+            raise RuntimeError(f"the simulator broke: {_words_of(self._failure)}") from self._failure
 
     # --- what it does
 
     def script(self, scenario: str | Scenario) -> None:
         """Behave from now on as a scenario says: TOML text that changes the one before, or a whole one.
 
-        Raises ConfigError with every problem of the text.  Accounts and versions count for binds still to come.
+        A text that ``extends`` another scenario changes that one.  Raises ConfigError with every problem of the text
+        and its line.  Accounts and versions count for binds still to come.
         """
         if isinstance(scenario, str):
-            table = parse_table(scenario, "<script>")
-            scenario = load_table(table, Scenario, source="<script>", lines={}, base=self._scenario)
+            scenario = scenario_of(scenario, source="<script>", base=self._scenario)
         made = self._scenario = attrs.evolve(scenario, listen=self._scenario.listen)
         smsc = self._smsc
         if smsc is not None:
             self._do(lambda: smsc.change(made))
 
     def mo(self, source: str, destination: str, text: str, *, account: str | None = None) -> None:
-        """Send a message from a subscriber; LookupError where nobody is or was bound to take it."""
+        """Send a message from a subscriber.
+
+        Raises LookupError where nobody is or was bound to take it, and EncodeError where an address does not fit.
+        """
         smsc = self._running()
         self._do(lambda: smsc.deliver(source, destination, text, account=account))
 
@@ -195,7 +229,8 @@ class TestSmsc:
         """
         smsc = self._listening()
         assert self._token is not None, "it runs"
-        return trio.from_thread.run(self._reached, smsc, within_s, counts, trio_token=self._token)
+        with self._told_if_it_ended():
+            return trio.from_thread.run(self._reached, smsc, within_s, counts, trio_token=self._token)
 
     async def wait_for(self, *, within_s: float = 10.0, **counts: int) -> Statistics:
         """Do what `wait` does in an async test, be it trio's or asyncio's."""
@@ -221,6 +256,38 @@ class TestSmsc:
 
 def _are(numbers: Statistics, counts: dict[str, int]) -> bool:
     return all(COUNTED[name](numbers) >= wanted for name, wanted in counts.items())
+
+
+@contextmanager
+def _one_by_itself() -> Iterator[None]:
+    """Let what a nursery raises in a group out by itself where it is the only one."""
+    only: BaseException | None = None
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        only = _only_one(group)
+        if only is None:
+            raise
+    if only is not None:
+        context = only.__context__
+        try:
+            raise only
+        finally:  # otherwise the group it was in would be told once more, as what was handled meanwhile
+            only.__context__ = context
+
+
+def _only_one(error: BaseException) -> BaseException | None:
+    while isinstance(error, BaseExceptionGroup):
+        if len(error.exceptions) > 1:
+            return None
+        error = error.exceptions[0]
+    return error
+
+
+def _words_of(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"
 
 
 def _trio_time() -> float:

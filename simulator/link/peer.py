@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 import trio
 
+from connector.errors import SmppError
 from connector.smpp import tables
 from connector.smpp.events import (
     Answered,
@@ -33,7 +34,7 @@ from simulator.limits import Bucket
 from simulator.link.alarm import Alarm
 from simulator.link.answers import Changed, Later, octets_of, refusal, with_body
 from simulator.link.outbox import Outbox
-from simulator.link.session import session_of
+from simulator.link.session import session_of, version_of
 from simulator.link.wire import GARBAGE, Gate, reset
 from simulator.multi import Spread
 from simulator.receipts import Delivery
@@ -48,7 +49,6 @@ MOST_SHOWN: Final = 32
 """Characters of a system_id in the log; a peer may say anything."""
 
 _RECEIVING: Final = (State.BOUND_RX, State.BOUND_TRX)
-_VERSIONS: Final = {tables.SMPP_33: "3.3", tables.SMPP_34: "3.4", tables.SMPP_50: "5.0"}
 
 
 class Peer:
@@ -102,6 +102,9 @@ class Peer:
                     await self._read()
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
             self._over = self._over or "the link broke"
+        except* SmppError:
+            self._over = self._over or "mistake"
+            raise
         finally:
             self._leave()
             if self._ends_by_reset:
@@ -263,8 +266,6 @@ class Peer:
         if self.account is not None:
             self.account.offended(number, now)
 
-    # --- who it is
-
     @property
     def held(self) -> bool:
         """Whether what comes was held back by a black hole."""
@@ -288,7 +289,7 @@ class Peer:
     @property
     def version(self) -> str:
         """Interface version spoken: "3.3", "3.4" or "5.0"."""
-        return _VERSIONS.get(self.session.interface_version, "3.4")
+        return version_of(self.session)
 
     # --- requests
 
@@ -334,7 +335,8 @@ class Peer:
         self._put_out([response if play is None else Changed(response, play.reply, play.fault, play.name)], now)
         who = f"{pdu.system_id[:MOST_SHOWN]!r} as {BIND_TYPES[type(pdu)]}"
         if account is None:
-            log.info("refused %s: %s", who, tables.status_name(response.command_status))
+            named = "a bind that cannot be read" if pdu.fault else who  # its fields may hold what is no name
+            log.info("refused %s: %s", named, tables.status_name(response.command_status))
             return
         log.info("bound %s", who)
         self._who = who

@@ -1,5 +1,7 @@
 """The SMPP session of a carrier's end of a link."""
 
+from typing import Final
+
 import attrs
 import trio
 
@@ -9,6 +11,8 @@ from connector.smpp.tables import Role
 from connector.smpp.timers import SMSC_TIMERS
 from connector.smpp.versions import Tlvs
 from simulator.scenario import Scenario
+
+_VERSIONS: Final = {tables.SMPP_33: "3.3", tables.SMPP_34: "3.4", tables.SMPP_50: "5.0"}
 
 
 def session_of(rules: Scenario, *, answers_enquiries: bool) -> Session:
@@ -28,3 +32,8 @@ def session_of(rules: Scenario, *, answers_enquiries: bool) -> Session:
         ),
         now=trio.current_time(),
     )
+
+
+def version_of(session: Session) -> str:
+    """Return the interface version spoken: "3.3", "3.4" or "5.0"."""
+    return _VERSIONS.get(session.interface_version, "3.4")

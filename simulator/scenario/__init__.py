@@ -24,7 +24,7 @@ from simulator.scenario.fields import (
     StateWord,
     status_number,
 )
-from simulator.scenario.loading import load_scenario, profiles
+from simulator.scenario.loading import load_scenario, profiles, scenario_of
 from simulator.scenario.messages import (
     Burst,
     DeliveryRules,
@@ -87,5 +87,6 @@ __all__ = [
     "Write",
     "load_scenario",
     "profiles",
+    "scenario_of",
     "status_number",
 ]

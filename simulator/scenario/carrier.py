@@ -5,7 +5,9 @@ from typing import Literal
 import attrs
 
 from connector.settings import above, at_least_one, duration, secret, within
+from connector.smpp import pdu
 from simulator.scenario.fields import BindType, Problems, Rate, Version, a_refusal, an_address, endpoint
+from simulator.scenario.fitting import field_of, problem_of_field
 
 
 @attrs.frozen(kw_only=True)
@@ -42,7 +44,7 @@ class Listen:
 class CarrierRules:
     """Who the carrier says it is."""
 
-    system_id: str = "SIM"
+    system_id: str = attrs.field(default="SIM", validator=field_of(pdu.BindTransceiverResp, "system_id"))
     versions: tuple[Version, ...] = attrs.field(default=("3.3", "3.4", "5.0"), validator=at_least_one("version"))
     """Interface versions it lets bind."""
     session_init_s: float = duration("10s", validator=above(0))
@@ -126,5 +128,10 @@ class Outbind:
     """Address and port."""
     at_s: float = duration("0s")
     """After the start of the simulator."""
-    system_id: str = "SIM"
+    system_id: str = attrs.field(default="SIM", validator=field_of(pdu.Outbind, "system_id"))
     password: str = secret("")
+
+    def problems(self) -> Problems:
+        problem = problem_of_field(pdu.Outbind, "password", self.password)
+        if problem:
+            yield ("password",), problem

@@ -8,7 +8,8 @@ import attrs
 
 from connector.settings import KeyPath, above, duration, nearest, shown, within
 from connector.smpp import tables
-from connector.smpp.pdu import PDU_BY_ID
+from connector.smpp.pdu import PDU_BY_ID, SubmitSmResp
+from simulator.scenario.fitting import MOST_NUMBERS, problem_of_field
 
 Problems = Iterator[tuple[KeyPath, str]]
 BindType = Literal["transmitter", "receiver", "transceiver"]
@@ -38,6 +39,9 @@ STATES: Final[Mapping[str, StateWord]] = {
     "UNKNOWN": StateWord(7, 0),
     "REJECTD": StateWord(8, 13),  # call barred
 }
+
+
+UUID_CHARACTERS: Final = 36
 
 
 def status_number(status: str | int) -> int:
@@ -149,12 +153,28 @@ class Delay:
         return {"value": raw} if isinstance(raw, str) else raw
 
     def problems(self) -> Problems:
+        yield from self._useless()
         if self.dist == "uniform" and self.min_s > self.max_s:
             yield ("min",), "must not be longer than max"
         if self.dist == "lognormal" and not 0 < self.median_s <= self.p99_s:
             yield ("median",), "must be above 0s and not longer than p99"
         if self.dist == "mix" and not self.of:
             yield ("of",), "a mix needs its members"
+
+    def _useless(self) -> Problems:
+        for dist, names in _GOES_BY.items():
+            for name in names if dist != self.dist else ():
+                if getattr(self, name):
+                    yield (name.removesuffix("_s"),), f'is of dist = "{dist}", and this is "{self.dist}"'
+
+
+_GOES_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "fixed": ("value_s",),
+    "uniform": ("min_s", "max_s"),
+    "lognormal": ("median_s", "p99_s"),
+    "mix": ("of",),
+}
+"""What a distribution looks at."""
 
 
 @attrs.frozen(kw_only=True)
@@ -171,7 +191,21 @@ class IdForm:
     case: Literal["lower", "upper"] = "lower"
     """Of hex digits."""
     prefix: str = ""
-    """Characters ahead of the number."""
+    """Characters ahead of the number; the whole has 64 at most."""
+
+    @property
+    def highest_number(self) -> int:
+        """The number that a run may come to."""
+        return MOST_NUMBERS
+
+    def problems(self) -> Problems:
+        """Say whether the longest id would fit a message_id."""
+        digits = len(f"{self.highest_number:{'x' if self.form == 'hex' else 'd'}}")
+        padded = max(digits, self.width if self.pad == "zero" else 0)
+        longest = self.prefix + "0" * (UUID_CHARACTERS if self.form == "uuid" else padded)
+        problem = problem_of_field(SubmitSmResp, "message_id", longest)
+        if problem:
+            yield ("prefix" if self.prefix else "start",), problem
 
 
 @attrs.frozen(kw_only=True)

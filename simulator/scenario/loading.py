@@ -29,13 +29,24 @@ def load_scenario(origin: str | Path) -> Scenario:
     return _load(str(origin), Path(), ())
 
 
+def scenario_of(text: str, *, source: str, base: Scenario) -> Scenario:
+    """Return the scenario in a text: as ``base`` where it says nothing, or as what it ``extends`` where it does.
+
+    ConfigError holds every problem, as `load_scenario` has them; files are looked for in the working directory.
+    """
+    return _made(text, source, Path(), (), base)
+
+
 def _load(origin: str, beside: Path, heirs: tuple[str, ...]) -> Scenario:
     text, source, folder = _text_of(origin, beside)
+    return _made(text, source, folder, heirs, None)
+
+
+def _made(text: str, source: str, folder: Path, heirs: tuple[str, ...], base: Scenario | None) -> Scenario:
     if source in heirs or len(heirs) >= MOST_GENERATIONS:
         raise ConfigError([f"{source}:1: extends: goes in a circle: {' → '.join((*heirs, source))}"])
     table, lines = parse_table(text, source), key_lines(text)
     problems: list[str] = []
-    base = None
     parent = table.get("extends")
     if isinstance(parent, str):
         try:

@@ -1,22 +1,44 @@
 """How messages are answered, what becomes of them, and what subscribers write."""
 
+import re
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import attrs
 
 from connector.settings import above, duration, nearest, shown, within
-from simulator.receipt_text import APPENDIX_B, problem_of_format
+from connector.smpp.pdu import DeliverSm
+from simulator.receipt_text import APPENDIX_B, ReceiptFacts, compile_format, problem_of_format
 from simulator.scenario.fields import STATES, Delay, IdForm, Problems, a_mix, states
+from simulator.scenario.fitting import MANY, MOST_NUMBERS, first_problem, problem_of_field, problem_of_text
 
 RECEIPT_TLVS = ("receipted_message_id", "message_state", "network_error_code", "user_message_reference")
 RECEIPT_PDUS = ("deliver_sm", "data_sm")
+LONGEST_TEXT = 65_535
+"""Octets of a message_payload."""
+QUOTED_CHARACTERS = 254
+"""Of a message, where the format of a receipt does not say how many."""
+LONGEST_ID = 64
+TOO_WIDE = re.compile(r"{[^}]*\d{6}")
+"""Making what is so wide would cost more than telling that it does not fit."""
 
 
 def _formats(_instance: object, _field: object, value: str | tuple[str, ...]) -> None:
     for text in (value,) if isinstance(value, str) else value:
-        problem = problem_of_format(text)
+        problem = _too_wide(text) or problem_of_format(text) or _problem_of_longest(text)
         if problem:
             raise ValueError(problem)
+
+
+def _too_wide(text: str) -> str | None:
+    return "no number in braces may have more than five digits" if TOO_WIDE.search(text) else None
+
+
+def _problem_of_longest(text_format: str) -> str | None:
+    quoted = QUOTED_CHARACTERS if re.search(r"{text(:[^}.]*)?}", text_format) else LONGEST_TEXT
+    facts = ReceiptFacts("0" * LONGEST_ID, 1, 0.0, 0.0, "DELIVRD", 999_999, "x" * quoted)
+    octets = len(compile_format(text_format)(facts))
+    return f"makes up to {octets:,} octets, the limit is {LONGEST_TEXT:,}" if octets > LONGEST_TEXT else None
 
 
 def _tlvs(_instance: object, _field: object, value: tuple[str, ...]) -> None:
@@ -44,6 +66,11 @@ class MessageId(IdForm):
     """The first number: set it apart from that of an earlier run whose receipts are still awaited."""
     reuse_after: int | None = attrs.field(default=None, validator=within(1))
     """Ids come round again after so many, as with carriers whose counter is short."""
+
+    @property
+    def highest_number(self) -> int:
+        """The number that a run may come to."""
+        return self.start + MOST_NUMBERS
 
 
 @attrs.frozen(kw_only=True)
@@ -202,8 +229,14 @@ class MoRules:
     def problems(self) -> Problems:
         if (self.at_s is None) == (self.rate is None):
             yield (), "needs exactly one of at and rate"
-        for key, text in (("from", self.from_), ("to", self.to), ("text", self.text)):
-            problem = problem_of_text(text)
+        numbers = (1,) if self.rate is None else (1, MANY)
+        ways = {
+            "from": (self.from_, lambda source: problem_of_field(DeliverSm, "source_addr", source)),
+            "to": (self.to, lambda destination: problem_of_field(DeliverSm, "destination_addr", destination)),
+            "text": (self.text, lambda text: problem_of_text(text, self.split)),
+        }
+        for key, (form, problem_of) in ways.items():
+            problem = problem_of_form(form) or first_problem(form_of(form), problem_of, numbers)
             if problem:
                 yield (key,), problem
 
@@ -220,10 +253,18 @@ class Lorem:
         return (self.WORDS * (characters // len(self.WORDS) + 1))[:characters]
 
 
-def problem_of_text(text: str) -> str | None:
+def form_of(text: str) -> Callable[[int], str]:
+    """Return the function that writes a number into a text with ``{n}``; `problem_of_form` tells what it may hold."""
+    return lambda number: text.format(n=number, lorem=Lorem())
+
+
+def problem_of_form(text: str) -> str | None:
     """Say in a sentence what is wrong with the braces of a text, or None."""
+    if TOO_WIDE.search(text):
+        return _too_wide(text)
     try:
-        text.format(n=1, lorem=Lorem())
-    except (ValueError, LookupError, AttributeError) as error:
+        for number in (1, MANY):
+            form_of(text)(number)
+    except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
         return f"only {{n}} with a format may stand in braces, and {{lorem:400}} ({error})"
     return None

@@ -7,9 +7,11 @@ from typing import ClassVar, Literal
 import attrs
 
 from connector.settings import above, duration, parse_duration, within
+from connector.smpp.pdu import SubmitSm
 from simulator.judge.expect import Expectation, parse
 from simulator.scenario.fields import Problems
-from simulator.scenario.messages import problem_of_text
+from simulator.scenario.fitting import MANY, first_problem, problem_of_field
+from simulator.scenario.messages import form_of, problem_of_form
 
 QUIET = "quiet"
 SetValue = bool | int | float | str | tuple[str, ...]
@@ -62,6 +64,10 @@ class TimelineEntry:
             yield (), "does nothing: it needs set or do"
         if self.do == "outage" and self.for_s is None:
             yield ("for",), "an outage needs its length"
+        if self.do != "outage" and self.mode != "unbind-then-refuse":
+            yield ("mode",), "is of an outage only"
+        if self.do in ("unbind", "drop") and self.for_s is not None and not self.set:
+            yield ("for",), f'"{self.do}" is over at once: write do = "outage" for what lasts'
 
 
 @attrs.frozen(kw_only=True)
@@ -125,9 +131,22 @@ class Load:
             yield (), "needs stages, messages or both"
         if self.model == "open" and not self.stages:
             yield ("stages",), "an open load needs them"
-        problem = problem_of_text(self.to)
+        problem = problem_of_form(self.to)
         if problem:
             yield ("to",), problem
+        elif self.target is None:
+            yield from self._problems_of_addresses()
+
+    def _problems_of_addresses(self) -> Problems:
+        numbers = (1, self.messages or MANY)
+        problem = first_problem(
+            form_of(self.to), lambda address: problem_of_field(SubmitSm, "destination_addr", address), numbers
+        )
+        if problem:
+            yield ("to",), problem
+        problem = problem_of_field(SubmitSm, "source_addr", self.from_) or ""
+        if problem:
+            yield ("from",), problem
 
 
 @attrs.frozen(kw_only=True)

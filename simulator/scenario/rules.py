@@ -22,6 +22,8 @@ from simulator.scenario.fields import (
 )
 from simulator.scenario.fitting import field_of
 
+MESSAGES: Final = ("submit_sm", "data_sm", "submit_multi")
+"""Requests that bring messages."""
 RULED: Final = frozenset(
     row.name
     for row in tables.COMMANDS
@@ -275,7 +277,9 @@ class Rule:
     def _problems_of_receipt(self) -> Problems:
         if self.receipt is None:
             return
-        if self.reply is not None and self.reply.is_refusal:
+        if self.when.command is not None and not any(fnmatchcase(name, self.when.command) for name in MESSAGES):
+            yield ("receipt",), f"is of no use: {self.when.command} brings no message"
+        elif self.reply is not None and self.reply.is_refusal:
             yield ("receipt",), "is of no use: what is refused has none"
         elif self.fault is not None and self.fault.point == "before-response":
             yield ("receipt",), 'is of no use: with point = "before-response" the message is not taken'

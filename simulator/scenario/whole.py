@@ -5,9 +5,11 @@ from typing import Literal
 import attrs
 
 from connector.settings import duration, nearest, shown, within
+from connector.smpp.pdu import BindTransceiver
 from simulator.scenario.carrier import AccountRules, CarrierRules, Limits, Listen, Outbind, Queue
 from simulator.scenario.changes import problems_of_timeline
 from simulator.scenario.fields import Problems
+from simulator.scenario.fitting import problem_of_field
 from simulator.scenario.messages import DeliveryRules, MoRules, ReceiptRules, Response
 from simulator.scenario.names import unknown_names
 from simulator.scenario.play import Expect, Load, TimelineEntry
@@ -63,6 +65,23 @@ class Scenario:
                         f"there is no account {shown(each.account)}{nearest(each.account, names)}",
                     )
         yield from problems_of_timeline(self, self.timeline)
+        if self.load is not None and self.load.target is None:
+            yield from self._problems_of_login(self.load)
+
+    def _problems_of_login(self, load: Load) -> Problems:
+        """Say why the simulator's own ESME could not bind."""
+        names = [account.system_id for account in self.account]
+        chosen = load.account or next(iter(names), "load")
+        if chosen not in names:
+            problem = problem_of_field(BindTransceiver, "system_id", chosen)
+            if problem:
+                yield ("load", "account"), problem
+            return
+        index = names.index(chosen)
+        for key in ("system_id", "password", "system_type"):
+            problem = problem_of_field(BindTransceiver, key, getattr(self.account[index], key) or "")
+            if problem:
+                yield ("account", index, key), f"of the load {problem}"
 
 
 def _repeated(array: str, key: str, names: list[str]) -> Problems:

@@ -14,7 +14,7 @@ from connector.smpp import tables
 from connector.smpp.codec import decode
 from connector.smpp.pdu import Pdu
 from connector.smpp.tlv import unpack_tlv
-from simulator.trace.discreet import without_password, without_people
+from simulator.trace.discreet import as_written
 from simulator.trace.record import LinkEvent, Packet
 
 log = logging.getLogger("carrierline.simulator")
@@ -62,9 +62,7 @@ def line_of(event: Packet | LinkEvent, *, redact: bool = False) -> dict[str, Any
     remark = {"remark": event.remark} if event.remark else {}
     if isinstance(event, LinkEvent):
         return {"at": event.at, "link": event.link, "event": "ended" if event.ended else "began", **remark}
-    octets = without_password(event.octets)
-    if redact:
-        octets = without_people(octets)
+    octets = as_written(event, redact=redact)
     line: dict[str, Any] = {"at": event.at, "link": event.link, "from": "smsc" if event.outgoing else "esme"}
     if event.account:
         line["account"] = event.account

@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from simulator.trace.discreet import without_password, without_people
+from simulator.trace.discreet import as_written
 from simulator.trace.lines import TraceFile
 from simulator.trace.record import LinkEvent, Packet
 
@@ -27,6 +27,9 @@ SMSC_PORT: Final = 2775
 FIRST_PORT: Final = 20_000
 MOST_OCTETS: Final = 65_000
 """Of a segment: an IP packet has 65,535 at most."""
+MOST_OF_A_COMMENT: Final = 60_000
+"""Octets; a longer one, on a link where nothing else moved for long, says that it was cut."""
+CUT: Final = b" [cut]"
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 
 
@@ -71,7 +74,7 @@ class Capture:
                 + self._segment(stream, event.at, ACK, outgoing=False)
             )
         del self._streams[event.link]
-        if "reset" in event.remark:
+        if event.reset:
             return self._segment(stream, event.at, RST | ACK, outgoing=True, comment=event.remark)
         return (
             self._segment(stream, event.at, FIN | ACK, outgoing=True, comment=event.remark)
@@ -80,9 +83,7 @@ class Capture:
         )
 
     def _packet(self, packet: Packet) -> bytes:
-        octets = without_password(packet.octets)
-        if self._redact:
-            octets = without_people(octets)
+        octets = as_written(packet, redact=self._redact)
         stream, blocks = self._stream(packet.link), b""
         for start in range(0, len(octets), MOST_OCTETS):
             part = octets[start : start + MOST_OCTETS]
@@ -125,7 +126,10 @@ def checksum(octets: bytes) -> int:
 def _packet_block(at: float, octets: bytes, comment: str) -> bytes:
     microseconds = round(at * 10**MICROSECONDS)
     fixed = struct.pack("<LLLLL", 0, microseconds >> 32, microseconds & 0xFFFFFFFF, len(octets), len(octets))
-    options = _option(COMMENT, comment.encode()) if comment else b""
+    octets_of_comment = comment.encode()
+    if len(octets_of_comment) > MOST_OF_A_COMMENT:
+        octets_of_comment = octets_of_comment[:MOST_OF_A_COMMENT] + CUT
+    options = _option(COMMENT, octets_of_comment) if comment else b""
     return _block(PACKET, fixed + _padded(octets), options)
 
 

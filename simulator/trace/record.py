@@ -11,6 +11,8 @@ from connector.smpp import tables
 
 LONGEST_PDU: Final = 1 << 20
 """What says it is longer is no PDU: it is kept as it came."""
+RESET: Final = "fault: reset"
+"""The reason for the end of a link that was reset."""
 
 
 @attrs.frozen(kw_only=True)
@@ -28,6 +30,8 @@ class Packet:
     """Why it is as it is, where a rule or a fault had a hand in it."""
     account: str = ""
     """system_id of who is bound, if anybody is."""
+    bound: bool = False
+    """Whether anybody is."""
 
 
 @attrs.frozen(kw_only=True)
@@ -38,6 +42,8 @@ class LinkEvent:
     link: int
     ended: bool
     remark: str = ""
+    reset: bool = False
+    """Whether it ended by a reset (RST) and not in order (FIN)."""
 
 
 Sink = Callable[[Packet | LinkEvent], None]
@@ -57,7 +63,7 @@ class Trace:
         """Note a new link."""
         self._tell(LinkEvent(at=self._clock(), link=link, ended=False))
 
-    def ended(self, link: int, reason: str) -> None:
+    def ended(self, link: int, reason: str, *, reset: bool = False) -> None:
         """Note the end of a link; half a PDU that was under way is told as it is."""
         for outgoing in (False, True):
             rest = self._partial.pop((link, outgoing), b"")
@@ -65,7 +71,7 @@ class Trace:
                 self._packet(link, rest, outgoing=outgoing)
         remark = "; ".join([*(text for _, text in self._remarks.pop(link, [])), reason])
         self._accounts.pop(link, None)
-        self._tell(LinkEvent(at=self._clock(), link=link, ended=True, remark=remark))
+        self._tell(LinkEvent(at=self._clock(), link=link, ended=True, remark=remark, reset=reset))
 
     def bound(self, link: int, account: str) -> None:
         """Note who is bound on a link."""
@@ -92,9 +98,17 @@ class Trace:
 
     def _packet(self, link: int, octets: bytes, *, outgoing: bool) -> None:
         remark = self._remark_for(link, octets) if self._remarks else ""
-        account = self._accounts.get(link, "")
+        account = self._accounts.get(link)
         self._tell(
-            Packet(at=self._clock(), link=link, outgoing=outgoing, octets=octets, remark=remark, account=account)
+            Packet(
+                at=self._clock(),
+                link=link,
+                outgoing=outgoing,
+                octets=octets,
+                remark=remark,
+                account=account or "",
+                bound=account is not None,
+            )
         )
 
     def _remark_for(self, link: int, octets: bytes) -> str:

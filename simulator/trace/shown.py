@@ -7,6 +7,7 @@ from connector.smpp import tables
 from connector.smpp.codec import decode
 from connector.smpp.pdu import Pdu
 from simulator.texts import text_of
+from simulator.trace.discreet import as_written
 from simulator.trace.record import LinkEvent, Packet
 
 MOST_CHARACTERS: Final = 60
@@ -19,7 +20,7 @@ def line_of(event: Packet | LinkEvent, started_at: float) -> str:
     if isinstance(event, LinkEvent):
         return f"{when}  {'ended' if event.ended else 'began'}{why}"
     arrow = "<-" if event.outgoing else "->"
-    return f"{when}  {arrow} {_what(event.octets)}{why}"
+    return f"{when}  {arrow} {_what(as_written(event))}{why}"
 
 
 def _what(octets: bytes) -> str:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock
@@ -255,8 +256,10 @@ def test_a_transmitter_has_a_receiver_beside_it_for_its_receipts() -> None:
 
 
 def test_a_load_that_cannot_go_on_has_crashed_and_says_why() -> None:
-    text = CLOSED.replace("[load]", '[load]\nfrom = "much longer than 20 octets"')
-    outcome = outcome_of(text + '[[expect]]\nthat = "esme.crashed == false"\n')
+    scenario = load(CLOSED + '[[expect]]\nthat = "esme.crashed == false"\n', Scenario)
+    assert scenario.load is not None
+    unread = attrs.evolve(scenario.load, from_="much longer than 20 octets")
+    outcome = played(attrs.evolve(scenario, load=unread), virtual=True)
     assert not outcome.ok
     assert outcome.load is not None
     assert outcome.load.died_of.startswith("source_addr: ")

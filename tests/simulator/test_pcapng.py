@@ -174,15 +174,32 @@ async def test_a_line_has_the_pdu_its_octets_and_the_reason(tmp_path: Path, auto
     assert refused["remark"] == "rule 'barred prefix'"
 
 
-async def test_octets_that_are_no_pdu_are_kept_as_they_came(tmp_path: Path, autojump_clock: MockClock) -> None:
+NO_PDU = b"GET / HTTP/1.1\r\n\r\n"
+
+
+def told_of_the_esme(path: Path) -> list[tuple[str | None, bytes]]:
+    """The command and the octets of each line about what the ESME said."""
+    return [(line["command"], bytes.fromhex(line["octets"])) for line in lines_of(path) if line.get("from") == "esme"]
+
+
+async def test_octets_of_a_bound_esme_that_are_no_pdu_are_kept_as_they_came(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
     path = tmp_path / "trace.jsonl"
-    sink = json_lines(path)
-    async with linked(Smsc(trace=[sink])) as esme:
-        await esme.stream.send_all(b"GET / HTTP/1.1\r\n\r\n")
+    async with bound(Smsc(trace=[json_lines(path)])) as esme:
+        await esme.stream.send_all(NO_PDU)
         await esme.closed()
-    assert [
-        (line["command"], bytes.fromhex(line["octets"])) for line in lines_of(path) if line.get("from") == "esme"
-    ] == [(None, b"GET / HTTP/1.1\r\n\r\n")]
+    assert told_of_the_esme(path)[-1] == (None, NO_PDU)
+
+
+async def test_of_octets_ahead_of_a_bind_that_are_no_pdu_only_the_number_is_kept(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    path = tmp_path / "trace.jsonl"
+    async with linked(Smsc(trace=[json_lines(path)])) as esme:
+        await esme.stream.send_all(NO_PDU)
+        await esme.closed()
+    assert told_of_the_esme(path) == [(None, bytes(len(NO_PDU)))]
 
 
 async def test_a_capture_can_be_read_though_its_end_is_missing(tmp_path: Path, autojump_clock: MockClock) -> None:

@@ -97,6 +97,235 @@ def test_a_script_decides_what_the_carrier_does(pytester: pytest.Pytester) -> No
     result.assert_outcomes(passed=2)
 
 
+def test_a_script_names_the_line_and_may_extend_another_scenario(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+        import pytest
+        from connector.errors import ConfigError
+        from client import send
+
+        def test_the_line(smsc):
+            with pytest.raises(ConfigError, match="^<script>:4: receipt.earli: is not known here"):
+                smsc.script('[limits]\\nwindow = 3\\n[receipt]\\nearli = 1')
+
+        def test_a_profile(smsc):
+            smsc.script('[[rule]]\\nreply = "ESME_RSYSERR"')
+            smsc.script('extends = "profile:hex-dec"\\n[carrier]\\nsystem_id = "MINE"')
+            send(smsc, *"0123456789x")
+            smsc.wait(submits=11)
+            assert smsc.inbox[10].message_id.lower() == "1000000a"
+            assert "system_id=MINE" in smsc.trace
+
+        def test_without_one_it_changes_what_was(smsc):
+            smsc.script('[response.message_id]\\nprefix = "A"')
+            smsc.script('[carrier]\\nsystem_id = "MINE"')
+            send(smsc, "hello")
+            smsc.wait(submits=1)
+            assert smsc.inbox[0].message_id == "A0000000001"
+            assert "system_id=MINE" in smsc.trace
+        """,
+    )
+    result.assert_outcomes(passed=3)
+
+
+def test_what_cannot_be_sent_is_told_where_it_was_asked_for(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+        import pytest
+        from connector.errors import EncodeError
+        from client import send
+
+        def test_it(smsc):
+            client = send(smsc)
+            with pytest.raises(EncodeError, match="source_addr: 30 characters, the limit is 20"):
+                smsc.mo("4" * 30, "60777", "hello")
+            smsc.mo("4" * 20, "60777", "hello")
+            client.set_message_received_handler(lambda pdu: 0)
+            client.read_once()
+            smsc.wait(mo=1)
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_a_fixture_of_the_project_s_own_that_has_the_same_name_is_left_alone(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+        import pytest
+        from unittest.mock import MagicMock
+        import simulator.testing
+
+        class Mine:
+            @property
+            def trace(self):
+                raise RuntimeError("not connected")
+
+        @pytest.fixture(params=[MagicMock, Mine])
+        def smsc(request):
+            return request.param()
+
+        def test_it(smsc):
+            assert False, "its own failure"
+        """,
+    )
+    result.assert_outcomes(failed=2)
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+    result.stdout.no_fnmatch_line("*what crossed the links*")
+
+
+def test_what_is_raised_inside_a_link_comes_out_as_it_is(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+        import pytest, trio
+
+        async def test_skipped(smsc):
+            async with smsc.linked():
+                pytest.skip("not here")
+
+        async def test_raised(smsc):
+            with pytest.raises(ValueError) as caught:
+                async with smsc.linked():
+                    raise ValueError("x") from KeyError("y")
+            assert caught.value.__context__ is None
+            assert isinstance(caught.value.__cause__, KeyError)
+
+        @pytest.mark.xfail(raises=AssertionError, strict=True)
+        async def test_expected(smsc):
+            async with smsc.linked():
+                assert 1 == 2
+
+        async def test_cancelled(smsc):
+            with trio.move_on_after(0.01) as scope:
+                async with smsc.linked():
+                    await trio.sleep_forever()
+            assert scope.cancelled_caught
+
+        async def test_interrupted(smsc):
+            with pytest.raises(KeyboardInterrupt):
+                async with smsc.linked():
+                    raise KeyboardInterrupt
+
+        async def test_of_two_both_are_told(smsc):
+            with pytest.raises(ExceptionGroup):
+                async with smsc.linked():
+                    raise ExceptionGroup("two", [ValueError(), KeyError()])
+        """,
+    )
+    result.assert_outcomes(passed=4, skipped=1, xfailed=1)
+
+
+BROKEN = """
+import pytest, trio
+from simulator import Smsc
+
+@pytest.fixture(autouse=True)
+def broken(monkeypatch):
+    async def run(self, *, task_status):
+        self.port = 1
+        task_status.started(self)
+        await trio.sleep(0.05)
+        raise LookupError("the cable is cut")
+    monkeypatch.setattr(Smsc, "run", run)
+"""
+
+
+def test_a_simulator_that_broke_says_why(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(conftest=BROKEN)
+    result = ran(
+        pytester,
+        """
+        import pytest, threading
+
+        WHY = "the simulator broke: LookupError: the cable is cut"
+
+        def ended(smsc):
+            assert smsc.port == 1
+            for thread in threading.enumerate():
+                if thread.name == "smsc":
+                    thread.join(5)
+
+        @pytest.mark.parametrize("look", ["statistics", "inbox"])
+        def test_to_who_looks(smsc, look):
+            ended(smsc)
+            with pytest.raises(RuntimeError, match=WHY):
+                getattr(smsc, look)
+
+        def test_to_who_waits(smsc):
+            with pytest.raises(RuntimeError, match=WHY):
+                smsc.wait(binds=1)
+
+        async def test_to_who_waits_in_an_async_test(smsc):
+            with pytest.raises(RuntimeError, match=WHY):
+                await smsc.wait_for(binds=1)
+
+        def test_at_the_end_to_who_did_not_look(smsc):
+            ended(smsc)
+        """,
+    )
+    result.assert_outcomes(passed=5, errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at teardown of test_at_the_end_to_who_did_not_look*", "E *LookupError*"])
+
+
+def test_it_may_be_closed_twice_and_is_closed_then(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+        import pytest
+
+        def test_it(smsc):
+            smsc.port
+            smsc.close()
+            smsc.close()
+            with pytest.raises(RuntimeError, match="the simulator has been closed"):
+                smsc.inbox
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_virtual_time_is_refused_where_it_would_do_nothing(pytester: pytest.Pytester) -> None:
+    test = """
+        import pytest
+
+        pytestmark = pytest.mark.virtual_time
+
+        def test_plain(smsc):
+            pass
+
+        @pytest.mark.asyncio
+        async def test_of_asyncio(smsc):
+            pass
+
+        async def test_port(smsc):
+            with pytest.raises(RuntimeError, match=r"a socket knows no virtual time: use smsc.linked\\(\\)"):
+                smsc.port
+    """
+    result = ran(pytester, test)
+    result.assert_outcomes(passed=1, errors=2)
+    result.stdout.fnmatch_lines(["*virtual_time is for async tests that this plugin runs, with trio*"] * 2)
+
+
+def test_virtual_time_is_refused_under_pytest_trio_which_has_a_clock_of_its_own(pytester: pytest.Pytester) -> None:
+    test = """
+        import pytest, trio
+
+        @pytest.mark.virtual_time
+        async def test_refused(smsc):
+            pass
+
+        async def test_instead(smsc, autojump_clock):
+            async with smsc.linked():
+                await trio.sleep(3600)
+    """
+    result = ran(pytester, test, "-p", "pytest_trio.plugin", "-o", "trio_mode=true")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*pytest-trio runs this test: take its fixture autojump_clock*"])
+
+
 def test_a_subscriber_writes_and_receipts_come(pytester: pytest.Pytester) -> None:
     result = ran(
         pytester,
@@ -171,8 +400,10 @@ def test_an_esme_in_a_process_of_its_own(pytester: pytest.Pytester) -> None:
     result = ran(
         pytester,
         """
-        import sys
+        import os, sys, time
+        import pytest
 
+        OTHERS = []
         ESME = (
             "import os, types; from client import send;"
             "send(types.SimpleNamespace(host=os.environ['SMSC_HOST'], port={port}), 'hi')"
@@ -183,6 +414,21 @@ def test_an_esme_in_a_process_of_its_own(pytester: pytest.Pytester) -> None:
             assert process.wait() == 0, process.lines
             smsc.wait(submits=1)
 
+        def test_one_that_starts_others(smsc, esme_process, tmp_path):
+            script = "trap '' TERM; sleep 3131 & echo $! > new; mv new pid; wait"
+            esme_process("sh", "-c", script, cwd=tmp_path)
+            while not (tmp_path / "pid").exists():
+                time.sleep(0.01)
+            OTHERS.append(int((tmp_path / "pid").read_text()))
+
+        def test_that_they_are_gone():
+            with pytest.raises(ProcessLookupError):
+                for _ in range(1_000):  # until somebody has reaped it
+                    os.kill(OTHERS[0], 0)
+                    if "State:\tZ" in open(f"/proc/{OTHERS[0]}/status").read():
+                        raise ProcessLookupError
+                    time.sleep(0.01)
+
         def test_one_that_does_not_end(smsc, esme_process):
             process = esme_process(sys.executable, "-uc", "print('waiting'); import time; time.sleep(60)")
             try:
@@ -191,4 +437,4 @@ def test_an_esme_in_a_process_of_its_own(pytester: pytest.Pytester) -> None:
                 assert "has not ended after 1 s; it said:" in str(error)
         """,
     )
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=4)

@@ -126,12 +126,94 @@ WRONG = [
     ("[listen]\nsmpp = '2775'", 'listen.smpp: must be "host:port"'),
 ]
 
+MO = "[[mo]]\nfrom = '{}'\nto = '{}'\ntext = '{}'\nsplit = '{}'\n{}\n"
+ONCE, AGAIN = "at = '1s'", "rate = { per_second = 5 }"
+LONG = "x" * 70
+TOO_LONG = [
+    # (what is in the file, the key whose value no PDU can carry)
+    (f"[carrier]\nsystem_id = '{LONG}'", "carrier.system_id: does not fit bind_transceiver_resp: 70 characters"),
+    (f"[response.message_id]\nprefix = '{LONG}'", "response.message_id.prefix: does not fit submit_sm_resp: 80 char"),
+    ("[response.message_id]\nprefix = 'é'", "response.message_id.prefix: does not fit submit_sm_resp: only ASCII"),
+    ("[response.message_id]\nform = 'uuid'\nprefix = '01234567890123456789012345678'", "response.message_id.prefix: "),
+    (f"[response.message_id]\nstart = 1{'0' * 70}", "response.message_id.start: does not fit submit_sm_resp"),
+    ("[receipt.id]\nprefix = 'é'", "receipt.id.prefix: does not fit"),
+    ("[receipt.tlv_id]\nprefix = 'é'", "receipt.tlv_id.prefix: does not fit"),
+    (f"[receipt]\ntlv_id = {{ prefix = '{LONG}' }}", "receipt.tlv_id.prefix: does not fit"),
+    ("[receipt]\nformat = '{stat:>70000}'", "receipt.format: makes up to 70,000 octets, the limit is 65,535"),
+    ("[receipt]\nformat = '{text:.60000}{text:.60000}'", "receipt.format: makes up to 120,000 octets"),
+    ("[receipt]\nformat = '{stat:>9999999999}'", "receipt.format: no number in braces may have more than five digits"),
+    (f"[[rule]]\nreply = {{ message_id = '{LONG}' }}", "rule[0].reply.message_id: does not fit submit_sm_resp"),
+    ("[[rule]]\nreply = { command = 0x100000000 }", "rule[0].reply.command: must be a command_id of 32 bits"),
+    (MO.format("4" * 30, 1, "x", "udh8", ONCE), "mo[0].from: does not fit deliver_sm: 30 characters, the limit is 20"),
+    (MO.format(1, "4" * 30, "x", "udh8", ONCE), "mo[0].to: does not fit deliver_sm: 30 characters, the limit is 20"),
+    (MO.format("4" * 19 + "{n}", 1, "x", "udh8", AGAIN), "mo[0].from: number 1,000,000: does not fit deliver_sm"),
+    (MO.format("{n[0]}", 1, "x", "udh8", ONCE), "mo[0].from: only {n} with a format may stand in braces"),
+    (MO.format("{n:9999999999}", 1, "x", "udh8", ONCE), "mo[0].from: no number in braces may have more than five"),
+    (MO.format(1, 2, "{lorem:60000}", "udh8", ONCE), "mo[0].text: cannot be sent: needs at least"),
+    (MO.format(1, 2, "{lorem:60000}", "sar", ONCE), "mo[0].text: cannot be sent: needs at least"),
+    (MO.format(1, 2, "{lorem:70000}", "payload", ONCE), "mo[0].text: cannot be sent: 70000 octets"),
+    (f"[[outbind]]\nto = '127.0.0.1:1'\nsystem_id = '{LONG}'", "outbind[0].system_id: does not fit outbind"),
+    (f"[[outbind]]\nto = '127.0.0.1:1'\npassword = '{LONG}'", "outbind[0].password: does not fit outbind"),
+    ("[load]\nmodel = 'closed'\nmessages = 5\nfrom = '123456789012345678901'", "load.from: does not fit submit_sm"),
+    ("[load]\nmodel = 'closed'\nmessages = 5\nto = '12345678901234567890{n}'", "load.to: does not fit submit_sm"),
+    (
+        f"[load]\nmodel = 'closed'\nmessages = 5\n[[account]]\nsystem_id = 'a'\npassword = '{LONG}'",
+        "account[0].password: of the load does not fit bind_transceiver",
+    ),
+]
+DELAY = "[response]\ndelay = {{ {} }}"
+USELESS = [
+    # (what is in the file, the key that would do nothing)
+    ("[[rule]]\nwhen = { at = '1s', every = 3 }\nreply = 8", "rule[0].when.at: alone is the first request from then"),
+    ("[[rule]]\nwhen = { at = '1s', nth = 3 }\nreply = 8", "rule[0].when.at: alone is the first request from then on"),
+    *(
+        (f"[[rule]]\nwhen = {{ command = '{name}' }}\nreply = 8", f'rule[0].when.command: no rule sees "{name}"')
+        for name in ("unbind", "generic_nack", "submit_sm_resp", "*_resp", "deliver_sm")
+    ),
+    ("[[rule]]\nwhen = { command = 'bind_*', bind = 1 }\nreply = 8", "rule[0].when.bind: nobody has a place"),
+    ("[[rule]]\nfault = { kind = 'close' }\nreceipt = 'UNDELIV'", "rule[0].receipt: is of no use: with point"),
+    ("[[rule]]\nreply = 'ESME_RSYSERR'\nreceipt = 'UNDELIV'", "rule[0].receipt: is of no use: what is refused"),
+    ("[[rule]]\nwhen = { command = 'query_sm' }\nreceipt = 'UNDELIV'", "rule[0].receipt: is of no use: query_sm"),
+    (DELAY.format("median = '1s'"), 'response.delay.median: is of dist = "lognormal", and this is "fixed"'),
+    (DELAY.format("max = '1s'"), 'response.delay.max: is of dist = "uniform", and this is "fixed"'),
+    (DELAY.format("dist = 'uniform', max = '1s', value = '1s'"), 'response.delay.value: is of dist = "fixed"'),
+    (DELAY.format("of = [{ value = '1s' }]"), 'response.delay.of: is of dist = "mix", and this is "fixed"'),
+    ("[[timeline]]\nat = '1s'\ndo = 'drop'\nmode = 'blackhole'", "timeline[0].mode: is of an outage only"),
+    ("[[timeline]]\nat = '1s'\ndo = 'unbind'\nfor = '5s'", 'timeline[0].for: "unbind" is over at once'),
+]
 
-@pytest.mark.parametrize(("text", "problem"), WRONG)
+
+@pytest.mark.parametrize(("text", "problem"), [*WRONG, *TOO_LONG, *USELESS])
 def test_what_cannot_be_played_is_said(text: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(problem)) as caught:
         load(text, Scenario)
     assert len(caught.value.problems) == 1
+
+
+GOOD = [
+    "[response.message_id]\nform = 'uuid'\nprefix = '0123456789012345678901234567'",
+    MO.format("447700900{n:03}", 60777, "{lorem:30000}", "payload", AGAIN),
+    MO.format("4" * 19 + "{n}", 1, "x", "udh8", ONCE),
+    "[[rule]]\nwhen = { at = '1s', for = '5s', every = 3 }\nreply = 8",
+    "[[rule]]\nwhen = { at = '1s', first = 3 }\nreply = 8",
+    "[[rule]]\nwhen = { command = '*', bind = 1 }\nreply = 8",
+    "[[rule]]\nwhen = { command = 'enquire_*' }\nfault = { kind = 'no-response' }",
+    "[[rule]]\nfault = { kind = 'close', point = 'after-response' }\nreceipt = 'UNDELIV'",
+    "[[rule]]\nreply = { message_id = '' }\nreceipt = 'UNDELIV'",
+    "[[timeline]]\nat = '1s'\ndo = 'drop'\nfor = '5s'\nset = { 'limits.window' = 3 }",
+    "[load]\ntarget = 'http://127.0.0.1/'\nmodel = 'closed'\nmessages = 5\nto = '12345678901234567890{n}'",
+]
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_what_can_be_played_is_let_pass(text: str) -> None:
+    load(text, Scenario)
+
+
+def test_no_password_is_told_though_it_is_wrong() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load("[[outbind]]\nto = '127.0.0.1:1'\npassword = 'hüsh'", Scenario)
+    assert "hüsh" not in str(caught.value)
 
 
 def test_the_examples_of_the_readme_can_be_loaded(tmp_path: Path) -> None:

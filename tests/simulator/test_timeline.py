@@ -297,10 +297,11 @@ def test_what_cannot_be_set_is_told_with_its_line_when_the_file_is_read(value: s
 def test_entries_that_do_not_go_together_are_told() -> None:
     queue = '[[timeline]]\nname = "{}"\nat = "{}"\nfor = "10s"\nset = {{ {} }}\n'
     low = queue.format("low", "1s", '"response.delay" = "1s"')
-    table = queue.format("table", "5s", '"response.delay.dist" = "uniform", "response.delay.min" = "0s"')
-    longer = queue.format("longer", "8s", '"response.delay.min" = "9s"')
+    uniform = '"response.delay.dist" = "uniform"'
+    table = queue.format("table", "5s", f'{uniform}, "response.delay.min" = "10s", "response.delay.max" = "20s"')
+    shorter = queue.format("shorter", "8s", f'{uniform}, "response.delay.max" = "9s"')
     with pytest.raises(ConfigError) as caught:
-        load(low + table + longer, Scenario)
+        load(low + table + shorter, Scenario)
     assert [text.split(": ", 1)[1] for text in caught.value.problems] == [
         "timeline[2].set: together with low, table: response.delay.min: must not be longer than max",
         "timeline[2].set: together with table: response.delay.min: must not be longer than max",
