@@ -99,10 +99,17 @@ class Carrier:
                 (it for it in scenario.account if it.system_id == account.rules.system_id), account.rules
             )
 
-    def remark(self, link: int, why: str, octets: bytes = b"") -> None:
-        """Have the trace say by which rule the packet with these octets, or the next one of a link, is as it is."""
-        if self.trace is not None:
+    def remark(self, link: int, why: str, octets: bytes = b"", *, ends: bool = False) -> None:
+        """Have the trace say by which rule the packet with these octets, or the end of a link, is as it is.
+
+        What belongs to neither, such as an answer that is not given, is said at once.
+        """
+        if self.trace is None:
+            return
+        if octets or ends:
             self.trace.remark(link, f"rule {why!r}", octets)
+        else:
+            self.trace.note(link, f"rule {why!r}")
 
     def happened(self, number: int, occasion: Occasion) -> None:
         """Tell who wants to know what has happened on a link."""

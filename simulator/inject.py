@@ -124,14 +124,15 @@ class Injections:
     def _say(self, entry: _Entry, link: Link, now_s: float, now: float) -> None:
         if not self._carrier.faults.happens(entry.name, now_s):
             return
-        self._carrier.remark(link.number, entry.name)
         inject = entry.inject
         if inject.pdu is not None:
-            link.say(self._numbered(inject.pdu, link, now))
+            octets = self._numbered(inject.pdu, link, now)
         elif inject.octets is not None:
-            link.say(bytes.fromhex(inject.octets))
+            octets = bytes.fromhex(inject.octets)
         else:
-            link.say((inject.bytes or "").encode("latin-1"))
+            octets = (inject.bytes or "").encode("latin-1")
+        self._carrier.remark(link.number, entry.name, octets)
+        link.say(octets)
 
     def _numbered(self, pdu: InjectedPdu, link: Link, now: float) -> bytes:
         """Return the octets of a PDU whose answer, if one is due, the session will not find strange."""

@@ -225,7 +225,7 @@ class Peer:
             return
         said = b"" if answer.response is None else self.session.answer([answer.response])
         octets = octets_of(answer, said, keeps_bodies=self._keeps_bodies)
-        self.carrier.remark(self.number, answer.why, octets)
+        self.carrier.remark(self.number, answer.why, octets, ends=answer.ends_the_link)
         self._out.put(octets)
         if answer.fault is not None:
             self._suffer(answer.fault, now)

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import attrs
 import trio
 
+from connector.smpp import tables
 from simulator import draws
 from simulator.carrier import Carrier
 from simulator.rules import name_of
@@ -202,7 +203,7 @@ class WireStream(trio.abc.Stream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         self._writes += 1
-        write = self._way_to_write(self._now_s())
+        write = self._way_to_write(self._now_s(), bytes(data[: tables.HEADER_OCTETS]))
         if write is None:
             await self.stream.send_all(data)
         else:
@@ -210,11 +211,11 @@ class WireStream(trio.abc.Stream):
         now_s = self._now_s()
         self._strike([each for each in self._rules if self._is_struck_by_write(each, now_s)])
 
-    def _way_to_write(self, now_s: float) -> Write | None:
+    def _way_to_write(self, now_s: float, begins: bytes) -> Write | None:
         for each in self._rules:
             if each.rule.write is not None and self._takes_write(each, now_s):
                 each.spent = each.once
-                self._carrier.remark(self._number, each.name)
+                self._carrier.remark(self._number, each.name, begins)
                 return each.rule.write
         return None
 

@@ -61,7 +61,7 @@ def line_of(event: Packet | LinkEvent, *, redact: bool = False) -> dict[str, Any
     """Return what a line says."""
     remark = {"remark": event.remark} if event.remark else {}
     if isinstance(event, LinkEvent):
-        return {"at": event.at, "link": event.link, "event": "ended" if event.ended else "began", **remark}
+        return {"at": event.at, "link": event.link, "event": event.kind, **remark}
     octets = as_written(event, redact=redact)
     line: dict[str, Any] = {"at": event.at, "link": event.link, "from": "smsc" if event.outgoing else "esme"}
     if event.account:

@@ -67,6 +67,8 @@ class Capture:
         if isinstance(event, Packet):
             return self._packet(event)
         stream = self._stream(event.link)
+        if event.noted:
+            return self._segment(stream, event.at, ACK, outgoing=True, comment=event.remark)
         if not event.ended:
             return (
                 self._segment(stream, event.at, SYN, outgoing=False)

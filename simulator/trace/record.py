@@ -44,6 +44,13 @@ class LinkEvent:
     remark: str = ""
     reset: bool = False
     """Whether it ended by a reset (RST) and not in order (FIN)."""
+    noted: bool = False
+    """It neither came up nor ended: there is a remark that belongs to no packet."""
+
+    @property
+    def kind(self) -> str:
+        """What happened, in a word."""
+        return "noted" if self.noted else "ended" if self.ended else "began"
 
 
 Sink = Callable[[Packet | LinkEvent], None]
@@ -77,9 +84,13 @@ class Trace:
         """Note who is bound on a link."""
         self._accounts[link] = account
 
-    def remark(self, link: int, text: str, begins: bytes = b"") -> None:
-        """Have this go with the packet of a link that begins so; with the next one either way where nothing is said."""
+    def remark(self, link: int, text: str, begins: bytes) -> None:
+        """Have this go with the packet of a link that begins so, with the end of the link where there is none."""
         self._remarks.setdefault(link, []).append((begins[: tables.HEADER_OCTETS], text))
+
+    def note(self, link: int, text: str) -> None:
+        """Tell something that belongs to no packet."""
+        self._tell(LinkEvent(at=self._clock(), link=link, ended=False, remark=text, noted=True))
 
     def crossed(self, link: int, octets: bytes, *, outgoing: bool) -> None:
         """Take octets that were read or are about to be written."""
@@ -113,8 +124,8 @@ class Trace:
 
     def _remark_for(self, link: int, octets: bytes) -> str:
         remarks = self._remarks.pop(link, [])
-        its = [text for begins, text in remarks if octets.startswith(begins)]
-        rest = [each for each in remarks if not octets.startswith(each[0])]
+        its = [text for begins, text in remarks if begins and octets.startswith(begins)]
+        rest = [each for each in remarks if not (each[0] and octets.startswith(each[0]))]
         if rest:
             self._remarks[link] = rest
         return "; ".join(its)

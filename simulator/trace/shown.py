@@ -18,7 +18,7 @@ def line_of(event: Packet | LinkEvent, started_at: float) -> str:
     when = f"{event.at - started_at:10.3f}  link {event.link}"
     why = f"  ({event.remark})" if event.remark else ""
     if isinstance(event, LinkEvent):
-        return f"{when}  {'ended' if event.ended else 'began'}{why}"
+        return f"{when}  {event.kind}{why}"
     arrow = "<-" if event.outgoing else "->"
     return f"{when}  {arrow} {_what(as_written(event))}{why}"
 

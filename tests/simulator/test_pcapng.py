@@ -103,7 +103,7 @@ async def test_comments_say_which_rule_was_at_work(tmp_path: Path, autojump_cloc
     ]
     assert remarks == [
         ("rule 'barred prefix'", ["0x80000004"]),
-        ("rule 'silent'", ["0x00000015"]),
+        ("rule 'silent'", None),
         ("rule 'reset'; fault: reset", None),
     ]
 
@@ -224,3 +224,22 @@ async def test_a_file_that_cannot_be_written_any_more_is_told_once(
 
 def test_the_checksum_is_that_of_the_rfc() -> None:
     assert checksum(bytes.fromhex("0001f203f4f5f6f7")) == 0x220D
+
+
+async def test_a_remark_stands_at_no_packet_but_its_own(tmp_path: Path, autojump_clock: MockClock) -> None:
+    path = tmp_path / "trace.jsonl"
+    sink = json_lines(path)
+    text = (
+        '[[rule]]\nname = "silent"\nwhen = { nth = 2 }\nfault = { kind = "no-response" }\n'
+        '[[rule]]\nname = "barred"\nwhen = { nth = 3 }\nreply = "ESME_RINVDSTADR"\n'
+        '[[inject]]\nname = "welcome"\non = "bind"\npdu = { command = "deliver_sm", from = "1", to = "2", text = "hi" }\n'
+    )
+    async with bound(Smsc(load(text, Scenario), trace=[sink])) as esme:
+        await esme.submit(*[submit_sm() for _ in range(4)])
+        await esme.read_until(lambda: len(esme.answers) == 3)
+    remarks = [(line.get("command"), line.get("status"), line["remark"]) for line in lines_of(path) if "remark" in line]
+    assert sorted(remarks[:-1], key=lambda remark: remark[2]) == [
+        ("submit_sm_resp", "ESME_RINVDSTADR", "rule 'barred'"),
+        (None, None, "rule 'silent'"),
+        ("deliver_sm", "ESME_ROK", "rule 'welcome'"),
+    ]
