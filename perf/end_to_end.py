@@ -2,6 +2,9 @@
 
 One connector process as users run it (SQLite, synchronous=FULL), a carrier that answers and sends receipts at once in
 another, and this one as the caller.  The clock runs from the first request to the last settled receipt.
+
+With ``--storm`` the simulator holds all receipts back until every message is sent, and lets them go at once, through
+four binds, some twice and some of ids that were never given: are they taken as fast as the messages were sent?
 """
 
 import json
@@ -11,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +25,7 @@ import trio
 from connector.client import Client
 from connector.model import SendRequest
 from connector.reader import open_reader
-from perf.peers import PEERS
+from perf.peers import PEERS, simulator
 
 CONFIG = """
 [store]
@@ -34,12 +37,22 @@ name = "perf"
 secret_env = "PERF_KEY"
 [[carrier]]
 name = "measured"
+"""
+BIND = """
 [[carrier.bind]]
 host = "127.0.0.1"
 port = {port}
 system_id = "perf"
 window_size = {window}
 """
+STORM = """
+[receipt]
+delay = "1ms"
+burst = {{ hold = "{hold_s}s", release_per_second = 1000000 }}
+duplicate = {{ rate = 0.08, gap = "1ms" }}
+unknown_id = 0.04
+"""
+STORM_BINDS = 4
 FINAL = ("delivered", "failed", "expired", "rejected", "cancelled", "unknown")
 POLL_S = 0.1
 GIVE_UP_S = 300
@@ -52,9 +65,9 @@ class _Connector:
 
 
 @contextmanager
-def _connector(folder: Path, port: int, window: int, key: str) -> Iterator[_Connector]:
+def _connector(folder: Path, port: int, window: int, key: str, binds: int = 1) -> Iterator[_Connector]:
     config = folder / "config.toml"
-    config.write_text(CONFIG.format(folder=folder, port=port, window=window))
+    config.write_text(CONFIG.format(folder=folder) + BIND.format(port=port, window=window) * binds)
     process = subprocess.Popen(
         [sys.executable, "-m", "cli", "run", str(config)],
         stderr=subprocess.PIPE,
@@ -125,18 +138,51 @@ async def _call(client: Client, batches: Iterator[int], batch: int, messages: in
             raise SystemExit(f"refused: {refused[0]}")
 
 
+async def _measure_storm(connector: _Connector, key: str, messages: int, batch: int) -> dict[str, float]:
+    """Return how fast all messages are sent, and how fast all their receipts are taken when they come at once."""
+    async with Client(connector.url, key=key) as client:
+        while (await client.ready())["carriers"][0]["bound"] < STORM_BINDS:  # noqa: ASYNC110 - another process
+            await trio.sleep(POLL_S)
+        began = time.perf_counter()
+        batches = iter(range(0, messages, batch))
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(_call, client, batches, batch, messages)
+        await _until(client, {"sent", "delivered"}, messages)
+        sent_s = time.perf_counter() - began
+        await _until(client, {"delivered"}, 1)
+        began, cpu = time.perf_counter(), _cpu_s(connector.pid)
+        await _until(client, {"delivered"}, messages)
+        taken_s = time.perf_counter() - began
+        used = _cpu_s(connector.pid) - cpu
+    return {
+        "messages": messages,
+        "submits_per_second": round(messages / sent_s),
+        "messages_per_second": round(messages / taken_s),
+        "ratio_to_submits": round(sent_s / taken_s, 2),
+        "cpu_us_per_message": round(used / messages * 1e6, 1),
+    }
+
+
+async def _until(client: Client, statuses: set[str], count: int) -> None:
+    """Return when so many messages are in one of these."""
+    with trio.fail_after(GIVE_UP_S):
+        while await _in(client, statuses) < count:  # noqa: ASYNC110 - another process
+            await trio.sleep(POLL_S / 4)
+
+
+async def _in(client: Client, statuses: Collection[str]) -> float:
+    text = (await client._request("GET", "/metrics")).text
+    lines = [line for line in text.splitlines() if line.startswith("carrierline_messages{")]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.split('"')[1] in statuses)
+
+
 async def _until_settled(client: Client, pid: int, messages: int) -> float:
     highest = 0.0
     with trio.fail_after(GIVE_UP_S):
         while True:
             highest = max(highest, _resident_mb(pid))
-            text = (await client._request("GET", "/metrics")).text
-            done = sum(
-                float(line.rsplit(" ", 1)[1])
-                for line in text.splitlines()
-                if line.startswith("carrierline_messages{") and line.split('"')[1] in FINAL
-            )
-            if done >= messages:
+            if await _in(client, FINAL) >= messages:
                 return highest
             await trio.sleep(POLL_S)
 
@@ -147,19 +193,28 @@ async def _until_settled(client: Client, pid: int, messages: int) -> float:
 @click.option("--callers", default=2, show_default=True, help="Requests at a time.")
 @click.option("--window", default=200, show_default=True)
 @click.option("--peer", type=click.Choice(list(PEERS)), default="sink", show_default=True)
-def main(messages: int, batch: int, callers: int, window: int, peer: str) -> None:
+@click.option("--storm", is_flag=True, help="Hold all receipts back, then let them go at once, through four binds.")
+@click.option("--hold", "hold_s", default=20, show_default=True, help="Seconds until the storm; by then all is sent.")
+def main(messages: int, batch: int, callers: int, window: int, peer: str, storm: bool, hold_s: int) -> None:
     """Measure the whole way through one connector process."""
     key = secrets.token_urlsafe(16)
-    with tempfile.TemporaryDirectory() as name, PEERS[peer](receipts=True) as port:
+    if storm:
+        peer, running = "simulator", simulator(receipts=True, more=STORM.format(hold_s=hold_s))
+    else:
+        running = PEERS[peer](receipts=True)
+    with tempfile.TemporaryDirectory() as name, running as port:
         folder = Path(name)
-        with _connector(folder, port, window, key) as connector:
-            found = trio.run(_measure, connector, key, messages, batch, callers)
+        with _connector(folder, port, window, key, STORM_BINDS if storm else 1) as connector:
+            if storm:
+                found = trio.run(_measure_storm, connector, key, messages, batch)
+            else:
+                found = trio.run(_measure, connector, key, messages, batch, callers)
         with open_reader(folder / "store.db") as reader:
             verified = reader.verify()
     print(
         json.dumps(
             {
-                "question": "end_to_end",
+                "question": "storm" if storm else "end_to_end",
                 "peer": peer,
                 "window": window,
                 "batch": batch,

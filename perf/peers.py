@@ -15,6 +15,8 @@ schema = 1
 name = "measured"
 [listen]
 smpp = "127.0.0.1:0"
+"""
+RECEIPTS = """
 [receipt]
 when = "{when}"
 """
@@ -43,11 +45,12 @@ def sink(*, receipts: bool) -> Iterator[int]:
 
 
 @contextmanager
-def simulator(*, receipts: bool) -> Iterator[int]:
-    """Run the simulator in a process of its own; yield its port."""
+def simulator(*, receipts: bool, more: str = "") -> Iterator[int]:
+    """Run the simulator in a process of its own, with ``more`` in its scenario instead of receipts; yield its port."""
     with tempfile.TemporaryDirectory() as folder:
         scenario = Path(folder) / "scenario.toml"
-        scenario.write_text(ANSWERS_AT_ONCE.format(when="requested" if receipts else "never"))
+        when = RECEIPTS.format(when="requested" if receipts else "never")
+        scenario.write_text(ANSWERS_AT_ONCE + (more or when))
         process = subprocess.Popen(
             [sys.executable, "-m", "cli", "simulate", str(scenario), "--keep", "0"],
             stderr=subprocess.PIPE,

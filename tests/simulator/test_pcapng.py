@@ -232,7 +232,8 @@ async def test_a_remark_stands_at_no_packet_but_its_own(tmp_path: Path, autojump
     text = (
         '[[rule]]\nname = "silent"\nwhen = { nth = 2 }\nfault = { kind = "no-response" }\n'
         '[[rule]]\nname = "barred"\nwhen = { nth = 3 }\nreply = "ESME_RINVDSTADR"\n'
-        '[[inject]]\nname = "welcome"\non = "bind"\npdu = { command = "deliver_sm", from = "1", to = "2", text = "hi" }\n'
+        '[[inject]]\nname = "welcome"\non = "bind"\n'
+        'pdu = { command = "deliver_sm", from = "1", to = "2", text = "hi" }\n'
     )
     async with bound(Smsc(load(text, Scenario), trace=[sink])) as esme:
         await esme.submit(*[submit_sm() for _ in range(4)])
