@@ -1,5 +1,6 @@
 """How the outcome of a simulated run is shown."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -11,6 +12,7 @@ from simulator.judge.facts import fact_of
 from simulator.judge.verdict import Verdict
 from simulator.load.tally import LoadStatistics
 from simulator.play import Checked, Outcome
+from simulator.statistics import Statistics
 
 MOST_LINES = 20
 """Of messages that a fault does not explain; --json has more."""
@@ -21,13 +23,27 @@ def show(outcome: Outcome, *, json_: bool) -> None:
     if json_:
         output.as_json(as_dict(outcome))
         return
-    numbers = attrs.asdict(outcome.statistics)
-    output.table(("what", "count"), [(name.replace("_", " "), value) for name, value in numbers.items() if value])
+    _show_numbers(outcome.statistics)
     if outcome.load is not None:
         _show_load(outcome.load)
     if outcome.verdict is not None:
         _show_verdict(outcome.verdict)
     _show_expectations(outcome)
+
+
+def _show_numbers(statistics: Statistics) -> None:
+    rows = [(name.replace("_", " "), _counts(value)) for name, value in attrs.asdict(statistics).items() if value]
+    if rows:
+        output.table(("what", "count"), rows)
+    else:
+        output.line("nothing happened")
+
+
+def _counts(value: int | Mapping[str, int]) -> str:
+    """Return a number, or each of many behind what it counts."""
+    if isinstance(value, int):
+        return str(value)
+    return ", ".join(f"{name} {number}" for name, number in value.items())
 
 
 def as_dict(outcome: Outcome) -> dict[str, Any]:
@@ -39,10 +55,17 @@ def as_dict(outcome: Outcome) -> dict[str, Any]:
         "virtual": outcome.virtual,
         "ran_s": outcome.ran_s,
         "load": None if outcome.load is None else attrs.asdict(outcome.load),
-        "verdict": None if outcome.verdict is None else attrs.asdict(outcome.verdict),
+        "verdict": None
+        if outcome.verdict is None
+        else attrs.asdict(outcome.verdict, value_serializer=_to_milliseconds),
         "expectations": [attrs.asdict(checked) for checked in outcome.expectations],
         "ok": outcome.ok,
     }
+
+
+def _to_milliseconds(_of: object, field: "attrs.Attribute[Any] | None", value: Any) -> Any:
+    """Return a moment as exactly as it is known: the time of day that it was reckoned from leaves a tail of digits."""
+    return round(value, 3) if field is not None and field.name == "at_s" and value is not None else value
 
 
 def _show_load(load: LoadStatistics) -> None:

@@ -11,8 +11,9 @@ import trio
 
 from cli import first_error, options, output
 from cli.played import show
-from connector.errors import CarrierlineError, InputError
+from connector.errors import CarrierlineError, ConfigError, InputError
 from simulator.durations import seconds_of
+from simulator.judge.facts import fact_of
 from simulator.play import Outcome, play, played
 from simulator.scenario import Scenario, load_scenario, profiles
 from simulator.scenario.reference import reference
@@ -41,12 +42,12 @@ def _duration(_context: click.Context, _parameter: click.Parameter, value: str |
     "for_s",
     metavar="DURATION",
     callback=_duration,
-    help="Stop by itself after so long, as in 10m; a number is seconds.",
+    help="Stop by itself after so long, as in 10m, whatever is under way; a number is seconds.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Draw from another seed than the file's.")
 @click.option("--check", is_flag=True, help="Only read the file and say every problem of it.")
 @click.option("--list", "list_", is_flag=True, help="List the profiles that are shipped, for profile:NAME.")
-@click.option("--keys", is_flag=True, help="Print every key of a scenario file, as Markdown.")
+@click.option("--keys", is_flag=True, help="Print every key of a scenario file and every fact, as Markdown.")
 @click.option("--record", type=click.Path(path_type=Path, dir_okay=False), help="Write the ledger here as JSON lines.")
 @click.option("--trace", type=click.Path(path_type=Path, dir_okay=False), help="Write every PDU here as JSON lines.")
 @click.option("--pcap", type=click.Path(path_type=Path, dir_okay=False), help="Write every PDU here for Wireshark.")
@@ -79,6 +80,7 @@ def command(
         output.line(reference().rstrip())
         return
     scenario = _changed(load_scenario(file) if file else Scenario(), smpp, seed)
+    _refuse_what_only_a_load_tells(scenario, file or scenario.name)
     if check:
         output.line(f"{file or scenario.name}: no problem")
         return
@@ -112,6 +114,20 @@ def _changed(scenario: Scenario, smpp: str | None, seed: int | None) -> Scenario
         return attrs.evolve(scenario, listen=attrs.evolve(scenario.listen, smpp=smpp))
     except ValueError as error:
         raise click.UsageError(f"--smpp {error}") from None
+
+
+def _refuse_what_only_a_load_tells(scenario: Scenario, source: str) -> None:
+    """Raise ConfigError for expectations that could never be decided, since nobody knows what there was to come."""
+    if scenario.load is not None:
+        return
+    asked = ((index, name) for index, each in enumerate(scenario.expect) for name in each.expectation.facts)
+    problems = [
+        f"{source}: expect[{index}].that: {name} cannot be known without a [load]"
+        for index, name in asked
+        if (fact := fact_of(name)) is not None and fact.needs_load
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _sinks(trace: Path | None, pcap: Path | None) -> list[TraceFile]:
@@ -157,9 +173,8 @@ def _played(
 async def _heed_signals(ended: trio.Event, *, task_status: trio.TaskStatus[None]) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         task_status.started()
-        await anext(signals)
-        ended.set()
-        await trio.sleep_forever()  # the next one is heeded no more: the end is on its way
+        async for _ in signals:  # all of them: one left over would break off the end that is on its way
+            ended.set()
 
 
 def _tell_where(smsc: Smsc) -> None:

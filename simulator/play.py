@@ -95,6 +95,7 @@ async def play(
 ) -> Outcome:
     """Play a scenario until its load has settled, the duration is over or ``ended`` is set; return what came of it.
 
+    Then it goes on for what has ``within`` to become true, unless ``ended`` is set.
     ``keep``, ``record`` and ``trace`` are those of `Smsc`; ``judged`` keeps the book of messages even when nothing in
     the scenario asks for it; ``listening`` is called when ESMEs may come.  ``virtual`` needs a clock that jumps, which
     `played` provides.  Raises ConfigError for what cannot be played so, and OSError when the address cannot be had.
@@ -160,7 +161,8 @@ class _Run:
             nursery.start_soon(load.run)
         with trio.move_on_after(math.inf if duration_s is None else duration_s):
             await self._wait(load, ended)
-        checked = await self._checked()
+        await self._wait_within(trio.Event() if ended is None else ended)
+        checked = tuple(_check(expect, self._measures) for expect in self._scenario.expect)
         ran_s, statistics = self._now_s(), self.smsc.statistics()
         outcome = Outcome(
             scenario=self._scenario.name,
@@ -250,16 +252,21 @@ class _Run:
         await self.smsc.wait_until(lambda numbers: bool(numbers.faults))
         self._measures.first_fault_s = math.floor(self._now_s())
 
-    async def _checked(self) -> tuple[Checked, ...]:
-        """Look at each expectation; one that may still become true is looked at again until its time is over."""
-        ended_at, checked = trio.current_time(), []
-        for expect in self._scenario.expect:
-            result = _check(expect, self._measures)
-            while not result.ok and trio.current_time() < ended_at + expect.within_s:
-                await trio.sleep(LOOK_S)
-                result = _check(expect, self._measures)
-            checked.append(result)
-        return tuple(checked)
+    async def _wait_within(self, ended: trio.Event) -> None:
+        """Return when all that may still become true has, or its time is over, or somebody ends the run.
+
+        Nothing is decided here: all expectations are held against the same numbers, the last ones.
+        """
+        began_at = trio.current_time()
+        waiting = [expect for expect in self._scenario.expect if expect.within_s]
+        while not ended.is_set():
+            now = trio.current_time()
+            waiting = [each for each in waiting if now < began_at + each.within_s]
+            waiting = [each for each in waiting if not _check(each, self._measures).ok]
+            if not waiting:
+                return
+            with trio.move_on_after(LOOK_S):
+                await ended.wait()
 
 
 def _check(expect: Expect, measures: Measures) -> Checked:

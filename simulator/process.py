@@ -4,6 +4,7 @@ So does whatever it has started itself: it has a process group of its own.
 """
 
 import os
+import shlex
 import signal
 import subprocess
 import threading
@@ -12,6 +13,10 @@ from contextlib import suppress
 from typing import Final
 
 ENDS_WITHIN_S: Final = 5.0
+READ_WITHIN_S: Final = 0.5
+"""How long the last words of one that has ended are waited for: another that it started may hold the pipe."""
+LAST_LINES: Final = 20
+"""How much of what it said is shown where something failed."""
 
 
 class EsmeProcess:
@@ -54,12 +59,43 @@ class EsmeProcess:
         """What it has said so far, on both its streams."""
         return list(self._lines)
 
+    @property
+    def status(self) -> int | None:
+        """Its exit status, negative for the signal that ended it; None while it runs."""
+        return self._process.poll()
+
+    @property
+    def summary(self) -> str:
+        """How it fares and the last that it said, in one line."""
+        said = next((line for line in reversed(self._said()) if line.strip()), "nothing")
+        return f"{self.command[0]} {self._fares()}, it said last: {said}"
+
+    @property
+    def report(self) -> str:
+        """Its command, how it fares, and the last lines that it said."""
+        return "\n".join([f"$ {shlex.join(self.command)}", f"it {self._fares()}; it said last:", *self._said()])
+
+    def _said(self) -> list[str]:
+        if self.status is not None:
+            self._reader.join(READ_WITHIN_S)
+        return self._lines[-LAST_LINES:]
+
+    def _fares(self) -> str:
+        status = self.status
+        if status is None:
+            return "still runs"
+        return (
+            f"has ended with status {status}"
+            if status >= 0
+            else f"was ended by signal {-status} ({signal.strsignal(-status)})"
+        )
+
     def wait(self, within_s: float = 30.0) -> int:
         """Return its exit status; AssertionError with what it said if it does not end within this time."""
         try:
             status = self._process.wait(within_s)
         except subprocess.TimeoutExpired:
-            said = "\n".join(self._lines[-20:])
+            said = "\n".join(self._lines[-LAST_LINES:])
             raise AssertionError(f"{self.command[0]} has not ended after {within_s:g} s; it said:\n{said}") from None
         self._reader.join(ENDS_WITHIN_S)
         return status

@@ -4,17 +4,22 @@ Two ways, decided by what is asked for first: `host` and `port` start it on a th
 for any ESME in any language; `linked` serves a link in memory in the test's own trio loop, where a mock clock may jump.
 """
 
+import asyncio
 import threading
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final, TypeVar
 
 import attrs
 import trio
 
+from connector.errors import ConfigError, EncodeError
 from connector.smpp.pdu import DataSm, SubmitSm
 from simulator.ledger import Entry
+from simulator.process import EsmeProcess
 from simulator.scenario import Listen, Scenario, scenario_of
 from simulator.smsc import Smsc
 from simulator.statistics import Statistics
@@ -25,16 +30,35 @@ from simulator.trace.shown import line_of
 T = TypeVar("T")
 
 STARTS_WITHIN_S: Final = 10.0
-COUNTED: Final[dict[str, Callable[[Statistics], int]]] = {
-    "links": lambda numbers: numbers.links,
-    "binds": lambda numbers: numbers.binds,
-    "submits": lambda numbers: numbers.accepted,
-    "refused": lambda numbers: sum(numbers.submits.values()) - numbers.accepted,
-    "receipts": lambda numbers: numbers.receipts_acknowledged,
-    "mo": lambda numbers: numbers.mo_acknowledged,
-    "penalties": lambda numbers: numbers.penalties,
+ANSWERS_WITHIN_S: Final = 10.0
+"""How long a trio test is blocked for an answer of the simulator's thread, on top of what it asked to wait."""
+VIRTUAL_EPOCH_S: Final = 1_700_000_000.0
+"""The time of day at which a mock clock begins: the same in every run, so that dates in receipts are too."""
+SUBMITS: Final = "submits"
+COUNTED: Final[dict[str, Callable[["CountingSmsc", Statistics], int]]] = {
+    "links": lambda _, numbers: numbers.links,
+    "binds": lambda _, numbers: numbers.binds,
+    "bound": lambda smsc, _: smsc.bound,
+    SUBMITS: lambda _, numbers: numbers.accepted,
+    "refused": lambda _, numbers: sum(numbers.submits.values()) - numbers.accepted,
+    "receipts": lambda _, numbers: numbers.receipts_acknowledged,
+    "mo": lambda _, numbers: numbers.mo_acknowledged,
+    "penalties": lambda _, numbers: numbers.penalties,
 }
-"""What `TestSmsc.wait_for` can wait for."""
+"""What `TestSmsc.wait` and `TestSmsc.wait_for` can wait for."""
+
+
+class CountingSmsc(Smsc):
+    """A carrier that remembers its binds."""
+
+    @property
+    def bound(self) -> int:
+        """Binds ever let in: those that have gone count as well."""
+        return self._carrier.chronicle.totals["bind.count"]
+
+    def has(self, counts: Mapping[str, int], numbers: Statistics) -> bool:
+        """Say whether there are as many of everything."""
+        return all(COUNTED[name](self, numbers) >= wanted for name, wanted in counts.items())
 
 
 @attrs.frozen(kw_only=True)
@@ -75,13 +99,14 @@ class TestSmsc:
         self._virtual_time = virtual_time
         self._scenario = Scenario(listen=Listen(smpp="127.0.0.1:0"))
         self._recent = Recent(trace)
-        self._smsc: Smsc | None = None
+        self._smsc: CountingSmsc | None = None
         self._thread: threading.Thread | None = None
         self._token: trio.lowlevel.TrioToken | None = None
         self._scope: trio.CancelScope | None = None
         self._failure: BaseException | None = None
         self._told = False
         """Whether the test has heard of the failure."""
+        self._processes: list[EsmeProcess] = []
 
     # --- where it is
 
@@ -95,12 +120,16 @@ class TestSmsc:
         """Yield the ESME's end of a link in memory, served in the trio loop of the test.
 
         What is raised inside comes out as it is; with an ExceptionGroup the carrier had something to raise as well.
+        Receipts carry the time of day; on a mock clock, what it shows since a day that is always the same.
+        RuntimeError outside trio, and once it listens on a port.
         """
         from trio.testing import memory_stream_pair
 
+        if not trio.lowlevel.in_trio_task():
+            raise RuntimeError("linked() is trio's; use smsc.port")
         if self._thread is not None:
             raise RuntimeError("it listens on a port already: a test has it on a socket or in memory, not both")
-        smsc = self._smsc = self._smsc or Smsc(self._scenario, clock=_trio_time, trace=(self._recent,))
+        smsc = self._smsc = self._smsc or CountingSmsc(self._scenario, clock=_time_of_day(), trace=(self._recent,))
         ours, theirs = memory_stream_pair()
         with _one_by_itself():
             async with trio.open_nursery() as nursery:
@@ -110,7 +139,7 @@ class TestSmsc:
                 finally:
                     await trio.aclose_forcefully(ours)
 
-    def _listening(self) -> Smsc:
+    def _listening(self) -> CountingSmsc:
         if self._thread is None:
             if self._virtual_time:
                 raise RuntimeError(
@@ -118,7 +147,7 @@ class TestSmsc:
                 )
             if self._smsc is not None:
                 raise RuntimeError("it is linked in memory already: a test has it on a socket or in memory, not both")
-            smsc = self._smsc = Smsc(self._scenario, trace=(self._recent,))
+            smsc = self._smsc = CountingSmsc(self._scenario, trace=(self._recent,))
             ready = threading.Event()
             self._thread = threading.Thread(target=self._serve, args=(smsc, ready), name="smsc", daemon=True)
             self._thread.start()
@@ -147,8 +176,12 @@ class TestSmsc:
         """Do something where the simulator runs."""
         if self._thread is None:
             return work()
+        return self._there(lambda: trio.from_thread.run_sync(work, trio_token=self._token))
+
+    def _there(self, call: Callable[[], T], within_s: float = 0.0) -> T:
+        """Return what comes of a call into the simulator's thread, from a thread that may run a trio loop itself."""
         with self._told_if_it_ended():
-            return trio.from_thread.run_sync(work, trio_token=self._token)
+            return _beside_trio(call, within_s + ANSWERS_WITHIN_S)
 
     @contextmanager
     def _told_if_it_ended(self) -> Iterator[None]:
@@ -183,8 +216,12 @@ class TestSmsc:
         A text that ``extends`` another scenario changes that one.  Raises ConfigError with every problem of the text
         and its line.  Accounts and versions count for binds still to come.
         """
+        __tracebackhide__ = True  # a wrong text is the test's own, and so is the line to show
         if isinstance(scenario, str):
-            scenario = scenario_of(scenario, source="<script>", base=self._scenario)
+            try:
+                scenario = scenario_of(scenario, source="<script>", base=self._scenario)
+            except ConfigError as error:
+                raise error.with_traceback(None) from None
         made = self._scenario = attrs.evolve(scenario, listen=self._scenario.listen)
         smsc = self._smsc
         if smsc is not None:
@@ -195,8 +232,16 @@ class TestSmsc:
 
         Raises LookupError where nobody is or was bound to take it, and EncodeError where an address does not fit.
         """
+        __tracebackhide__ = True
         smsc = self._running()
-        self._do(lambda: smsc.deliver(source, destination, text, account=account))
+        try:
+            self._do(lambda: smsc.deliver(source, destination, text, account=account))
+        except EncodeError as error:
+            raise error.with_traceback(None) from None
+        except LookupError as error:
+            if smsc.bound:
+                raise error.with_traceback(None) from None
+            raise LookupError("nobody has bound yet: smsc.wait(binds=1) first") from None
 
     def drop_links(self) -> int:
         """Cut all links without a word; return how many there were."""
@@ -225,37 +270,87 @@ class TestSmsc:
     def wait(self, *, within_s: float = 10.0, **counts: int) -> Statistics:
         """Return the numbers once there are so many: ``wait(submits=3)``; AssertionError if not within this time.
 
-        Counts: links, binds, submits (accepted), refused, receipts and mo (answered by the ESME), penalties.
+        Counts: links, binds (up at this moment: one that has gone counts no more), bound (binds ever let in: it only
+        grows), submits (accepted), refused, receipts and mo (answered by the ESME), penalties.  In an async test it
+        holds the test's own loop up, where `wait_for` lets it run.  TypeError for any other count and for none,
+        RuntimeError where the carrier is linked in memory.
         """
-        smsc = self._listening()
-        assert self._token is not None, "it runs"
-        with self._told_if_it_ended():
-            return trio.from_thread.run(self._reached, smsc, within_s, counts, trio_token=self._token)
+        __tracebackhide__ = True  # a failed wait is shown where the test waits
+        _check(counts)
+        if self._thread is None and self._smsc is not None:
+            raise RuntimeError("it is linked in memory and runs in the loop of the test: await smsc.wait_for()")
+        missed = self._waited(within_s, counts)
+        if isinstance(missed, Statistics):
+            return missed
+        held_up = "; nothing else in the test's loop ran meanwhile: await smsc.wait_for() lets it" if _in_loop() else ""
+        raise AssertionError(missed + held_up)
 
     async def wait_for(self, *, within_s: float = 10.0, **counts: int) -> Statistics:
-        """Do what `wait` does in an async test, be it trio's or asyncio's."""
+        """Do what `wait` does in an async test, be it trio's or asyncio's, while the test's other tasks go on."""
+        __tracebackhide__ = True
+        _check(counts)
         if self._thread is None and self._smsc is not None:
-            return await self._reached(self._smsc, within_s, counts)
-        import anyio.to_thread
+            missed = await self._reached(self._smsc, within_s, counts)
+        else:
+            import anyio.to_thread
 
-        return await anyio.to_thread.run_sync(lambda: self.wait(within_s=within_s, **counts), abandon_on_cancel=True)
+            missed = await anyio.to_thread.run_sync(lambda: self._waited(within_s, counts), abandon_on_cancel=True)
+        if isinstance(missed, Statistics):
+            return missed
+        raise AssertionError(missed)
 
-    async def _reached(self, smsc: Smsc, within_s: float, counts: dict[str, int]) -> Statistics:
-        unknown = sorted(set(counts) - set(COUNTED))
-        if unknown or not counts:
-            raise TypeError(f"can wait for {', '.join(COUNTED)}, not for {', '.join(unknown) or 'nothing'}")
+    def _waited(self, within_s: float, counts: Mapping[str, int]) -> Statistics | str:
+        """Return the numbers once there are so many, or in words what is missing after this time."""
+        smsc, token = self._listening(), self._token
+        return self._there(
+            lambda: trio.from_thread.run(self._reached, smsc, within_s, counts, trio_token=token), within_s
+        )
+
+    async def _reached(self, smsc: CountingSmsc, within_s: float, counts: Mapping[str, int]) -> Statistics | str:
         with trio.move_on_after(within_s):
-            return await smsc.wait_until(lambda numbers: _are(numbers, counts))
+            return await smsc.wait_until(lambda numbers: smsc.has(counts, numbers))
         numbers = smsc.statistics()
-        missed = [f"{COUNTED[name](numbers)} of {wanted} {name}" for name, wanted in counts.items()]
-        raise AssertionError(f"after {within_s:g} s there are {', '.join(missed)}")
+        missed = ", ".join(f"{COUNTED[name](smsc, numbers)} of {wanted} {name}" for name, wanted in counts.items())
+        ended = [process.summary for process in self._processes if process.status is not None]
+        return "; ".join([f"after {within_s:g} s there are {missed}", *ended])
 
-    def _running(self) -> Smsc:
+    def watch(self, process: EsmeProcess) -> None:
+        """Have a failed wait tell of this process, should it have ended."""
+        self._processes.append(process)
+
+    def _running(self) -> CountingSmsc:
         return self._listening() if self._smsc is None else self._smsc
 
 
-def _are(numbers: Statistics, counts: dict[str, int]) -> bool:
-    return all(COUNTED[name](numbers) >= wanted for name, wanted in counts.items())
+def _check(counts: Mapping[str, int]) -> None:
+    __tracebackhide__ = True
+    if not counts:
+        others = ", ".join(name for name in COUNTED if name != SUBMITS)
+        raise TypeError(f"say what to wait for: {SUBMITS}=1, or as many {others}")
+    unknown = sorted(set(counts) - set(COUNTED))
+    if unknown:
+        raise TypeError(f"can wait for {', '.join(COUNTED)}, not for {', '.join(unknown)}")
+
+
+def _beside_trio(call: Callable[[], T], within_s: float) -> T:
+    """Make a call that blocks; where this thread runs a trio loop, which trio.from_thread refuses, in another one."""
+    if not trio.lowlevel.in_trio_task():
+        return call()
+    pool = ThreadPoolExecutor(1, "smsc hand-over")
+    answer = pool.submit(call)
+    pool.shutdown(wait=False)
+    try:
+        return answer.result(within_s)
+    except TimeoutError:
+        raise RuntimeError(f"the simulator has not answered within {within_s:g} s") from None
+
+
+def _in_loop() -> bool:
+    """Say whether this thread runs an event loop, which stands still while somebody blocks."""
+    with suppress(RuntimeError):  # it has none
+        asyncio.get_running_loop()
+        return True
+    return trio.lowlevel.in_trio_task()
 
 
 @contextmanager
@@ -290,5 +385,10 @@ def _words_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _trio_time() -> float:
-    return 1_700_000_000.0 + trio.current_time()
+def _time_of_day() -> Callable[[], float]:
+    """Return the clock for what carries a date: the real one, unless a mock clock may jump away from it."""
+    from trio.testing import MockClock
+
+    if isinstance(trio.lowlevel.current_clock(), MockClock):
+        return lambda: VIRTUAL_EPOCH_S + trio.current_time()
+    return time.time

@@ -38,6 +38,7 @@ FACTS: Final = (
     Fact("receipt.missing", "receipts", "Receipts that were asked for and that the scenario swallowed."),
     Fact("message.accepted", "messages", "Messages that the carrier accepted, doubles included."),
     Fact("message.lost", "messages", "Messages handed to the ESME, or taken by its door, that never came here.", True),
+    Fact("message.not_accepted", "messages", "Those that came, were refused or swallowed, and never accepted.", True),
     Fact("message.duplicated", "messages", "Messages accepted once more although their answer had been heard."),
     Fact("message.unanswered", "messages", "Accepted messages whose ESME went before their answer."),
     Fact("message.excused", "messages", "Messages lost, doubled or unanswered that a fault of the scenario explains."),
@@ -68,12 +69,15 @@ FACTS: Final = (
     ),
     Fact("load.receipts.matched", "receipts", "Receipts that the load's ESME could tell the message of.", True),
     Fact("load.receipts.unmatched", "receipts", "Receipts of no message of its own, repetitions included.", True),
-    Fact("esme.crashed", "", "Whether the ESME of the load died."),
+    Fact("esme.crashed", "", "Whether the ESME of the load died.", True),
 )
+SECONDS: Final = "s"
+"""Unit of the facts that are durations; what else has a unit is a count or a rate."""
 FACT_BY_NAME: Final = {fact.name: fact for fact in FACTS}
 STATUS_FAMILY: Final = "submit.status."
 RULE_FAMILY: Final = "rule."
 FAULT_FAMILY: Final = "faults."
+ALL_FACTS: Final = ": carrierline simulate --keys ends with all there are"
 _FAMILIES: Final = {name.partition("<")[0]: fact for name, fact in FACT_BY_NAME.items() if "<" in name}
 _STATUSES: Final = [row.name for row in tables.STATUSES]
 _NUMBER: Final = re.compile(r"0x[0-9A-F]{8}")
@@ -111,4 +115,4 @@ def problem_of_fact(name: str, names: Iterable[str] | None = None) -> str | None
     choices = [each for each in FACT_BY_NAME if "<" not in each] + sorted(known or ())
     if name.startswith(STATUS_FAMILY):
         choices = [STATUS_FAMILY + status for status in _STATUSES]
-    return f"there is no fact {shown(name)}{nearest(name, choices)}"
+    return f"there is no fact {shown(name)}{nearest(name, choices) or ALL_FACTS}"

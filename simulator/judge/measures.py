@@ -8,6 +8,7 @@ from typing import Final
 
 import attrs
 
+from connector.smpp import tables
 from simulator.carrier import Carrier
 from simulator.judge.expect import Value
 from simulator.judge.facts import FAULT_FAMILY, RULE_FAMILY, STATUS_FAMILY, fact_of, slug
@@ -21,6 +22,8 @@ from simulator.statistics import Statistics
 SUBMITS: Final = "submit.count"
 ACCEPTED: Final = f"{STATUS_FAMILY}ESME_ROK"
 MINUTE_S: Final = 60
+EXACT: Final = ("message.lost", "message.not_accepted")
+"""Known of every message of a load, however long ago it was."""
 
 
 @attrs.frozen
@@ -61,7 +64,9 @@ class Measures:
     def verdict(self, after_s: float = 0.0) -> Verdict | None:
         """Return what became of the messages accepted from a time on; None when nobody keeps the book."""
         expected = None if self._load is None else self._load.expected()
-        return None if self._book is None else self._book.verdict(expected=expected, after_s=after_s)
+        if self._book is None:
+            return None
+        return self._book.verdict(expected=expected, after_s=after_s, now_s=self._now_s())
 
     def load(self) -> LoadStatistics | None:
         """Return the numbers of the load, if there is one."""
@@ -75,9 +80,10 @@ class Measures:
         fact = fact_of(name)
         if fact is not None and fact.needs_load and self._load is None:
             return Unknown(f"{name} cannot be known without a [load]")
-        for family, computed in _COMPUTED.items():
-            if name.startswith(family):
-                return computed(self, name, from_s)
+        computed = _computed(name)
+        if computed is not None:
+            return computed(self, name, from_s)
+        name = _as_counted(name)
         now = Counter(dict(self._counted()))
         if name not in now and not name.startswith(STATUS_FAMILY):
             return Unknown(f"{name} is not known in this scenario")
@@ -154,13 +160,25 @@ class Measures:
         verdict = self.verdict(from_s)
         if verdict is None:
             return Unknown(f"{name} cannot be known: no book was kept")
+        nothing = self._why_nothing_came()
+        if nothing and name.startswith("message."):
+            return Unknown(f"{name} cannot be known: {nothing}")
         part = name.rpartition(".")[2]
         value: int | None = getattr(verdict, part)
         if value is None:
             return Unknown(f"{name} cannot be known without a [load]")
-        if verdict.forgotten and part != "accepted":
+        if verdict.forgotten and name not in EXACT:
             return Unknown(f"{name} cannot be known: the first {verdict.forgotten} messages are forgotten")
         return value
+
+    def _why_nothing_came(self) -> str:
+        """Say why a load has brought nothing that could be judged; nothing when it has, or there is none."""
+        numbers, load = self.load(), self._carrier.scenario.load
+        if numbers is None or load is None:
+            return ""
+        if not numbers.sent:
+            return "the load sent nothing"
+        return "the door took nothing" if load.target is not None and not numbers.answered else ""
 
     def _latency(self, name: str, from_s: float) -> Value | Unknown:
         if from_s:
@@ -183,11 +201,27 @@ _COMPUTED: Final[Mapping[str, Callable[[Measures, str, float], Value | Unknown]]
     "throughput.": Measures._throughput,
     "bind.restored.max": Measures._restored,
     "bind.attempts.per_minute.max": Measures._attempts,
-    **dict.fromkeys((f"message.{part}" for part in ("lost", "duplicated", "unanswered", "excused")), Measures._message),
+    **dict.fromkeys((*EXACT, "message.duplicated", "message.unanswered", "message.excused"), Measures._message),
     "faults.accept_without_response": Measures._message,
     "load.latency.": Measures._latency,
     "esme.crashed": Measures._crashed,
 }
+"""By name; one that ends in a dot is a family."""
+
+
+def _computed(name: str) -> Callable[[Measures, str, float], Value | Unknown] | None:
+    exact = _COMPUTED.get(name)
+    if exact is not None:
+        return exact
+    return next((each for key, each in _COMPUTED.items() if key.endswith(".") and name.startswith(key)), None)
+
+
+def _as_counted(name: str) -> str:
+    """Return the fact of a status by the name it is counted under: its number stands for the same."""
+    status = name.removeprefix(STATUS_FAMILY)
+    if status == name or not status.startswith("0x"):
+        return name
+    return f"{STATUS_FAMILY}{tables.status_name(int(status, 16))}"
 
 
 def _of_the_carrier(numbers: Statistics) -> Iterator[tuple[str, int]]:

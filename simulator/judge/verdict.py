@@ -4,6 +4,7 @@ The book is kept by what truly happened: the ledger shows it what was accepted, 
 left.  Whatever kept an answer back, a rule, the wire or the end of the link, is seen alike.
 """
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -25,6 +26,8 @@ SHOWN: Final = 100
 HEARD_WITHIN_S: Final = 1.0
 """An answer that left so shortly before a fault ended the link may never have been read."""
 NUMBER_OCTETS: Final = 24
+KINDS: Final = ("lost", "not accepted", "doubled", "unanswered")
+"""What may happen to a message, in the order in which a verdict lists it."""
 
 _NUMBER: Final = re.compile(r"#(\d+) ")
 _RESPONSES: Final = frozenset(COMMANDS[name] for name in ("submit_sm_resp", "data_sm_resp", "submit_multi_resp"))
@@ -41,9 +44,9 @@ class Item:
     """One message that something happened to."""
 
     kind: str
-    """"lost", "doubled" or "unanswered"."""
+    """One of `KINDS`."""
     id: str
-    """The carrier's message_id; of a lost message, which has none, its number in the load as in "#17"."""
+    """The carrier's message_id; of one never accepted, which has none, its number in the load as in "#17"."""
     at_s: float | None = None
     """When it was accepted, in seconds since the start of the simulator."""
     of: str = ""
@@ -62,11 +65,13 @@ class Verdict:
     duplicated: int
     unanswered: int
     excused: int
-    """Of the three kinds: those that are explained by a fault, and counted nowhere else."""
+    """Doubled or unanswered: those that are explained by a fault, and counted nowhere else."""
     accept_without_response: int
     """Accepted messages whose answer a fault kept from the ESME."""
     not_accepted: int = 0
-    """Of the load: came in and were refused, or kept from the carrier by a fault, and not brought again."""
+    """Of the load: came in and were refused, or kept from the carrier by a fault, and never accepted later.
+
+    Those that its own ESME was refused for good are none of them: it knows."""
     forgotten: int = 0
     """Accepted so long ago that no double of them would have been noticed."""
     items: tuple[Item, ...] = ()
@@ -74,8 +79,8 @@ class Verdict:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was lost, doubled or unanswered but for faults."""
-        return not (self.lost or self.duplicated or self.unanswered)
+        """Whether nothing was lost or never accepted, and nothing doubled or unanswered but for faults."""
+        return not (self.lost or self.not_accepted or self.duplicated or self.unanswered)
 
 
 @attrs.define(eq=False)
@@ -236,39 +241,50 @@ class Book:
 
     # --- judging
 
-    def verdict(self, *, expected: Iterable[int] | None = None, after_s: float = 0.0) -> Verdict:
+    def verdict(
+        self, *, expected: Iterable[int] | None = None, after_s: float = 0.0, now_s: float = math.inf
+    ) -> Verdict:
         """Return what became of what was accepted from a time on.
 
         ``expected`` are the numbers of the load's messages that should have come; they are looked for in the whole run.
+        ``now_s`` is when it is asked, in seconds since the start: an answer due later may still be waited for.
         """
-        unheard = [item for item in self._unheard() if item.at_s is None or item.at_s >= after_s]
-        doubles = [self._double(taken) for taken in self._doubles if taken.at - self._started_at >= after_s]
-        missing = None if expected is None else list(expected)
-        lost = [number for number in missing or () if not self._has(number, _CAME | _ACCEPTED)]
-        findings = [*(Item(kind="lost", id=f"#{number}") for number in lost), *doubles, *unheard]
+        now = self._started_at + now_s
+        unheard = [item for item in self._unheard(now) if item.at_s is None or item.at_s >= after_s]
+        doubles = [self._double(taken, now) for taken in self._doubles if taken.at - self._started_at >= after_s]
+        never = [*self._never_accepted(expected or ())]
+        findings = [*never, *doubles, *unheard]
+        lost = sum(item.kind == "lost" for item in never)
         return Verdict(
             accepted=self.accepted,
-            lost=None if missing is None else len(lost),
+            lost=None if expected is None else lost,
             duplicated=sum(not item.excuse for item in doubles),
             unanswered=sum(not item.excuse for item in unheard),
             excused=sum(bool(item.excuse) for item in findings),
             accept_without_response=sum(bool(item.excuse) for item in unheard),
-            not_accepted=sum(not self._has(number, _ACCEPTED) for number in missing or ()) - len(lost),
+            not_accepted=len(never) - lost,
             forgotten=self.forgotten,
             items=tuple(_listed(findings)),
         )
 
-    def _has(self, number: int, marks: int) -> bool:
-        return bool(self._numbers[number] & marks)
+    def _never_accepted(self, expected: Iterable[int]) -> Iterator[Item]:
+        for number in expected:
+            marks = self._numbers[number]
+            if not marks & _ACCEPTED:
+                yield Item(kind="not accepted" if marks & _CAME else "lost", id=f"#{number}")
 
-    def _unheard(self) -> Iterator[Item]:
+    def _unheard(self, now: float) -> Iterator[Item]:
         for each in (*self._old.values(), *self._new.values()):
             taken: _Taken | None = each
             while taken is not None:
-                if taken.told_at is None:
-                    excuse = self._why_unheard(taken) if self._is_excused(taken) else ""
+                if taken.told_at is None and not self._is_under_way(taken, now):
+                    excuse = self._why_unheard(taken, now) if self._is_excused(taken) else ""
                     yield Item(kind="unanswered", id=taken.message_id, at_s=taken.at - self._started_at, excuse=excuse)
                 taken = taken.before
+
+    def _is_under_way(self, taken: _Taken, now: float) -> bool:
+        """Say whether the answer is still to come: its time is not, and the link is there."""
+        return self._links[taken.link].ended_at is None and taken.due_at is not None and taken.due_at > now
 
     def _is_excused(self, taken: _Taken) -> bool:
         """Say whether an ESME that was not answered had waited for it: the answer was to have left by then."""
@@ -277,24 +293,27 @@ class Book:
             return True
         return taken.due_at is None or taken.due_at < link.ended_at
 
-    def _why_unheard(self, taken: _Taken) -> str:
-        """Say why the ESME cannot know, or need not know, that a message was accepted; nothing when it does."""
+    def _why_unheard(self, taken: _Taken, now: float) -> str:
+        """Say why the ESME cannot know, or need not know, that a message was accepted.
+
+        Nothing when it does, or when it only has to wait.
+        """
         link = self._links[taken.link]
         if taken.told_at is None:
             if link.ended_at is None:
-                return "its answer never left"
+                return "" if self._is_under_way(taken, now) else "its answer never left"
             return f"link {taken.link} ended before its answer: {link.why}"
         if link.ended_at is None or not (link.ended_by_fault or taken.was_held_back):
             return ""
         since_s = link.ended_at - taken.told_at
         return "" if since_s > HEARD_WITHIN_S else f"link {taken.link} ended {since_s:.3f} s behind it: {link.why}"
 
-    def _double(self, taken: _Taken) -> Item:
+    def _double(self, taken: _Taken, now: float) -> Item:
         """Return a double, excused when none of the same before is known to have been answered, or it came late."""
         before, why = taken.before, ""
         held = f"link {taken.link} was held back until then" if taken.held else ""
         while before is not None:
-            why = self._why_unheard(before)
+            why = self._why_unheard(before, now)
             if not why:
                 break
             before = before.before
@@ -303,6 +322,6 @@ class Book:
 
 
 def _listed(items: list[Item]) -> Iterator[Item]:
-    for kind in ("lost", "doubled", "unanswered"):
+    for kind in KINDS:
         of_kind = [item for item in items if item.kind == kind]
         yield from sorted(of_kind, key=lambda item: bool(item.excuse))[:SHOWN]

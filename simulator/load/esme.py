@@ -146,6 +146,7 @@ class EsmeLoad:
             batch = batch[share:]
         for part in batch:  # a link with less room than its share left these
             self._supply.put_back(part, now)
+        self._look_whether_done()
 
     def _send(self, link: Link, parts: list[Part], now: float) -> None:
         if not parts:
@@ -214,6 +215,9 @@ class EsmeLoad:
     def _close(self, message: Message) -> None:
         message.is_over = True
         self._open -= 1
+        self._look_whether_done()
+
+    def _look_whether_done(self) -> None:
         if not self._open and self._supply.is_exhausted:
             self._done.set()
 

@@ -112,6 +112,9 @@ class HttpLoad:
         except httpx2.TransportError as error:
             self._died_of = f"{self._target} does not answer: {type(error).__name__}"
             return None
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            self._died_of = f"{self._target} does not answer as a door does: {type(error).__name__}"
+            return None
         self._died_of = ""
         verdicts = _verdicts(answer)
         if verdicts is not None and len(verdicts) == len(batch.rows):

@@ -16,7 +16,7 @@ from simulator.scenario.messages import Lorem
 
 BEYOND_GSM: Final = "жзий"
 """Letters that no GSM alphabet has."""
-WAY: Final = Concatenation.UDH8
+WAY: Final = Concatenation.UDH16
 FULL_RECEIPT: Final = 1
 """registered_delivery that asks for the final word, good or bad (SMPP 3.4, 5.2.17)."""
 
@@ -71,7 +71,7 @@ class Messages:
         ton, npi = ton_npi(destination)
         parts = []
         for place in range(1, len(made.bounds) + 1):
-            octets, has_header = short_message(text, made, place, reference=number & 0xFF, way=WAY)
+            octets, has_header = short_message(text, made, place, reference=number & 0xFFFF, way=WAY)
             pdu = SubmitSm(
                 source_addr_ton=self._source[0],
                 source_addr_npi=self._source[1],

@@ -9,6 +9,8 @@ SLOWER: Final = 0.7
 FASTER_PER_S: Final = 1.05
 PAUSE_S: Final = 1.0
 """Nothing leaves so long after a refusal, and all refusals within it are one."""
+LONGEST_S: Final = 600.0
+"""Faster for no longer than this at once: by then there is no limit that counts."""
 SLICE_S: Final = 0.1
 """At most what this time allows leaves at once."""
 
@@ -56,7 +58,7 @@ class Pace:
 
     def _fill(self, now: float) -> None:
         passed_s = max(0.0, now - self._seen_at)
-        self._per_second *= FASTER_PER_S**passed_s
+        self._per_second *= FASTER_PER_S ** min(passed_s, LONGEST_S)
         most = max(1.0, self._per_second * SLICE_S)
         self._tokens = min(most, self._tokens + passed_s * self._per_second)
         self._seen_at = max(self._seen_at, now)

@@ -72,8 +72,9 @@ class Receipts:
                     self.matched += 1
                     return
         self.unmatched += 1
-        if len(self._early) < MOST_EARLY:
-            self._early.update(dict.fromkeys(keys[:1]))
+        self._early.update(dict.fromkeys(keys[:1]))
+        if len(self._early) > MOST_EARLY:
+            del self._early[next(iter(self._early))]
 
 
 def _reader(form: IdForm) -> Callable[[str], str]:

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -14,6 +15,7 @@ from simulator.scenario.fitting import MANY, first_problem, problem_of_field
 from simulator.scenario.messages import form_of, problem_of_form
 
 QUIET = "quiet"
+SCHEMES: Final = ("http", "https")
 SetValue = bool | int | float | str | tuple[str, ...]
 """What a key of the scenario may be set to while it runs."""
 
@@ -131,6 +133,8 @@ class Load:
             yield (), "needs stages, messages or both"
         if self.model == "open" and not self.stages:
             yield ("stages",), "an open load needs them"
+        if self.target is not None and not _is_door(self.target):
+            yield ("target",), "must be an address such as http://127.0.0.1:8080/v1/messages"
         problem = problem_of_form(self.to)
         if problem:
             yield ("to",), problem
@@ -147,6 +151,15 @@ class Load:
         problem = problem_of_field(SubmitSm, "source_addr", self.from_) or ""
         if problem:
             yield ("from",), problem
+
+
+def _is_door(target: str) -> bool:
+    """Say whether this is an address that rows can be posted to."""
+    try:
+        parts = urlsplit(target)
+        return parts.scheme in SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        return False
 
 
 @attrs.frozen(kw_only=True)

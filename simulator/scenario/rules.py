@@ -159,15 +159,23 @@ class Reply:
             problem = problem_of_number(value)
             if problem:
                 yield (key,), problem
-        if isinstance(self.command, str) and self.command not in COMMANDS:
-            yield ("command",), f"{self.command!r} is no command"
-        if isinstance(self.command, int) and not 0 <= self.command <= 0xFFFFFFFF:
-            yield ("command",), f"must be a command_id of 32 bits, not {self.command}"
+        problem = problem_of_command(self.command)
+        if problem:
+            yield ("command",), problem
 
     @property
     def is_refusal(self) -> bool:
         """Whether the message counts as refused."""
         return status_number(self.status) != 0
+
+
+def problem_of_command(value: int | str | None) -> str | None:
+    """Say what is wrong with a name or number of a PDU, and which was meant, or None."""
+    if isinstance(value, str) and value not in COMMANDS:
+        return f"{shown(value)} is no command{nearest(value, COMMANDS)}"
+    if isinstance(value, int) and not 0 <= value <= 0xFFFFFFFF:
+        return f"must be a command_id of 32 bits, not {value}"
+    return None
 
 
 def problem_of_number(value: int | str | None) -> str | None:

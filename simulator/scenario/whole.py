@@ -6,6 +6,7 @@ import attrs
 
 from connector.settings import duration, nearest, shown, within
 from connector.smpp.pdu import BindTransceiver
+from simulator.judge.facts import slug
 from simulator.scenario.carrier import AccountRules, CarrierRules, Limits, Listen, Outbind, Queue
 from simulator.scenario.changes import problems_of_timeline
 from simulator.scenario.fields import Problems
@@ -55,7 +56,7 @@ class Scenario:
         names = [account.system_id for account in self.account]
         yield from _repeated("account", "system_id", names)
         for array in ("rule", "wire", "inject", "timeline"):
-            yield from _repeated(array, "name", [each.name for each in getattr(self, array)])
+            yield from _alike(array, [each.name for each in getattr(self, array)])
         yield from unknown_names(self)
         for array in ("mo", "inject"):
             for index, each in enumerate(getattr(self, array)):
@@ -82,6 +83,19 @@ class Scenario:
             problem = problem_of_field(BindTransceiver, key, getattr(self.account[index], key) or "")
             if problem:
                 yield ("account", index, key), f"of the load {problem}"
+
+
+def _alike(array: str, names: list[str]) -> Problems:
+    """Say which names an expectation could not tell from one before: "a b" and "a_b" are written alike in it."""
+    slugs = [slug(name) for name in names]
+    for index, name in enumerate(names):
+        before = slugs.index(slugs[index])
+        if not name or before == index:
+            continue
+        if names[before] == name:
+            yield (array, index, "name"), f"{shown(name)} is the name of another {array}"
+        else:
+            yield (array, index, "name"), f"{shown(name)} and {shown(names[before])} are one name in an expectation"
 
 
 def _repeated(array: str, key: str, names: list[str]) -> Problems:

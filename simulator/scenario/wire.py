@@ -10,7 +10,7 @@ from connector.settings import above, duration, within
 from connector.smpp.pdu import PDU_BY_ID
 from simulator.scenario.bodies import body_of
 from simulator.scenario.fields import COMMANDS, Problems, a_status, hex_digits
-from simulator.scenario.rules import Period, problem_of_number
+from simulator.scenario.rules import Period, problem_of_command, problem_of_number
 
 NO_COMMAND: Final = -1
 
@@ -131,10 +131,9 @@ class InjectedPdu:
             problem = problem_of_number(value)
             if problem:
                 yield (key,), problem
-        if isinstance(self.command, str) and self.command not in COMMANDS:
-            yield ("command",), f"{self.command!r} is no command"
-        elif isinstance(self.command, int) and not 0 <= self.command <= 0xFFFFFFFF:
-            yield ("command",), f"must be a command_id of 32 bits, not {self.command}"
+        problem = problem_of_command(self.command)
+        if problem:
+            yield ("command",), problem
         else:
             yield from self._problems_of_body()
 

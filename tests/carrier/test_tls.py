@@ -18,6 +18,7 @@ from connector.carrier.link import connect_tcp
 from connector.config import BindConfig, Credentials, TlsConfig
 from connector.model import Answer
 from simulator import Smsc
+from simulator.scenario import Listen, Scenario
 from tests.carrier.links import Scene, now, parts, scene
 
 NAME = "smsc.example"
@@ -254,7 +255,7 @@ async def test_a_carrier_with_old_tls_only_is_said(nursery: trio.Nursery, ca: tr
 
 
 async def test_tls_to_a_plain_smpp_port_is_asked_about_and_not_tried_soon(nursery: trio.Nursery, pinned: str) -> None:
-    smsc = await nursery.start(Smsc().run)
+    smsc = await nursery.start(Smsc(Scenario(listen=Listen(smpp="127.0.0.1:0"))).run)
     async with bind_to(smsc.port, TlsConfig(ca_file=pinned)) as it:
         assert await reason(it) == (
             f"127.0.0.1:{smsc.port} closed the link in the TLS handshake: does the port speak TLS?"

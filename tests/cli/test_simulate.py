@@ -81,6 +81,36 @@ def test_check_only_reads_and_says_every_problem(carrierline: Caller, scenario: 
     assert second.startswith(f'{scenario}:12: expect[1].that: "1 +" is no expectation')
 
 
+def test_an_expectation_that_needs_a_load_is_refused_where_there_is_none(carrierline: Caller, tmp_path: Path) -> None:
+    path = tmp_path / "loadless.toml"
+    path.write_text('[[expect]]\nthat = "submit.count > 0"\n[[expect]]\nthat = "message.lost == 0"\n')
+    for more in (["--check"], ["--virtual", "--for", "1s"]):
+        ended = carrierline("simulate", str(path), *more)
+        assert (ended.status, ended.out) == (2, "")
+        assert ended.err.strip() == f"{path}: expect[1].that: message.lost cannot be known without a [load]"
+
+
+def test_a_run_in_which_nothing_happened_says_so(carrierline: Caller) -> None:
+    assert carrierline("simulate", "--virtual", "--for", "1s").out == "nothing happened\n"
+
+
+def test_counts_by_name_are_words_for_people(carrierline: Caller, scenario: Path) -> None:
+    scenario.write_text(PLAYED + '[[rule]]\nname = "odd"\nwhen = { every = 5 }\nreply = "ESME_RINVDSTADR"\n')
+    ended = carrierline("simulate", str(scenario), "--virtual")
+    [line] = [line for line in ended.out.splitlines() if line.startswith("submits")]
+    assert line.split(None, 1)[1] == "ESME_ROK 40, ESME_RINVDSTADR 10"
+    assert "{" not in ended.out
+
+
+def test_moments_in_json_are_to_the_millisecond(carrierline: Caller, scenario: Path) -> None:
+    slow = '[response]\ndelay = "9s"\n'  # longer than the load waits
+    scenario.write_text(PLAYED + 'response_timeout = "5s"\n' + slow)
+    told = json.loads(carrierline("simulate", str(scenario), "--virtual", "--json").out)
+    moments = [item["at_s"] for item in told["verdict"]["items"]]
+    assert moments
+    assert all(moment == round(moment, 3) for moment in moments)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

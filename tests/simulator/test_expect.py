@@ -25,6 +25,9 @@ from simulator.scenario import Scenario
         ('rule["barred prefix"] == 1', {"rule.barred_prefix": 1}, True),
         ("rule.barred_prefix == 1", {"rule.barred_prefix": 1}, True),
         ("esme.crashed", {"esme.crashed": True}, True),
+        ("submit.count / 10s > 3", {"submit.count": 31}, True),
+        ("bind.restored.max / submit.count < 5ms", {"bind.restored.max": 1.0, "submit.count": 100}, False),
+        ("bind.restored.max - 2 * 5s <= 10", {"bind.restored.max": 20.0}, True),
     ],
 )
 def test_an_expectation_is_true_of_some_values_and_not_of_others(
@@ -41,7 +44,7 @@ def test_it_names_the_facts_it_asks_for_once_each() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("submit.count", "is a number, and must be a comparison"),
+        ("submit.count", "is a count, and must be a comparison"),
         ("submit.cuont == 1", 'there is no fact "submit.cuont", did you mean "submit.count"?'),
         ("submit.status.ESME_RTHROTLED == 0", 'did you mean "submit.status.ESME_RTHROTTLED"?'),
         ("submit.status.ESME == 0", "there is no fact"),
@@ -62,6 +65,18 @@ def test_it_names_the_facts_it_asks_for_once_each() -> None:
         ("(((((", "is no expectation"),
         ("message.lost == \x00", "is no expectation"),
         ("", "is no expectation"),
+        ("-" * 900 + "1 == submit.count", "is no expectation"),
+        ("true", '"true" asks for no fact'),
+        ("1 < 2", "asks for no fact"),
+        ("foo == 1", 'there is no fact "foo": carrierline simulate --keys ends with all there are'),
+        ("load.sent >= 5m", '"load.sent >= 5m" compares a count with a duration'),
+        ("load.sent > 2 * bind.restored.max", "compares a count with a duration"),
+        ("load.latency.service.p99 <= submit.count / 2", "compares a count with a duration"),
+        ("load.sent + 5s > 1", "adds a count and a duration"),
+        ("esme.crashed == 5s", "compares a duration with true or false"),
+        ("3j == submit.count", "3j is no number"),
+        ("message.lost = 0", "(use == to compare)"),
+        ("bind.restored.max <= 10 s", "(write 10s, without the space)"),
         ("1 +" * 400 + "1 == 1", "must not be longer than 1000 characters"),
     ],
 )

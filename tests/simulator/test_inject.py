@@ -323,7 +323,7 @@ def decode_name(data: bytes) -> str:
         ("pdu = { command = 'deliver_sm', text = 'x', body = '00' }", "pdu.text: body says it all already"),
         ("pdu = { command = 'deliver_sm', from = '1234567890123456789012' }", "pdu.body: is needed"),
         ("pdu = { command = 'broadcast_sm' }", "pdu.body: is needed"),
-        ("pdu = { command = 'deliver' }", "pdu.command: 'deliver' is no command"),
+        ("pdu = { command = 'deliver' }", 'pdu.command: "deliver" is no command, did you mean "deliver_sm"?'),
         ("pdu = { command = -1 }", "pdu.command: must be a command_id of 32 bits"),
         ("pdu = { command = 'deliver_sm', tail = 'x' }", "pdu.tail: must be octets in hex digits"),
     ],

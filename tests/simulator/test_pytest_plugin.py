@@ -438,3 +438,236 @@ def test_an_esme_in_a_process_of_its_own(pytester: pytest.Pytester) -> None:
         """,
     )
     result.assert_outcomes(passed=4)
+
+
+@pytest.mark.parametrize("runner", ["trio", "pytest-trio", "asyncio"])
+def test_on_a_port_every_name_can_be_used_in_an_async_test(pytester: pytest.Pytester, runner: str) -> None:
+    test = """
+        import asyncio
+        import pytest
+        from connector.errors import EncodeError
+        from client import send
+
+        async def use(smsc):
+            client = send(smsc, "hello")
+            assert smsc.wait(submits=1, binds=1).accepted == 1
+            assert [it.text for it in smsc.inbox] == ["hello"]
+            smsc.script('[[rule]]\\nreply = "ESME_RTHROTTLED"')
+            smsc.mo("447911123456", "60777", "STOP")
+            with pytest.raises(EncodeError):
+                smsc.mo("4" * 30, "60777", "STOP")
+            client.set_message_received_handler(lambda pdu: 0)
+            client.read_once()  # the answer
+            client.read_once()
+            assert smsc.wait(mo=1).mo_acknowledged == smsc.statistics.mo_acknowledged == 1
+            assert smsc.drop_links() == 1
+            client.disconnect()
+            with pytest.raises(AssertionError, match="0 of 7 refused; nothing else in the test's loop ran meanwhile"):
+                smsc.wait(refused=7, within_s=0.05)
+            with pytest.raises(AssertionError, match="0 of 7 refused$"):
+                await smsc.wait_for(refused=7, within_s=0.05)
+            smsc.close()
+            with pytest.raises(RuntimeError, match="the simulator has been closed"):
+                smsc.inbox
+    """
+    as_is = "async def test_it(smsc):\n    await use(smsc)\n"
+    inside = "def test_it(smsc):\n    asyncio.run(use(smsc))\n"
+    written = textwrap.dedent(test) + (inside if runner == "asyncio" else as_is)
+    options = ("-p", "pytest_trio.plugin", "-o", "trio_mode=true") if runner == "pytest-trio" else ()
+    ran(pytester, written, *options).assert_outcomes(passed=1)
+
+
+def test_virtual_time_needs_no_carrier(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+        import pytest, trio
+
+        @pytest.mark.virtual_time
+        @pytest.mark.parametrize("days", [1, 365])
+        async def test_it(days):
+            await trio.sleep(days * 86_400)
+            assert trio.current_time() >= days * 86_400
+
+        @pytest.mark.virtual_time
+        def test_plain():
+            pass
+        """,
+    )
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*virtual_time is for async tests that this plugin runs, with trio*"])
+    assert result.duration < 20
+
+
+def test_a_mark_of_the_project_s_own_that_has_the_same_name_is_left_alone(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+        import pytest
+
+        @pytest.mark.virtual_time
+        def test_it():
+            pass
+        """,
+        *("-o", "markers=virtual_time: time stands still"),
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_a_failed_test_tells_of_each_process(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+        import sys
+
+        def test_it(smsc, esme_process):
+            loud = "import sys; print(*range(100), sep=chr(10)); sys.exit('no such host')"
+            esme_process(sys.executable, "-c", loud).wait()
+            esme_process("sh", "-c", "kill -9 $$").wait()
+            esme_process("sleep", "3131")
+            smsc.wait(submits=1, within_s=0.1)
+        """,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E *after 0.1 s there are 0 of 1 submits; */python* has ended with status 1, it said last: no such host; "
+            "sh was ended by signal 9 (Killed), it said last: nothing",
+            "*- esme_process 1 -*",
+            "$ */python* -c *",
+            "it has ended with status 1; it said last:",
+            "81",
+            "99",
+            "no such host",
+            "*- esme_process 2 -*",
+            "it was ended by signal 9 (Killed); it said last:",
+            "*- esme_process 3 -*",
+            "$ sleep 3131",
+            "it still runs; it said last:",
+        ]
+    )
+    assert "80" not in result.outlines, "more than the last 20 lines are shown"
+
+
+def test_a_bind_that_has_gone_was_bound_and_is_no_bind(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+        import pytest
+        from client import send
+
+        def test_it(smsc):
+            first = send(smsc)
+            first.unbind()
+            first.disconnect()
+            kept = send(smsc)
+            assert smsc.wait(bound=2, binds=1).binds == 1
+            smsc.drop_links()
+            with pytest.raises(AssertionError, match="there are 2 of 3 bound, 0 of 1 binds"):
+                smsc.wait(bound=3, binds=1, within_s=0.3)
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_a_link_in_memory_is_trio_s(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+        import asyncio
+        import pytest
+
+        def test_asyncio(smsc):
+            async def link():
+                async with smsc.linked():
+                    pass
+
+            with pytest.raises(RuntimeError, match=r"^linked\\(\\) is trio's; use smsc.port$"):
+                asyncio.run(link())
+
+        async def test_who_blocks_would_stop_it(smsc):
+            async with smsc.linked():
+                with pytest.raises(RuntimeError, match=r"linked in memory .*: await smsc.wait_for\\(\\)"):
+                    smsc.wait(binds=1)
+        """,
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_a_link_in_memory_goes_by_the_time_of_day_unless_the_clock_jumps(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+        import re, time
+        import pytest
+        from connector.smpp.codec import encode
+        from connector.smpp.pdu import BindTransceiver, SubmitSm
+
+        async def submitted(smsc):
+            async with smsc.linked() as stream:
+                bind = BindTransceiver(system_id="a", interface_version=0x34, sequence_number=1)
+                await stream.send_all(encode(bind))
+                await stream.receive_some()
+                submit = SubmitSm(destination_addr="447911123456", registered_delivery=1, sequence_number=2)
+                await stream.send_all(encode(submit))
+                seen = b""
+                while not (dates := re.search(rb"submit date:(\\d{6})", seen)):
+                    seen += await stream.receive_some()
+                return dates[1].decode()
+
+        async def test_real(smsc):
+            before = time.strftime("%y%m%d", time.gmtime())
+            assert before <= await submitted(smsc) <= time.strftime("%y%m%d", time.gmtime())
+
+        @pytest.mark.virtual_time
+        async def test_mock(smsc):
+            assert await submitted(smsc) == "231114"
+        """,
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_what_fails_is_shown_at_the_line_of_the_test(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+        import trio
+
+        def test_wait(smsc):
+            smsc.wait(binds=1, within_s=0.05)
+
+        async def test_wait_in_a_loop(smsc):
+            smsc.wait(binds=1, within_s=0.05)
+
+        async def test_wait_for(smsc):
+            await smsc.wait_for(binds=1, within_s=0.05)
+
+        def test_script(smsc):
+            smsc.script("[nothing]")
+
+        def test_mo(smsc):
+            smsc.mo("447911123456", "60777", "STOP")
+
+        def test_mo_to_nobody_by_name(smsc):
+            smsc.mo("447911123456", "60777", "STOP", account="acme")
+
+        def test_wait_for_nothing(smsc):
+            smsc.wait()
+
+        async def test_wait_for_what_is_not_counted(smsc):
+            await smsc.wait_for(submit=1)
+        """,
+        "--tb=short",
+    )
+    result.assert_outcomes(failed=8)
+    for line in result.outlines:
+        if ": in " in line:  # a frame
+            assert line.startswith("test_it.py:"), line
+    result.stdout.fnmatch_lines(
+        [
+            "E *nobody has bound yet: smsc.wait(binds=1) first*",
+            "E *nobody has bound yet: smsc.wait(binds=1) first*",
+            "E *say what to wait for: submits=1, or as many *bound*",
+            "E *can wait for links, binds, *, not for submit",
+        ]
+    )

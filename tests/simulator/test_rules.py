@@ -401,6 +401,10 @@ async def test_some_carriers_send_a_body_with_an_error(autojump_clock: MockClock
         ),
         ("[[rule]]\nwhen = { comand = 'x' }\nreply = 1", 'when.comand: is not known here, did you mean "command"?'),
         ("[[rule]]\nwhen = { command = 'submit' }\nreply = 1", '"submit" is no command, did you mean "submit_sm"?'),
+        (
+            "[[rule]]\nreply = { command = 'enquire_lnk' }",
+            'reply.command: "enquire_lnk" is no command, did you mean "enquire_link"?',
+        ),
         ("[[rule]]\nwhen = { to = '(' }\nreply = 1", '"(" is no regular expression'),
         ("[[rule]]\nwhen = { every = 2, nth = 3 }\nreply = 1", "only one of every, nth and first can be"),
         ("[[rule]]\nwhen = { between = ['3m', '2m'] }\nreply = 1", "must be two times, the earlier one first"),
