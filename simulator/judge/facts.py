@@ -38,7 +38,12 @@ FACTS: Final = (
     Fact("receipt.missing", "receipts", "Receipts that were asked for and that the scenario swallowed."),
     Fact("message.accepted", "messages", "Messages that the carrier accepted, doubles included."),
     Fact("message.lost", "messages", "Messages handed to the ESME, or taken by its door, that never came here.", True),
-    Fact("message.not_accepted", "messages", "Those that came, were refused or swallowed, and never accepted.", True),
+    Fact(
+        "message.not_accepted",
+        "messages",
+        "Messages of the load that came and were never accepted, but for those its ESME knows to be refused.",
+        True,
+    ),
     Fact("message.duplicated", "messages", "Messages accepted once more although their answer had been heard."),
     Fact("message.unanswered", "messages", "Accepted messages whose ESME went before their answer."),
     Fact("message.excused", "messages", "Messages lost, doubled or unanswered that a fault of the scenario explains."),

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import attrs
+import httpx2
 import pytest
 import trio
 from trio.testing import MockClock
@@ -21,7 +22,7 @@ from simulator.load.http import HttpLoad
 from simulator.load.messages import Message, Messages
 from simulator.load.receipts import Receipts
 from simulator.load.tally import LoadStatistics
-from simulator.play import Outcome, played
+from simulator.play import Outcome, play, played
 from simulator.scenario import IdForm, Load, LoadText, MessageId, ReceiptRules, Response, Scenario, Stage
 
 
@@ -349,6 +350,47 @@ async def test_a_door_that_is_closed_is_a_load_that_died(autojump_clock: MockClo
         nursery.cancel_scope.cancel()
     assert "does not answer" in http.statistics().died_of
     assert http.statistics().failed == 10
+
+
+async def test_an_answer_that_cannot_be_read_is_tried_again_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def post(*_arguments: Any, **_options: Any) -> httpx2.Response:
+        raise httpx2.DecodingError("not gzip at all")
+
+    monkeypatch.setattr(httpx2.AsyncClient, "post", post)
+    http = await posted(lambda _rows, _headers: (200, {}), messages=10, attempts=2)
+    assert "does not answer as a door does: DecodingError" in http.statistics().died_of
+    assert (http.statistics().failed, http.statistics().resent) == (10, 10)
+
+
+async def test_a_target_that_is_no_address_is_a_load_that_died(autojump_clock: MockClock) -> None:
+    load_ = Load(model="closed", messages=10, attempts=2)
+    async with trio.open_nursery() as nursery:
+        http = HttpLoad(load_, "http://1.2.3.400/", seed=1, started_at=trio.current_time())
+        nursery.start_soon(http.run)
+        await http.finished()
+        nursery.cancel_scope.cancel()
+    assert http.statistics().died_of.endswith("InvalidURL")
+    assert http.statistics().failed == 10
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["", "localhost:8080", "ftp://localhost/", "http://", "http:///v1", "http://[::1", "http://localhost:99999/"],
+)
+def test_a_target_that_nothing_can_be_posted_to_is_a_problem_of_the_file(target: str) -> None:
+    with pytest.raises(ConfigError, match=r"load\.target: must be an address such as http://"):
+        load(f'[load]\ntarget = "{target}"\nmodel = "closed"\nmessages = 1\n', Scenario)
+
+
+async def test_of_a_door_that_took_nothing_no_message_can_be_judged() -> None:
+    expected = '[[expect]]\nthat = "message.lost == 0"\n[[expect]]\nthat = "load.failed == 10"\n'
+    async with door(lambda _rows, _headers: (403, {"title": "no"})) as url:
+        text = f'[listen]\nsmpp = "127.0.0.1:0"\n[load]\ntarget = "{url}"\nmodel = "closed"\nmessages = 10\n'
+        with trio.fail_after(20):
+            outcome = await play(load(text + expected, Scenario))
+    lost, failed = outcome.expectations
+    assert (lost.ok, failed.ok) == (False, True)
+    assert lost.reason == "message.lost cannot be known: the door took nothing"
 
 
 def test_a_token_that_is_not_in_the_environment_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

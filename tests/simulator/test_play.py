@@ -1,16 +1,22 @@
 """Playing a scenario: what ends it, what it comes to, and that virtual time repeats to the octet."""
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
 
+from cli.simulate import _heed_signals
 from connector.errors import ConfigError
 from connector.settings import load
+from simulator.judge.verdict import Book
 from simulator.play import EPOCH, Checked, Outcome, play, played
 from simulator.scenario import Scenario
 from simulator.trace.record import LinkEvent, Packet
@@ -68,6 +74,11 @@ def test_one_expectation_that_is_not_true_makes_the_outcome_bad() -> None:
         (LOAD, "submit.count == 410'\nafter = '10m", "the run ended before 10m"),
         (LOAD, "submit.count == 410'\nafter = 'quiet", "the faults had not ended"),
         (LOAD, "load.latency.service.p99 < 1'\nafter = '1s", "is of the whole run"),
+        (
+            "[[rule]]\nwhen = { command = 'bind_*' }\nreply = 'ESME_RSYSERR'\n" + LOAD,
+            "message.lost == 0",
+            "sent nothing",
+        ),
         ("[[rule]]\nreply = 'ESME_RINVDSTADR'\n" + LOAD, "load.latency.service.p99 < 1", "nothing was answered"),
     ],
 )
@@ -106,6 +117,103 @@ def test_within_waits_for_what_may_still_become_true() -> None:
     )
     assert (late.ok, never.ok) == (True, False)
     assert soon.ok  # it is looked at when the first one has had its time
+
+
+def test_expectations_that_contradict_each_other_are_never_both_true() -> None:
+    slow = "[receipt]\ndelay = '30s'\n" + LOAD.replace("[load]", '[load]\nsettle = "1s"')
+    none, all_ = checked(slow, 'that = "receipt.sent == 0"', 'that = "receipt.sent == 410"\nwithin = "1m"')
+    assert (none.ok, all_.ok) == (False, True)
+    assert none.values == all_.values
+
+
+async def test_who_ends_the_run_ends_what_is_waited_for_within_a_time(autojump_clock: MockClock) -> None:
+    ended = trio.Event()
+
+    async def end() -> None:
+        await trio.sleep(100)
+        ended.set()
+
+    expected = '[[expect]]\nthat = "submit.count == 411"\nwithin = "10m"\n'
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(end)
+        outcome = await play(load(LOAD + expected, Scenario), virtual=True, ended=ended)
+    assert outcome.ran_s == pytest.approx(100, abs=0.2)
+    assert not outcome.ok
+    assert outcome.expectations[0].values == {"submit.count": 410}
+
+
+@pytest.fixture
+def own_handlers() -> Iterator[list[int]]:
+    """Signals that reach the handlers of before, which would end the process."""
+    left: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _frame: left.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    yield left
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+async def test_every_signal_is_heeded_and_none_is_left_to_break_off_the_end(own_handlers: list[int]) -> None:
+    ended = trio.Event()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_heed_signals, ended)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+            signal.raise_signal(number)
+            await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert ended.is_set()
+    assert own_handlers == []
+
+
+def test_the_name_of_a_fault_may_begin_as_that_of_another_fact() -> None:
+    name = "accept without response late"
+    rule = f'[[rule]]\nname = "{name}"\nwhen = {{ every = 50 }}\nfault = {{ kind = "no-response" }}\n'
+    [only] = checked(rule + LOAD, f"that = 'faults[\"{name}\"] > 0'")
+    assert only.ok, only
+
+
+def test_the_number_of_a_status_is_the_same_fact_as_its_name() -> None:
+    rule = '[[rule]]\nwhen = { first = 7 }\nreply = "ESME_RTHROTTLED"\n'
+    vendor = "[[rule]]\nwhen = { nth = 100 }\nreply = 0x499\n"
+    text = rule + vendor + LOAD
+    number, name, later, own = checked(
+        text,
+        "that = 'submit.status[\"0x00000058\"] == 7'",
+        'that = "submit.status.ESME_RTHROTTLED == 7"',
+        "that = 'submit.status[\"0x00000058\"] == 0'\nafter = '15s'",
+        "that = 'submit.status[\"0x00000499\"] == 1'",
+    )
+    assert (number.ok, name.ok, later.ok, own.ok) == (True, True, True, True), (number, name, later, own)
+
+
+@pytest.mark.parametrize("array", ["rule", "wire", "inject"])
+def test_two_names_that_an_expectation_cannot_tell_apart_are_refused(array: str) -> None:
+    what = {
+        "rule": 'reply = "ESME_RSYSERR"',
+        "wire": 'write = { chunk = 1, gap = "1ms" }',
+        "inject": 'at = "1s"\npdu = { command = "enquire_link" }',
+    }[array]
+    text = "".join(f'[[{array}]]\nname = "{name}"\n{what}\n' for name in ("a b", "other", "a_b"))
+    with pytest.raises(ConfigError, match=rf'{array}\[2\].name: "a_b" and "a b" are one name'):
+        load(text, Scenario)
+
+
+def test_what_is_lost_is_known_however_many_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.play.Book", partial(Book, remembered=10))
+    lost, refused, doubled = checked(
+        LOAD, 'that = "message.lost == 0"', 'that = "message.not_accepted == 0"', 'that = "message.duplicated == 0"'
+    )
+    assert (lost.ok, refused.ok) == (True, True)
+    assert "messages are forgotten" in doubled.reason
+
+
+def test_a_message_given_up_after_it_was_swallowed_is_not_accepted() -> None:
+    silent = '[[rule]]\nwhen = { command = "submit_sm", text = "^#7 " }\nfault = { kind = "no-response" }\n'
+    text = silent + LOAD.replace("[load]", '[load]\nattempts = 2\nresponse_timeout = "1s"')
+    lost, not_accepted = checked(text, 'that = "message.lost == 0"', 'that = "message.not_accepted == 1"')
+    assert (lost.ok, not_accepted.ok) == (True, True), not_accepted
 
 
 def test_an_account_that_lost_its_bind_is_timed_until_it_is_back() -> None:

@@ -199,8 +199,42 @@ async def test_a_numbered_message_that_never_came_is_lost(autojump_clock: MockCl
         await trio.sleep(1)
     verdict = book.verdict(expected=[1, 2, 3])
     assert (verdict.lost, verdict.not_accepted) == (1, 1)
-    assert [item.id for item in verdict.items if item.kind == "lost"] == ["#2"]
+    assert [(item.kind, item.id) for item in verdict.items] == [("lost", "#2"), ("not accepted", "#3")]
     assert book.verdict().lost is None
+
+
+async def test_a_numbered_message_that_was_refused_and_never_accepted_leaves_no_clean_verdict(
+    autojump_clock: MockClock,
+) -> None:
+    smsc, book = judged(rule('reply = "ESME_RTHROTTLED"', 'text = "^#[12] ", first = 2'), numbered=3)
+    smsc.set_judge(book.come)
+    pdus = [submit_sm(f"#{number} hello") for number in (1, 2, 3)]
+    async with bound(smsc) as esme:
+        await esme.submit(*pdus)
+        await trio.sleep(1)
+    verdict = book.verdict(expected=[1, 2, 3])
+    assert (verdict.lost, verdict.not_accepted, verdict.clean) == (0, 2, False)
+    assert [(item.kind, item.id, item.excuse) for item in verdict.items] == [
+        ("not accepted", "#1", ""),
+        ("not accepted", "#2", ""),
+    ]
+    await submitted(smsc, *pdus[:2])
+    again = book.verdict(expected=[1, 2, 3])
+    assert (again.not_accepted, again.clean) == (0, True)
+
+
+async def test_an_answer_that_is_not_due_yet_is_waited_for_and_explains_nothing(autojump_clock: MockClock) -> None:
+    smsc, book = judged('[response]\ndelay = "5s"')
+    async with bound(smsc) as esme:
+        await esme.submit(submit_sm("one"))
+        await trio.sleep(1)
+        await esme.submit(submit_sm("one"))
+        await trio.sleep(1)
+        verdict = book.verdict(now_s=trio.current_time())
+        late = book.verdict(now_s=trio.current_time() + 10)
+    assert (verdict.unanswered, verdict.excused, verdict.accept_without_response) == (0, 0, 0)
+    assert [(item.kind, item.excuse) for item in verdict.items] == [("doubled", "")]
+    assert late.accept_without_response == 2  # had they been due, and nothing come, it would have been a fault
 
 
 async def test_enquiries_are_counted_before_the_bind_only(autojump_clock: MockClock) -> None:
