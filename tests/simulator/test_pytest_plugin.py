@@ -522,7 +522,7 @@ def test_a_failed_test_tells_of_each_process(pytester: pytest.Pytester) -> None:
 
         def test_it(smsc, esme_process):
             loud = "import sys; print(*range(100), sep=chr(10)); sys.exit('no such host')"
-            esme_process(sys.executable, "-c", loud).wait()
+            esme_process(sys.executable, "-uc", loud).wait()
             esme_process("sh", "-c", "kill -9 $$").wait()
             esme_process("sleep", "3131")
             smsc.wait(submits=1, within_s=0.1)
@@ -534,7 +534,7 @@ def test_a_failed_test_tells_of_each_process(pytester: pytest.Pytester) -> None:
             "E *after 0.1 s there are 0 of 1 submits; */python* has ended with status 1, it said last: no such host; "
             "sh was ended by signal 9 (Killed), it said last: nothing",
             "*- esme_process 1 -*",
-            "$ */python* -c *",
+            "$ */python* -uc *",
             "it has ended with status 1; it said last:",
             "81",
             "99",
