@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
 from connector.smpp import tables
-from connector.smpp.pdu import DataSm, DeliverSm
+from connector.smpp.pdu import DataSm, DeliverSm, SubmitSm
 from connector.smpp.tlv import Tlv, tlv
 from simulator import draws
 from simulator.ids import Speller, coming_round, speller
@@ -90,32 +90,14 @@ class Writer:
         text = self._text_of(entry.number)(self._facts(delivery, entry, done_at)).encode("ascii", "replace")
         tlvs = self._receipt_tlvs(delivery, entry) if knows_tlvs else ()
         if knows_tlvs and self._carries(entry.number) == "data_sm":
-            return self._data_sm(entry, self._marks[delivery.stat], (*tlvs, tlv("message_payload", text)))
+            tlvs = (*tlvs, tlv("message_payload", text))
+            return DataSm(**_turned_round(entry.pdu), esm_class=self._marks[delivery.stat], tlvs=tlvs)
         if len(text) > SHORT_MESSAGE_OCTETS:
             text, tlvs = b"", (*tlvs, tlv("message_payload", text))
-        submitted = entry.pdu
         return DeliverSm(
-            source_addr_ton=submitted.dest_addr_ton,
-            source_addr_npi=submitted.dest_addr_npi,
-            source_addr=submitted.destination_addr,
-            dest_addr_ton=submitted.source_addr_ton,
-            dest_addr_npi=submitted.source_addr_npi,
-            destination_addr=submitted.source_addr,
+            **_turned_round(entry.pdu),
             esm_class=self._marks[delivery.stat],
             short_message=text,
-            tlvs=tlvs,
-        )
-
-    def _data_sm(self, entry: Entry, esm_class: int, tlvs: tuple[Tlv, ...]) -> DataSm:
-        submitted = entry.pdu
-        return DataSm(
-            source_addr_ton=submitted.dest_addr_ton,
-            source_addr_npi=submitted.dest_addr_npi,
-            source_addr=submitted.destination_addr,
-            dest_addr_ton=submitted.source_addr_ton,
-            dest_addr_npi=submitted.source_addr_npi,
-            destination_addr=submitted.source_addr,
-            esm_class=esm_class,
             tlvs=tlvs,
         )
 
@@ -151,6 +133,18 @@ class Writer:
             return self._states[delivery.stat]
         error = self._errors[delivery.stat] if delivery.err is None else delivery.err
         return tlv("network_error_code", bytes((GSM_ERROR,)) + (error & 0xFFFF).to_bytes(2, "big"))
+
+
+def _turned_round(submitted: SubmitSm | DataSm) -> dict[str, Any]:
+    """Return the addresses of a message's receipt: from whom it went to, to who sent it."""
+    return {
+        "source_addr_ton": submitted.dest_addr_ton,
+        "source_addr_npi": submitted.dest_addr_npi,
+        "source_addr": submitted.destination_addr,
+        "dest_addr_ton": submitted.source_addr_ton,
+        "dest_addr_npi": submitted.source_addr_npi,
+        "destination_addr": submitted.source_addr,
+    }
 
 
 def _other_spelling(form: IdForm | None, scenario: Scenario) -> Speller | None:
