@@ -71,13 +71,16 @@ def _to_milliseconds(_of: object, field: "attrs.Attribute[Any] | None", value: A
 def _show_load(load: LoadStatistics) -> None:
     output.line()
     counts = {name: value for name, value in attrs.asdict(load).items() if isinstance(value, int) and value}
-    output.table(("load", "count"), [(name.replace("_", " "), value) for name, value in counts.items()])
+    rows: list[tuple[str, object]] = [(name.replace("_", " "), value) for name, value in counts.items()]
+    if load.refusals:
+        rows.append(("refused for good", _counts(load.refusals)))
+    output.table(("load", "count"), rows)
     if load.died_of:
         output.line(f"it died: {load.died_of}")
-    rows = [(name, getattr(load, name)) for name in ("service", "corrected")]
+    latencies = [(name, getattr(load, name)) for name in ("service", "corrected")]
     output.table(
         ("latency", "p50", "p99", "max"),
-        [(name, *map(spelled, (each.p50_s, each.p99_s, each.max_s))) for name, each in rows if each.count],
+        [(name, *map(spelled, (each.p50_s, each.p99_s, each.max_s))) for name, each in latencies if each.count],
     )
 
 
@@ -88,16 +91,24 @@ def _show_verdict(verdict: Verdict) -> None:
         "lost": "not known without a load" if verdict.lost is None else verdict.lost,
         "duplicated": verdict.duplicated,
         "unanswered": verdict.unanswered,
-        "excused by faults": verdict.excused,
+        "excused by faults": _excused(verdict),
     }
     if verdict.not_accepted:
         counts["came and not accepted"] = verdict.not_accepted
     if verdict.forgotten:
         counts["forgotten"] = verdict.forgotten
     output.table(("messages", "count"), counts.items())
+    if verdict.nothing:
+        output.line(f"there is nothing to judge: {verdict.nothing}")
     rows = [(item.kind, item.id, item.of, _moment(item.at_s)) for item in verdict.items if not item.excuse]
     if rows:
         output.table(("what", "message_id", "of", "after"), rows[:MOST_LINES])
+
+
+def _excused(verdict: Verdict) -> str:
+    if not verdict.excused:
+        return "0"
+    return f"{verdict.excused}: {_counts(verdict.excused_by)}"
 
 
 def _show_expectations(outcome: Outcome) -> None:

@@ -11,11 +11,11 @@ import trio
 
 from cli import first_error, options, output
 from cli.played import show
-from connector.errors import CarrierlineError, ConfigError, InputError
+from connector.errors import CarrierlineError, InputError
 from simulator.durations import seconds_of
-from simulator.judge.facts import fact_of
-from simulator.play import Outcome, play, played
+from simulator.play import Outcome, play, played, problems_of_playing
 from simulator.scenario import Scenario, load_scenario, profiles
+from simulator.scenario.loading import placed
 from simulator.scenario.reference import reference
 from simulator.smsc import Smsc
 from simulator.trace.lines import TraceFile, json_lines
@@ -71,7 +71,8 @@ def command(
     """Run the SMSC simulator with the scenario in FILE, or of profile:NAME; without one any bind is good.
 
     It ends with its load, after --for, or on Ctrl-C or SIGTERM, and prints what it counted and what became of the
-    messages.  Exit status 1: something the scenario expects is not true; 2: the file cannot be used.
+    messages.  Exit status 1: something the scenario expects is not true, or it expects nothing and its load
+    died; 2: the file cannot be used.
     """
     if list_:
         _list(json_)
@@ -79,11 +80,13 @@ def command(
     if keys:
         output.line(reference().rstrip())
         return
-    scenario = _changed(load_scenario(file) if file else Scenario(), smpp, seed)
-    _refuse_what_only_a_load_tells(scenario, file or scenario.name)
+    scenario = _changed(load_scenario(file, to_play=True) if file else Scenario(), smpp, seed)
     if check:
         output.line(f"{file or scenario.name}: no problem")
         return
+    problems = list(problems_of_playing(scenario, virtual=virtual))
+    if file and problems:
+        raise placed(file, problems)
     level = logging.WARNING if virtual else logging.INFO  # the time of day in front of a line would be the wrong one
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     sinks = _sinks(trace, pcap)
@@ -114,20 +117,6 @@ def _changed(scenario: Scenario, smpp: str | None, seed: int | None) -> Scenario
         return attrs.evolve(scenario, listen=attrs.evolve(scenario.listen, smpp=smpp))
     except ValueError as error:
         raise click.UsageError(f"--smpp {error}") from None
-
-
-def _refuse_what_only_a_load_tells(scenario: Scenario, source: str) -> None:
-    """Raise ConfigError for expectations that could never be decided, since nobody knows what there was to come."""
-    if scenario.load is not None:
-        return
-    asked = ((index, name) for index, each in enumerate(scenario.expect) for name in each.expectation.facts)
-    problems = [
-        f"{source}: expect[{index}].that: {name} cannot be known without a [load]"
-        for index, name in asked
-        if (fact := fact_of(name)) is not None and fact.needs_load
-    ]
-    if problems:
-        raise ConfigError(problems)
 
 
 def _sinks(trace: Path | None, pcap: Path | None) -> list[TraceFile]:

@@ -199,10 +199,11 @@ class Account:
 
     def _is_void(self, delivery: Delivery) -> bool:
         """Give the last word about a cancelled message its present state; there is no other word about it any more."""
-        if delivery.entry is None or delivery.entry.message_id not in self._cancelled:
+        entry = delivery.entry or delivery.about
+        if entry is None or entry.message_id not in self._cancelled:
             return False
         if delivery.final:
-            delivery.stat = delivery.entry.state
+            delivery.stat = entry.state
         return not delivery.final
 
     # --- what became of it

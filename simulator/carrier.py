@@ -20,12 +20,12 @@ from simulator.intake import Intake
 from simulator.judge.chronicle import Chronicle
 from simulator.ledger import Ledger
 from simulator.link.answers import refusal
-from simulator.mo import MoRun
 from simulator.receipts import Delivery, Writer
 from simulator.requests import Requests
 from simulator.rules import Rulebook
-from simulator.scenario import STATES, STATUS_BY_NAME, AccountRules, BindType, MoRules, Scenario, status_number
+from simulator.scenario import STATES, STATUS_BY_NAME, AccountRules, BindType, Scenario, status_number
 from simulator.statistics import Counts, Statistics
+from simulator.subscribers import Subscribers
 from simulator.trace.record import Trace
 
 BindRequest = BindTransmitter | BindReceiver | BindTransceiver
@@ -73,19 +73,22 @@ class Carrier:
         """Whether every bind is refused, as in an outage."""
         self.on_occasion: Callable[[int, Occasion], None] | None = None
         """Told the number of a link and what has happened on it."""
+        self.on_remark: Callable[[int, str, bytes, float], None] | None = None
+        """Told the number of a link, the rule or fault that acts on it, the octets it made and the time of day."""
         self._places: set[int] = set()
         self._started_at: float | None = None
-        self._runs: list[MoRules] = list(scenario.mo)
+        self._subscribers = Subscribers(scenario.mo)
 
     def start(self, now: float) -> None:
         """Note when the carrier came up; the first call counts."""
         if self._started_at is None:
             self._started_at = now
             self.intake.start(now)
+            self._subscribers.start(now)
             for rules in self.scenario.account:
                 self._open(rules)
 
-    def change(self, scenario: Scenario) -> None:
+    def change(self, scenario: Scenario, now: float) -> None:
         """Behave as another scenario says from now on; rules that stay go on counting."""
         if scenario.rule != self.scenario.rule:
             self.rulebook.change(scenario.rule)
@@ -98,12 +101,15 @@ class Carrier:
             account.rules = next(
                 (it for it in scenario.account if it.system_id == account.rules.system_id), account.rules
             )
+        self._subscribers.change(scenario.mo, self.accounts, self._started_at or 0.0, now)
 
     def remark(self, link: int, why: str, octets: bytes = b"", *, ends: bool = False) -> None:
         """Have the trace say by which rule the packet with these octets, or the end of a link, is as it is.
 
         What belongs to neither, such as an answer that is not given, is said at once.
         """
+        if self.on_remark is not None:
+            self.on_remark(link, why, octets, self.clock())
         if self.trace is None:
             return
         if octets or ends:
@@ -198,10 +204,12 @@ class Carrier:
     def _open(self, rules: AccountRules) -> Account:
         account = Account(rules, self.scenario.delivery, self.counts, self.ledger, penalty=self.scenario.limits.penalty)
         self.accounts[rules.system_id] = account
-        mine = [run for run in self._runs if run.account in (None, rules.system_id)]
-        self._runs = [run for run in self._runs if run not in mine]
-        account.runs = [MoRun.started(run, self._started_at or 0.0) for run in mine]
+        self._subscribers.write_to(account)
         return account
+
+    def first_receiver(self) -> str:
+        """Return the first account that may be sent deliver_sm; "" where there is none."""
+        return next((name for name, account in self.accounts.items() if account.rules.may_receive), "")
 
     # --- deliveries
 

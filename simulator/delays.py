@@ -27,6 +27,15 @@ def sampler(delay: Delay, seed: int, purpose: str) -> Sampler:
     return lambda _ordinal: value
 
 
+def certain_sampler(delay: Delay, seed: int, purpose: str) -> Callable[[int], float]:
+    """Return how long it takes for each ordinal where nothing may take for ever: never is left out of a mix.
+
+    Only what may be never draws otherwise than `sampler` does.
+    """
+    sample = sampler(delay.certain, seed, f"{purpose}/certain" if delay.may_be_never else purpose)
+    return lambda ordinal: sample(ordinal) or 0.0
+
+
 def fixed(delay: Delay) -> float | None:
     """Return the seconds of a delay that is always the same, or None."""
     return delay.value_s if delay.dist == "fixed" and not delay.never else None

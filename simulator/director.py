@@ -74,7 +74,7 @@ class Director:
         if scenario.inject != before.inject:
             self._injections = Injections(scenario.inject, self._carrier)
             self._injections.advance((), now_s, now)
-        self._apply()
+        self._apply(now)
         self._changed.unpark_all()
 
     # --- links
@@ -104,7 +104,7 @@ class Director:
         now_s = self._carrier.since_start(now) + JUST_S
         moments = self._timeline.advance(now_s)
         if moments:
-            self._apply()
+            self._apply(now)
         for moment in moments:
             log.info("%s %s", moment.name, "begins" if moment.begins else "ends")
             if moment.begins:
@@ -130,12 +130,14 @@ class Director:
 
     # --- the timeline
 
-    def _apply(self) -> None:
-        """Have the carrier be as the entries say that hold now."""
+    def _apply(self, now: float) -> None:
+        """Have the carrier and its links be as the entries say that hold now."""
         active = [entry for entry in self._timeline.active if entry.set]
         wanted = changed(self._scenario, active)
         if wanted != self._carrier.scenario:
-            self._carrier.change(wanted)
+            self._carrier.change(wanted, now)
+            for linked in self.links.values():
+                linked.peer.heed_change()
         self._carrier.closed_to_binds = any(entry.mode in _REFUSING for entry in self._outages())
 
     def _outages(self) -> list[TimelineEntry]:

@@ -14,7 +14,7 @@ class Faults:
     quiet_after_s: float | None = None
     """Seconds after the start from which there are none."""
     done: Counter[str] = attrs.field(factory=Counter)
-    """By the name of the rule, wire or inject entry."""
+    """By the name of the rule, wire or inject entry, or of the key by which answers and receipts never come."""
     last_at_s: float | None = None
     """When the last one happened."""
 

@@ -12,9 +12,9 @@ from connector.smpp.pdu import PDU_BY_ID, Pdu, UnknownPdu
 from connector.smpp.session import Session
 from connector.smpp.window import InFlight
 from simulator.carrier import Carrier, Occasion
-from simulator.rules import name_of
 from simulator.scenario import Inject, InjectedPdu, status_number
 from simulator.scenario.bodies import body_of
+from simulator.scenario.names import name_of
 from simulator.scenario.rules import relative
 
 FIRST_SEQUENCE: Final = 0x40000001

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from connector.smpp import tables
+from connector.smpp.pdu import SubmitSm
 from connector.smpp.tlv import Tlv, tlv
 from simulator.acceptance import Acceptance
 from simulator.calendar import on_tick
@@ -20,10 +21,14 @@ from simulator.rules import Play, Rulebook
 from simulator.scenario import Rate, Scenario, status_number
 from simulator.statistics import Counts
 from simulator.submits import Batch, Submit, Submitter
+from simulator.times import fault_of_times
 
 Judge = Callable[[Submit], int]
 """Returns the command_status a message is refused with, or 0."""
 MOST_SENDERS: Final = 10_000
+NEARLY_CONGESTED: Final = 99
+CONGESTED: Final = 100
+"""congestion_state that goes with a refusal because the queue is full or the rate is used up (SMPP 5.0, 4.8.4.18)."""
 MESSAGES: Final = "messages"
 """Stream of ordinals for rules."""
 
@@ -46,6 +51,13 @@ def _fault(pdu: Submit) -> int:
     return 0 if pdu.destination_addr.isascii() else tables.ESME_RINVDSTADR
 
 
+def _fault_or_wrong_time(pdu: Submit) -> int:
+    fault = _fault(pdu)
+    if fault or type(pdu) is not SubmitSm or not (pdu.validity_period or pdu.schedule_delivery_time):
+        return fault
+    return fault_of_times(pdu)
+
+
 class Intake:
     """Takes messages for all binds of the carrier."""
 
@@ -63,11 +75,13 @@ class Intake:
         self._chronicle = chronicle
         self._started_at = 0.0
         self._backlogs = Backlogs()
-        self._acceptance = Acceptance(scenario, ledger, counts, clock, self._backlogs)
+        self._acceptance = Acceptance(scenario, ledger, counts, clock, self._backlogs, rulebook.faults)
         self._number = scenario.response.message_id.start
         self.bucket: Bucket | None = None
         self._senders: dict[str, Bucket] = {}
         self._judge: Judge | None = None
+        self.on_refusal: Callable[[Sequence[Submit], int], None] | None = None
+        """Told what is refused, and with which command_status."""
         self._room = math.inf
         """Requests of the batch at hand that the window still takes."""
         self.change(scenario)
@@ -84,6 +98,7 @@ class Intake:
         self._over_rate = status_number(limits.over_rate)
         self._over_window = status_number(limits.over_window)
         self._when_full = status_number(scenario.queue.when_full) if scenario.queue else 0
+        self._fault = _fault_or_wrong_time if scenario.receipt.heed_times else _fault
         self._congestion = scenario.carrier.congestion
         self._backlogs.change(scenario.queue)
         self._acceptance.change(scenario)
@@ -105,7 +120,7 @@ class Intake:
         self._room = math.inf if self._window is None else max(0, self._window - peer.unanswered)
         first = self._number
         self._number += len(pdus)
-        batch = self._without(peer, Batch(pdus, range(first, self._number)), _fault, now)
+        batch = self._without(peer, Batch(pdus, range(first, self._number)), self._fault, now)
         if self._judge is not None:
             batch = self._without(peer, batch, self._judge, now)
         if self._rulebook and batch:
@@ -149,7 +164,9 @@ class Intake:
             self._say(peer, Changed(half, None, fault, play.name), play, ordinal, now)
         elif reply is not None and status_number(reply.status):
             response = refusal(one.pdus[0], status_number(reply.status))
+            response.tlvs = self._congestion_tlvs(peer, now)
             self._count(response.command_status, 1, now)
+            self._tell_refused(one.pdus, response.command_status)
             self._say(peer, Changed(response, reply, fault, play.name), play, ordinal, now)
         elif one := self._within_limits(peer, one, now):
             self._count(tables.ESME_ROK, 1, now)
@@ -173,7 +190,7 @@ class Intake:
             batch = self._within_rate(peer, batch, self._rate, now)
         backlog = self._backlogs.of(peer.who)
         if backlog is not None and batch:
-            batch = self._first(peer, batch, backlog.take(len(batch), now), self._when_full, now)
+            batch = self._first(peer, batch, backlog.take(len(batch), now), self._when_full, now, congestion=CONGESTED)
         self._room -= len(batch)
         return batch
 
@@ -182,20 +199,29 @@ class Intake:
         if not faults:
             return batch
         for place, fault in faults.items():
-            self._refuse(peer, [batch.pdus[place]], fault, now)
+            self._refuse(peer, [batch.pdus[place]], fault, now, None)
         return batch.only([place for place in range(len(batch)) if place not in faults])
 
-    def _first(self, peer: Submitter, batch: Batch, count: int, command_status: int, now: float) -> Batch:
+    def _first(
+        self,
+        peer: Submitter,
+        batch: Batch,
+        count: int,
+        command_status: int,
+        now: float,
+        *,
+        congestion: int | None = None,
+    ) -> Batch:
         if len(batch) <= count:
             return batch
-        self._refuse(peer, batch.pdus[count:], command_status, now)
+        self._refuse(peer, batch.pdus[count:], command_status, now, congestion)
         peer.offended(len(batch) - count, now)
         return batch.cut(0, count)
 
     def _within_rate(self, peer: Submitter, batch: Batch, rate: Rate, now: float) -> Batch:
         if rate.scope != "sender":
             granted = self._bucket_of(peer, rate, now).take(len(batch), now)
-            return self._first(peer, batch, granted, self._over_rate, now)
+            return self._first(peer, batch, granted, self._over_rate, now, congestion=CONGESTED)
         passing = []
         for place, pdu in enumerate(batch.pdus):
             bucket = self._senders.get(pdu.source_addr)
@@ -204,7 +230,7 @@ class Intake:
             if bucket.take(1, now):
                 passing.append(place)
             else:
-                self._refuse(peer, [pdu], self._over_rate, now)
+                self._refuse(peer, [pdu], self._over_rate, now, CONGESTED)
                 peer.offended(1, now)
         return batch.only(passing)
 
@@ -216,9 +242,21 @@ class Intake:
         bucket = self._senders[sender] = Bucket.full(rate, now) if old is None else old.changed(rate)
         return bucket
 
-    def _refuse(self, peer: Submitter, pdus: Sequence[Submit], command_status: int, now: float) -> None:
+    def _refuse(
+        self, peer: Submitter, pdus: Sequence[Submit], command_status: int, now: float, congestion: int | None
+    ) -> None:
+        """Refuse messages; ``congestion`` is how congested the carrier is, where their refusal shows that."""
         self._count(command_status, len(pdus), now)
-        peer.answer([refusal(pdu, command_status) for pdu in pdus])
+        self._tell_refused(pdus, command_status)
+        responses = [refusal(pdu, command_status) for pdu in pdus]
+        tlvs = self._congestion_tlvs(peer, now, congestion)
+        for response in responses if tlvs else ():
+            response.tlvs = tlvs
+        peer.answer(responses)
+
+    def _tell_refused(self, pdus: Sequence[Submit], command_status: int) -> None:
+        if self.on_refusal is not None:
+            self.on_refusal(pdus, command_status)
 
     def _count(self, command_status: int, number: int, now: float) -> None:
         self._counts.submits[command_status] += number
@@ -232,14 +270,18 @@ class Intake:
             owner.bucket = Bucket.full(rate, now) if owner.bucket is None else owner.bucket.changed(rate)
         return owner.bucket
 
-    def _congestion_tlvs(self, peer: Submitter, now: float) -> tuple[Tlv, ...]:
+    def _congestion_tlvs(self, peer: Submitter, now: float, congestion: int | None = None) -> tuple[Tlv, ...]:
         """Return how busy the carrier is, for a session that may be told (SMPP 5.0, 4.8.4.18)."""
         if not self._congestion or peer.version != "5.0":
             return ()
+        return (tlv("congestion_state", self._congestion_of(peer, now) if congestion is None else congestion),)
+
+    def _congestion_of(self, peer: Submitter, now: float) -> int:
+        """Return how full the queue is, or how empty the rate's bucket, as far as that lets anything pass."""
         share, backlog = 0.0, self._backlogs.of(peer.who)
         if backlog is not None:
             share = backlog.share(now)
         elif self._rate is not None and self._rate.scope != "sender":
             bucket = self._bucket_of(peer, self._rate, now)
             share = 1 - bucket.tokens / bucket.rate.burst
-        return (tlv("congestion_state", round(99 * share)),)
+        return round(NEARLY_CONGESTED * share)

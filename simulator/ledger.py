@@ -38,6 +38,8 @@ class Entry:
     """The number that its id spells, where that is another one's: of a submit_multi all have the first one's."""
     held: bool = False
     """Whether a black hole had held it back: it came when the ESME may have given it up."""
+    fault: str = ""
+    """Name of the rule that does something wrong to it or its answer, if one does."""
     waits_s: float = 0.0
     """From acceptance to when the delay of its receipt begins: its answer, and its way through the queue."""
     link: int = 0

@@ -21,12 +21,16 @@ def subscriber_message(source: str, destination: str, text: str) -> DeliverSm:
 
     A text of more than 254 octets travels in message_payload.  Raises EncodeError when an address does not fit.
     """
+    return _deliver_sm(source, destination, **text_fields(text))
+
+
+def text_fields(text: str) -> dict[str, Any]:
+    """Return the fields of a PDU that hold a text, as `subscriber_message` makes them."""
     alphabet = Alphabet.GSM if fits(text, Alphabet.GSM) else Alphabet.UCS2
-    octets = encode(text, alphabet)
+    octets, coding = encode(text, alphabet), {"data_coding": data_coding_of(alphabet)}
     if len(octets) <= SHORT_MESSAGE_OCTETS:
-        return _deliver_sm(source, destination, data_coding_of(alphabet), short_message=octets)
-    payload = tlv("message_payload", octets)
-    return _deliver_sm(source, destination, data_coding_of(alphabet), tlvs=(payload,))
+        return {**coding, "short_message": octets}
+    return {**coding, "tlvs": (tlv("message_payload", octets),)}
 
 
 def subscriber_parts(
@@ -41,7 +45,7 @@ def subscriber_parts(
     parts = []
     for number in range(1, len(made.bounds) + 1):
         octets, has_header = short_message(text, made, number, reference=reference, way=way)
-        part = _deliver_sm(source, destination, data_coding_of(made.alphabet), short_message=octets)
+        part = _deliver_sm(source, destination, data_coding=data_coding_of(made.alphabet), short_message=octets)
         part.esm_class = UDH_INDICATOR if has_header else 0
         parts.append(part)
     return parts
@@ -55,7 +59,7 @@ def subscriber_segments(source: str, destination: str, text: str, *, reference: 
     parts = []
     for number in range(1, total + 1):
         octets, _ = short_message(text, made, number, way=way)
-        part = _deliver_sm(source, destination, data_coding_of(made.alphabet), short_message=octets)
+        part = _deliver_sm(source, destination, data_coding=data_coding_of(made.alphabet), short_message=octets)
         if total > 1:
             part.tlvs = (
                 tlv("sar_msg_ref_num", reference),
@@ -66,7 +70,7 @@ def subscriber_segments(source: str, destination: str, text: str, *, reference: 
     return parts
 
 
-def _deliver_sm(source: str, destination: str, data_coding: int, **body: Any) -> DeliverSm:
+def _deliver_sm(source: str, destination: str, **body: Any) -> DeliverSm:
     source_ton, source_npi = ton_npi(source)
     dest_ton, dest_npi = ton_npi(destination)
     return DeliverSm(
@@ -76,7 +80,6 @@ def _deliver_sm(source: str, destination: str, data_coding: int, **body: Any) ->
         dest_addr_ton=dest_ton,
         dest_addr_npi=dest_npi,
         destination_addr=destination,
-        data_coding=data_coding,
         **body,
     )
 
@@ -101,6 +104,21 @@ class MoRun:
         """Return a run of a simulator that started at this time."""
         wait_s = rules.at_s if rules.rate is None else rules.rate.interval_s
         return cls(rules, started_at + (wait_s or 0.0))
+
+    @classmethod
+    def begun(cls, rules: MoRules, started_at: float, now: float) -> "MoRun":
+        """Return a run that is new to a simulator that has been there for a while."""
+        if rules.rate is not None:
+            return cls.started(rules, now)
+        run = cls.started(rules, started_at)
+        run.next_at = run.next_at if run.next_at >= now else float("inf")
+        return run
+
+    def go_on(self, rules: MoRules, now: float) -> None:
+        """Go by other rules from now on; another rate counts from now."""
+        if rules.rate is not None and rules.rate != self.rules.rate:
+            self.next_at = now + rules.rate.interval_s
+        self.rules = rules
 
     def take(self) -> list[Delivery]:
         """Return the message that is due, in as many parts as it needs, and move on to the next."""

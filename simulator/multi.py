@@ -122,7 +122,7 @@ class Spread:
             return response
         if play.reply is not None and play.reply.message_id is not None:
             response.message_id = play.reply.message_id
-        silent = play.fault is not None and play.fault.point != "after-response"
+        silent = play.fault is not None and play.fault.is_silent
         return Changed(None if silent else response, play.reply, play.fault, play.name)
 
     def answer(self, responses: Sequence[Pdu | Changed]) -> None:
@@ -132,9 +132,9 @@ class Spread:
             pdu = response.response if isinstance(response, Changed) else response
             if pdu is None:
                 self._silent = cast(Changed, response)
-            elif not pdu.command_status:
-                self._tlvs = pdu.tlvs
-            else:
+                continue
+            self._tlvs = pdu.tlvs
+            if pdu.command_status:
                 self._failures.append(_failure(self._singles[pdu.sequence_number - 1], pdu.command_status))
 
     def answer_at(self, at: float, response: Pdu | Changed) -> None:
@@ -151,7 +151,7 @@ class Spread:
         sequence_number = self._pdu.sequence_number
         if not self._id:
             status = self._failures[0].error_status_code if self._failures else tables.ESME_RSYSERR
-            return SubmitMultiResp(command_status=status, sequence_number=sequence_number)
+            return SubmitMultiResp(command_status=status, sequence_number=sequence_number, tlvs=self._tlvs)
         return SubmitMultiResp(
             message_id=self._id,
             unsuccess_smes=tuple(self._failures),

@@ -15,9 +15,12 @@ import trio
 import trio.testing
 
 from connector.errors import ConfigError
+from connector.settings import KeyPath, key_text
 from simulator.judge.expect import Value
 from simulator.judge.measures import Measures, Unknown
 from simulator.judge.verdict import Book, Verdict
+from simulator.judge.ways import Ways
+from simulator.link.peer import Peer
 from simulator.load.arrivals import most_messages
 from simulator.load.esme import EsmeLoad
 from simulator.load.tally import LoadStatistics, Traffic
@@ -62,7 +65,9 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether every expectation is true."""
+        """Whether every expectation is true; where there is none, whether the load came to its end."""
+        if not self.expectations:
+            return self.load is None or not self.load.died_of
         return all(checked.ok for checked in self.expectations)
 
 
@@ -112,12 +117,27 @@ async def play(
     return outcome
 
 
+def problems_of_playing(scenario: Scenario, *, virtual: bool) -> Iterator[tuple[KeyPath, str]]:
+    """Say what keeps a scenario from being played here and now: the key, and a sentence."""
+    load = scenario.load
+    if load is None or load.target is None:
+        return
+    from simulator.load.http import problem_of_token, shown_target
+
+    if virtual:
+        shown = shown_target(load.target)
+        yield ("load", "target"), f"{shown} does not live in virtual time: play it by the real clock"
+    problem = problem_of_token(load)
+    if problem:
+        yield ("load", "token_env"), problem
+
+
 def _refuse_what_cannot_be(
     scenario: Scenario, virtual: bool, duration_s: float | None, ended: trio.Event | None
 ) -> None:
-    target = scenario.load.target if scenario.load else None
-    if virtual and target is not None:
-        raise ConfigError([f"load.target: {target} does not live in virtual time: play it by the real clock"])
+    problems = [f"{key_text(path)}: {problem}" for path, problem in problems_of_playing(scenario, virtual=virtual)]
+    if problems:
+        raise ConfigError(problems)
     if virtual and scenario.load is None and duration_s is None and ended is None:
         raise ConfigError(["nothing ends a virtual run without a [load] but a duration"])
 
@@ -140,15 +160,24 @@ class _Run:
         clock = _virtual_clock if virtual else time.time
         self._book: Book | None = None
         if judged or scenario.load or scenario.expect:
-            self._book = Book(clock(), numbered=_most_messages(scenario))
+            self._book = Book(clock(), numbered=_most_messages(scenario), ways=Ways(scenario, self._peer_of))
             trace = (*trace, self._book)
         self.smsc = Smsc(scenario, clock=clock, keep=keep, record=record, trace=trace)
         self._carrier = self.smsc._carrier  # of the same house
         self._carrier.start(self._began_at)
         if self._book is not None:
-            self.smsc.ledger.watcher = self._book.take
-            if scenario.load is not None:
-                self.smsc.set_judge(self._book.come)
+            self._show_all_to(self._book)
+
+    def _show_all_to(self, book: Book) -> None:
+        self.smsc.ledger.watcher = book.take
+        self._carrier.on_remark = book.blame
+        if self._scenario.load is not None:
+            self.smsc.set_judge(book.come)
+            self._carrier.intake.on_refusal = book.refused
+
+    def _peer_of(self, number: int) -> Peer | None:
+        linked = self.smsc._director.links.get(number)  # of the same house
+        return None if linked is None else linked.peer
 
     def _now_s(self) -> float:
         return trio.current_time() - self._began_at

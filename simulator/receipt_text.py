@@ -1,5 +1,6 @@
 """The text of a receipt: a format of the scenario, compiled once into a function."""
 
+import re
 import string
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,6 +14,9 @@ APPENDIX_B: Final = (
     "done date:{done:%y%m%d%H%M} stat:{stat} err:{err:03} text:{text:.20}"
 )
 """The form of SMPP 3.4, Appendix B."""
+DATE_PARTS: Final = frozenset("aAwdbBmyYHIMSpfzZjUWcxXGuVDeFRT%")
+"""Behind a %: those that mean the same wherever Python runs; others are left as they are, or are an error."""
+_DATE_PART: Final = re.compile(r"%(.|$)", re.DOTALL)
 
 
 @attrs.define
@@ -67,6 +71,9 @@ def _text(name: str) -> Callable[[str], Piece]:
 
 def _date(name: str) -> Callable[[str], Piece]:
     def piece(spec: str) -> Piece:
+        for part in _DATE_PART.findall(spec):
+            if part not in DATE_PARTS:
+                raise ValueError(f"%{part} is no part of a date: write one such as %y%m%d%H%M%S")
         # Many receipts share a second, and strftime costs more than all the rest of a receipt.
         at_second = lru_cache(maxsize=1_024)(lambda second: format(datetime.fromtimestamp(second, UTC), spec))
         return lambda facts: at_second(int(getattr(facts, name)))

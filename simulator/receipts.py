@@ -43,6 +43,8 @@ class Delivery:
     tries: int = 0
     err: int | None = None
     """The number after ``err:`` where a rule gives another one."""
+    about: Entry | None = None
+    """The message that a handset speaks of itself."""
     stranger: bool = False
     """It names an id that was never given."""
     settled: bool = False
@@ -91,11 +93,11 @@ class Writer:
         tlvs = self._receipt_tlvs(delivery, entry) if knows_tlvs else ()
         if knows_tlvs and self._carries(entry.number) == "data_sm":
             tlvs = (*tlvs, tlv("message_payload", text))
-            return DataSm(**_turned_round(entry.pdu), esm_class=self._marks[delivery.stat], tlvs=tlvs)
+            return DataSm(**turned_round(entry.pdu), esm_class=self._marks[delivery.stat], tlvs=tlvs)
         if len(text) > SHORT_MESSAGE_OCTETS:
             text, tlvs = b"", (*tlvs, tlv("message_payload", text))
         return DeliverSm(
-            **_turned_round(entry.pdu),
+            **turned_round(entry.pdu),
             esm_class=self._marks[delivery.stat],
             short_message=text,
             tlvs=tlvs,
@@ -135,8 +137,8 @@ class Writer:
         return tlv("network_error_code", bytes((GSM_ERROR,)) + (error & 0xFFFF).to_bytes(2, "big"))
 
 
-def _turned_round(submitted: SubmitSm | DataSm) -> dict[str, Any]:
-    """Return the addresses of a message's receipt: from whom it went to, to who sent it."""
+def turned_round(submitted: SubmitSm | DataSm) -> dict[str, Any]:
+    """Return the addresses of what comes back about a message: from whom it went to, to who sent it."""
     return {
         "source_addr_ton": submitted.dest_addr_ton,
         "source_addr_npi": submitted.dest_addr_npi,

@@ -19,6 +19,8 @@ from simulator.delays import Sampler, sampler
 from simulator.faults import Faults
 from simulator.limits import Bucket
 from simulator.scenario import Fault, Rate, Reply, Rule, RuleLimit, When
+from simulator.scenario.identity import identities
+from simulator.scenario.names import name_of
 from simulator.texts import text_of
 
 MESSAGES: Final = ("submit_sm", "data_sm")
@@ -58,11 +60,15 @@ class Play:
     err: int | None
     missing: bool
     duplicate: int
+    is_fault: bool = False
+    """Whether it is a wrong thing done on purpose, whatever the request; an honest refusal is none."""
+    may_be_silent: bool = False
+    """Whether its delay may be that no answer ever comes."""
 
-    @property
-    def is_fault(self) -> bool:
-        """Whether it is a wrong thing done on purpose; an honest refusal is none."""
-        return self.fault is not None or is_altered(self.reply)
+    def is_fault_of(self, ordinal: int) -> bool:
+        """Say whether it is a wrong thing that it does with the request of this ordinal."""
+        silent = self.may_be_silent and self.delay is not None and self.delay(ordinal) is None
+        return self.is_fault or silent
 
     @property
     def ends_the_link(self) -> bool:
@@ -103,7 +109,8 @@ class Rulebook:
 
     def __init__(self, rules: Sequence[Rule], seed: int, faults: Faults) -> None:
         self._seed = seed
-        self._faults = faults
+        self.faults = faults
+        """The book of what rules, and what comes of them, do wrong on purpose."""
         self._rules: list[_Compiled] = []
         self.change(rules)
         self.matched: Counter[str] = Counter()
@@ -112,10 +119,12 @@ class Rulebook:
         """Requests looked at so far, by stream: draws of one are not shifted by the other."""
 
     def change(self, rules: Sequence[Rule]) -> None:
-        """Go by other rules from now on; those that stay go on counting."""
-        old = {(each.rule, each.play.name): each for each in self._rules}
-        named = [(rule, name_of(rule.name, "rule", index)) for index, rule in enumerate(rules)]
-        self._rules = [old.get(each) or _Compiled(*each, self._seed) for each in named]
+        """Go by other rules from now on; those that stay go on counting, wherever they stand."""
+        old = {(each.rule, each.identity): each for each in self._rules}
+        known = zip(rules, identities(rules), strict=True)
+        self._rules = [old.get(each) or _Compiled(*each, self._seed) for each in known]
+        for index, each in enumerate(self._rules):
+            each.play = attrs.evolve(each.play, name=name_of(each.rule.name, "rule", index))
         self._may_end_links = any(rule.play.ends_the_link for rule in self._rules)
 
     def __bool__(self) -> bool:
@@ -137,8 +146,8 @@ class Rulebook:
             self.asked[stream],
             [rule.seen for rule in self._rules],
             self.matched.copy(),
-            self._faults.done.copy(),
-            self._faults.last_at_s,
+            self.faults.done.copy(),
+            self.faults.last_at_s,
         )
         chosen = self._chosen(asker, pdus, stream, now_s, before.buckets)
         last = min((index for index, (play, _) in chosen.items() if play.ends_the_link), default=len(pdus))
@@ -154,7 +163,7 @@ class Rulebook:
         for bucket, tokens, filled_at in reversed(before.buckets):
             bucket.tokens, bucket.filled_at = tokens, filled_at
         self.matched = before.matched
-        self._faults.done, self._faults.last_at_s = before.done, before.last_at_s
+        self.faults.done, self.faults.last_at_s = before.done, before.last_at_s
 
     def _chosen(
         self, asker: Asker, pdus: Sequence[Pdu], stream: str, now_s: float, used: "_Used"
@@ -167,24 +176,21 @@ class Rulebook:
             for index in rule.matching(asker, pdus, kinds, first, now_s):
                 if rule.takes(asker, pdus[index], now_s, used) and index not in chosen:
                     play = rule.play
-                    if not play.is_fault or self._faults.happens(play.name, now_s):
+                    if not play.is_fault_of(first + index) or self.faults.happens(play.name, now_s):
                         chosen[index] = play, first + index
                         self.matched[play.name] += 1
         return chosen
 
 
-def name_of(name: str, kind: str, index: int) -> str:
-    """Return the name of a rule, or the one of its place."""
-    return name or f"{kind} {index + 1}"
-
-
 class _Compiled:
     """One rule."""
 
-    def __init__(self, rule: Rule, name: str, seed: int) -> None:
+    def __init__(self, rule: Rule, identity: str, seed: int) -> None:
         when, receipt = rule.when, rule.receipt
         self.rule = rule
-        purpose = f"rule/{name}"
+        self.identity = identity
+        """What its draws go by."""
+        purpose = f"rule/{identity}"
         self.when = when
         self._starts, self._ends = when.starts_at_s, when.ends_at_s
         self._kinds = _kinds(when.command)
@@ -196,7 +202,7 @@ class _Compiled:
         self._limit = rule.limit
         self._buckets: dict[str, Bucket] = {}
         self.play = Play(
-            name=name,
+            name=rule.name,
             reply=rule.reply,
             fault=rule.fault,
             delay=None if rule.delay is None else sampler(rule.delay, seed, f"{purpose}/delay"),
@@ -205,6 +211,8 @@ class _Compiled:
             err=receipt.err if receipt else None,
             missing=bool(receipt and receipt.missing),
             duplicate=receipt.duplicate if receipt else 0,
+            is_fault=rule.fault is not None or is_altered(rule.reply),
+            may_be_silent=rule.delay is not None and rule.delay.may_be_never,
         )
 
     def may_match(self, command: str) -> bool:

@@ -200,14 +200,14 @@ class Smsc:
         return numbers
 
     def deliver(self, source: str, destination: str, text: str, *, account: str | None = None) -> None:
-        """Send a subscriber's message to an account, the first one if none is named.
+        """Send a subscriber's message to an account, the first one that may receive if none is named.
 
         Raises LookupError when there is no such account, and EncodeError when an address does not fit.
         """
         self.deliver_sm([subscriber_message(source, destination, text)], account=account)
 
     def deliver_sm(self, pdus: Iterable[DeliverSm], *, account: str | None = None) -> None:
-        """Send these to an account in this order, the first one if none is named.
+        """Send these to an account in this order, the first one that may receive if none is named.
 
         Raises LookupError when there is no such account, and EncodeError, with none sent, when one cannot be.
         """
@@ -215,9 +215,11 @@ class Smsc:
         for pdu in pdus:
             encode(pdu)
         accounts = self._carrier.accounts
-        name = account if account is not None else next(iter(accounts), "")
+        name = account if account is not None else self._carrier.first_receiver()
         if name not in accounts:
-            raise LookupError(f"no account {name!r} has been bound")
+            raise LookupError(
+                f"no account {name!r} has been bound" if name else "no account has been bound that may receive"
+            )
         for pdu in pdus:
             accounts[name].put(Delivery(None, mo=pdu), trio.current_time())
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import attrs
 
 from simulator.scenario import TimelineEntry
+from simulator.scenario.names import name_of
 
 
 @attrs.frozen
@@ -22,7 +23,7 @@ class Moment:
     @property
     def name(self) -> str:
         """Name of the entry, or of its place."""
-        return self.entry.name or f"timeline {self.place + 1}"
+        return name_of(self.entry.name, "timeline", self.place)
 
 
 class Timeline:

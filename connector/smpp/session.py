@@ -67,7 +67,7 @@ class Session:
         now: float,
     ) -> None:
         self.role = role
-        self._hands_over = hands_over
+        self.hands_over = hands_over
         self.timers = timers or Timers.defaults(role)
         self.window = Window(window_size)
         self._agreement = Agreement(interface_version, tlvs)
@@ -284,7 +284,7 @@ class Session:
             return
         self._clock.active_at = now
         if command_id in self._may_receive and not (type(pdu) is UnknownPdu and self.role is Role.SMSC):
-            own = pdu.command not in self._hands_over
+            own = pdu.command not in self.hands_over
             _REQUESTS.get(pdu.command if own else "", Session._receive_request)(self, pdu, events)
         else:
             self._receive_illegal(pdu, events)

@@ -37,11 +37,11 @@ FACTS: Final = (
     Fact("receipt.acknowledged", "receipts", "Receipts that the ESME took."),
     Fact("receipt.missing", "receipts", "Receipts that were asked for and that the scenario swallowed."),
     Fact("message.accepted", "messages", "Messages that the carrier accepted, doubles included."),
-    Fact("message.lost", "messages", "Messages handed to the ESME, or taken by its door, that never came here.", True),
+    Fact("message.lost", "messages", "Messages handed to the ESME, or to its door, of which a part never came.", True),
     Fact(
         "message.not_accepted",
         "messages",
-        "Messages of the load that came and were never accepted, but for those its ESME knows to be refused.",
+        "Messages of the load that came and were never accepted, but for those that were refused for good.",
         True,
     ),
     Fact("message.duplicated", "messages", "Messages accepted once more although their answer had been heard."),

@@ -22,8 +22,8 @@ from simulator.statistics import Statistics
 SUBMITS: Final = "submit.count"
 ACCEPTED: Final = f"{STATUS_FAMILY}ESME_ROK"
 MINUTE_S: Final = 60
-EXACT: Final = ("message.lost", "message.not_accepted")
-"""Known of every message of a load, however long ago it was."""
+EXACT: Final = ("message.lost", "message.not_accepted", "message.unanswered", "faults.accept_without_response")
+"""Known of every message, however long ago it was."""
 
 
 @attrs.frozen
@@ -63,10 +63,18 @@ class Measures:
 
     def verdict(self, after_s: float = 0.0) -> Verdict | None:
         """Return what became of the messages accepted from a time on; None when nobody keeps the book."""
-        expected = None if self._load is None else self._load.expected()
-        if self._book is None:
+        book, load = self._book, self._load
+        if book is None:
             return None
-        return self._book.verdict(expected=expected, after_s=after_s, now_s=self._now_s())
+        if load is None:
+            return book.verdict(after_s=after_s, now_s=self._now_s())
+        return book.verdict(
+            expected=load.expected(),
+            unsent=load.unsent(),
+            after_s=after_s,
+            now_s=self._now_s(),
+            nothing=self._why_nothing_came(),
+        )
 
     def load(self) -> LoadStatistics | None:
         """Return the numbers of the load, if there is one."""
@@ -160,9 +168,8 @@ class Measures:
         verdict = self.verdict(from_s)
         if verdict is None:
             return Unknown(f"{name} cannot be known: no book was kept")
-        nothing = self._why_nothing_came()
-        if nothing and name.startswith("message."):
-            return Unknown(f"{name} cannot be known: {nothing}")
+        if verdict.nothing and self._load is not None and name.startswith("message."):
+            return Unknown(f"{name} cannot be known: {verdict.nothing}")
         part = name.rpartition(".")[2]
         value: int | None = getattr(verdict, part)
         if value is None:
@@ -177,7 +184,7 @@ class Measures:
         if numbers is None or load is None:
             return ""
         if not numbers.sent:
-            return "the load sent nothing"
+            return "nothing was sent"
         return "the door took nothing" if load.target is not None and not numbers.answered else ""
 
     def _latency(self, name: str, from_s: float) -> Value | Unknown:
@@ -201,8 +208,7 @@ _COMPUTED: Final[Mapping[str, Callable[[Measures, str, float], Value | Unknown]]
     "throughput.": Measures._throughput,
     "bind.restored.max": Measures._restored,
     "bind.attempts.per_minute.max": Measures._attempts,
-    **dict.fromkeys((*EXACT, "message.duplicated", "message.unanswered", "message.excused"), Measures._message),
-    "faults.accept_without_response": Measures._message,
+    **dict.fromkeys((*EXACT, "message.duplicated", "message.excused"), Measures._message),
     "load.latency.": Measures._latency,
     "esme.crashed": Measures._crashed,
 }

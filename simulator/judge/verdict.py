@@ -5,54 +5,39 @@ left.  Whatever kept an answer back, a rule, the wire or the end of the link, is
 """
 
 import math
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
 
 from connector.smpp import tables
-from connector.smpp.codec import HEADER
+from connector.smpp.codec import HEADER, decode
+from connector.smpp.outcomes import Outcome, outcome_of
 from connector.smpp.pdu import Pdu
+from simulator.judge.excuses import HEARD_WITHIN_S, Excuse, Link, Taken, is_under_way, why_again, why_unanswered
+from simulator.judge.findings import DOUBLED, KINDS, LOST, NOT_ACCEPTED, SHOWN, UNANSWERED, Findings, Item
+from simulator.judge.numbered import ACCEPTED, CAME, Missing, Numbered, Part
+from simulator.judge.ways import Ways
 from simulator.ledger import Entry
 from simulator.scenario.fields import COMMANDS
-from simulator.texts import text_of
 from simulator.trace.record import LinkEvent, Packet
 
-REMEMBERED: Final = 1_000_000
-"""Accepted messages among which doubles are looked for; about 350 octets of memory each."""
-SHOWN: Final = 100
-"""Items of each kind that a verdict lists; the counts are exact."""
-HEARD_WITHIN_S: Final = 1.0
-"""An answer that left so shortly before a fault ended the link may never have been read."""
-NUMBER_OCTETS: Final = 24
-KINDS: Final = ("lost", "not accepted", "doubled", "unanswered")
-"""What may happen to a message, in the order in which a verdict lists it."""
+__all__ = ["KINDS", "SHOWN", "Book", "Item", "Verdict"]
 
-_NUMBER: Final = re.compile(r"#(\d+) ")
+REMEMBERED: Final = 1_000_000
+"""Accepted messages among which doubles are looked for; about 400 octets of memory each."""
+MOST_WAITING: Final = 10_000
+"""Answers of one link that are waited for; of more, those that were due first are given up."""
+FINAL: Final = frozenset({Outcome.REFUSED, Outcome.OTHER_ROUTE})
+"""Refusals behind which an ESME does not send a message here again."""
+
+_SUBMITS: Final = frozenset(COMMANDS[name] for name in ("submit_sm", "data_sm"))
 _RESPONSES: Final = frozenset(COMMANDS[name] for name in ("submit_sm_resp", "data_sm_resp", "submit_multi_resp"))
+_NACK: Final = COMMANDS["generic_nack"]
 _ENQUIRE_LINK: Final = COMMANDS["enquire_link"]
 _UNBIND: Final = COMMANDS["unbind"]
 _BIND_RESPONSES: Final = frozenset(COMMANDS[name] for name in tables.BIND_RESPONSES)
-_CAME, _ACCEPTED = 1, 2
-_OWN_ENDS: Final = ("the peer closed the link", "unbound", "the link broke")
-"""How links end that the ESME ends."""
-
-
-@attrs.frozen(kw_only=True)
-class Item:
-    """One message that something happened to."""
-
-    kind: str
-    """One of `KINDS`."""
-    id: str
-    """The carrier's message_id; of one never accepted, which has none, its number in the load as in "#17"."""
-    at_s: float | None = None
-    """When it was accepted, in seconds since the start of the simulator."""
-    of: str = ""
-    """Of a double: message_id of the one before."""
-    excuse: str = ""
-    """The fault that explains it, in words; empty when there is none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -62,100 +47,65 @@ class Verdict:
     accepted: int
     """Doubles included; of the whole run."""
     lost: int | None
+    """Of the load: handed over, never seen here, and not swallowed by a fault.  A long one is lost with any part."""
     duplicated: int
     unanswered: int
     excused: int
-    """Doubled or unanswered: those that are explained by a fault, and counted nowhere else."""
+    """Lost, doubled or unanswered: those that are explained by a fault, and counted nowhere else."""
+    excused_by: Mapping[str, int] = attrs.field(factory=dict)
+    """The same by the name of the fault, or by what ended the link in words; the most first."""
     accept_without_response: int
     """Accepted messages whose answer a fault kept from the ESME."""
     not_accepted: int = 0
     """Of the load: came in and were refused, or kept from the carrier by a fault, and never accepted later.
 
-    Those that its own ESME was refused for good are none of them: it knows."""
+    Those that were refused for good are none of them: the ESME knows."""
     forgotten: int = 0
     """Accepted so long ago that no double of them would have been noticed."""
+    nothing: str = ""
+    """Why there was nothing to judge, as in "nothing was sent"; empty where there was something."""
     items: tuple[Item, ...] = ()
     """Without excuse first; no more than `SHOWN` of each kind, excused or not."""
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was lost or never accepted, and nothing doubled or unanswered but for faults."""
-        return not (self.lost or self.not_accepted or self.duplicated or self.unanswered)
-
-
-@attrs.define(eq=False)
-class _Taken:
-    """An accepted message."""
-
-    message_id: str
-    link: int
-    at: float
-    """Time of day, as all times in the book."""
-    due_at: float | None
-    """When its answer was to leave; None: never."""
-    held: bool = False
-    """A black hole had held it back."""
-    told_at: float | None = None
-    before: "_Taken | None" = None
-    """The same, accepted before."""
-    beside: "_Taken | None" = None
-    """Another one of the same request: of a submit_multi."""
-
-    @property
-    def was_held_back(self) -> bool:
-        """Whether its answer left much later than it was to: maybe into a link that nobody listened on any more."""
-        return self.told_at is not None and (self.due_at is None or self.told_at - self.due_at > HEARD_WITHIN_S)
-
-
-@attrs.define(eq=False)
-class _Link:
-    """What is known of a link."""
-
-    bound: bool = False
-    took: bool = False
-    """Whether anything was accepted on it."""
-    waiting: dict[int, _Taken] = attrs.field(factory=dict)
-    """By the sequence_number that their answer will have."""
-    spoilt: bool = False
-    """Octets left that are no PDU: what came behind them was never understood."""
-    sent_away: bool = False
-    """The carrier asked to unbind."""
-    ended_at: float | None = None
-    reason: str = ""
-
-    @property
-    def why(self) -> str:
-        """Why it ended."""
-        return "the carrier asked to unbind" if self.sent_away else self.reason
-
-    @property
-    def ended_by_fault(self) -> bool:
-        """Whether the carrier ended it, or drove the ESME to it."""
-        return self.spoilt or self.sent_away or not self.reason.rpartition("; ")[2].startswith(_OWN_ENDS)
+        """Whether something was judged, and nothing lost or never accepted, or doubled or unanswered but for faults."""
+        return not (self.nothing or self.lost or self.not_accepted or self.duplicated or self.unanswered)
 
 
 class Book:
     """Follows accepted messages until their answers have left.
 
-    It is a watcher of the ledger (`take`), a sink of the trace, and where a load is played, a judge (`come`).
-    ``started_at`` is the time of day from which it tells times; ``numbered`` is the highest number that texts of the
-    load begin with.
+    It is a watcher of the ledger (`take`), a sink of the trace, is told of what acts on links (`blame`), and where a
+    load is played, is a judge (`come`) and told of what is `refused`.  ``started_at`` is the time of day from which it
+    tells times; ``numbered`` is the highest number that texts of the load begin with; ``ways`` knows what the scenario
+    does to octets, without which no black hole excuses.
     """
 
-    def __init__(self, started_at: float, *, remembered: int = REMEMBERED, numbered: int = 0) -> None:
+    def __init__(
+        self, started_at: float, *, remembered: int = REMEMBERED, numbered: int = 0, ways: Ways | None = None
+    ) -> None:
         self._started_at = started_at
         self._half = max(1, remembered // 2)
-        self._numbered = numbered
-        self._new: dict[int, _Taken] = {}
-        self._old: dict[int, _Taken] = {}
-        self._doubles: list[_Taken] = []
-        self._links: dict[int, _Link] = {}
-        self._numbers = bytearray(numbered + 1)
+        self._numbered = Numbered(numbered) if numbered else None
+        self._ways = ways
+        self._may_swallow = ways is not None and ways.may_swallow and numbered > 0
+        self._reads_slowly = ways is not None and ways.reads_slowly
+        self._new: dict[int, Taken] = {}
+        self._old: dict[int, Taken] = {}
+        self._doubles: deque[Taken] = deque()
+        """Those of the last second: why an ESME did not know is not sure before."""
+        self._links: dict[int, Link] = {}
+        """Those that are up."""
+        self._findings = Findings()
         self.accepted = 0
-        self.brought = 0
-        """Messages of the load, each counted once."""
         self.forgotten = 0
         self.enquired_before_bind = 0
+
+    @property
+    def brought(self) -> int:
+        """Messages of the load that were accepted in all their parts, or refused for good."""
+        return 0 if self._numbered is None else self._numbered.settled
 
     # --- what happens
 
@@ -163,27 +113,68 @@ class Book:
         """Note messages that were accepted."""
         self.accepted += len(entries)
         for entry in entries:
-            key = hash((entry.account, entry.source_addr, entry.destination_addr, entry.octets))
+            part = None if self._numbered is None else self._numbered.note(entry.pdu, ACCEPTED)
+            taken = self._taken(entry)
+            key = _key_of(entry, part)
             before = self._new.get(key) or self._old.pop(key, None)
-            taken = self._new[key] = _Taken(
-                entry.message_id, entry.link, entry.accepted_at, entry.answer_due_at, entry.held, before=before
-            )
+            self._new[key] = taken
             if before is not None:
+                taken.follow(before)
+                self._settle_doubles(taken.at)
                 self._doubles.append(taken)
-            link, number = self._link(entry.link), entry.pdu.sequence_number
-            link.took = True
-            taken.beside = link.waiting.get(number)
-            link.waiting[number] = taken
-            if self._numbered:
-                self._mark(entry.pdu, _ACCEPTED)
+            self._await(taken, entry.pdu.sequence_number)
         if len(self._new) > self._half:
             self.forgotten += len(self._old)
             self._old, self._new = self._new, {}
 
+    def _taken(self, entry: Entry) -> Taken:
+        link = self._link(entry.link)
+        taken = Taken(entry.message_id, link, entry.accepted_at, entry.answer_due_at, entry.fault)
+        if entry.held:
+            self._note_hole(taken)
+        elif self._reads_slowly and self._ways is not None:
+            slow = self._ways.slow(entry.link, entry.accepted_at - self._started_at)
+            if slow is not None:
+                taken.held_since, taken.held_by = self._started_at + slow.since_s, slow.by
+        return taken
+
+    def _note_hole(self, taken: Taken) -> None:
+        link, since = taken.link, taken.link.held_since
+        outage = None if self._ways is None else self._ways.hole(taken.at - self._started_at)
+        if outage is not None and outage.by:
+            taken.held_since, taken.held_by = self._started_at + outage.since_s, outage.by
+        else:
+            taken.held_since, taken.held_by = -math.inf if since is None else since, link.held_by
+
+    def _await(self, taken: Taken, sequence_number: int) -> None:
+        waiting = taken.link.waiting
+        taken.beside = waiting.get(sequence_number)
+        waiting[sequence_number] = taken
+        if len(waiting) > MOST_WAITING:
+            first = next(iter(waiting))
+            if not is_under_way(waiting[first], taken.at):
+                self._give_up(waiting.pop(first))
+
     def come(self, pdu: Pdu) -> int:
         """Note a message that came in, whatever becomes of it; 0 refuses none."""
-        self._mark(pdu, _CAME)
+        if self._numbered is not None:
+            self._numbered.note(pdu, CAME)
         return 0
+
+    def refused(self, pdus: Sequence[Pdu], command_status: int) -> None:
+        """Note messages that are answered with an error."""
+        if self._numbered is not None and outcome_of(command_status) in FINAL:
+            for pdu in pdus:
+                self._numbered.refused(pdu)
+
+    def blame(self, number: int, fault: str, octets: bytes, at: float) -> None:
+        """Note that a rule or fault acts on a link, or makes the packet what it is that these octets begin."""
+        link = self._link(number)
+        link.blame(fault, octets[: HEADER.size], at)
+        if self._ways is not None and fault in self._ways.holders:
+            link.held_by = fault
+            if fault in self._ways.holes:
+                link.held_since = at
 
     def __call__(self, event: Packet | LinkEvent) -> None:
         """Note what crossed a link, as a sink of the trace."""
@@ -197,131 +188,151 @@ class Book:
                 self._said(link, event)
         elif not link.bound and len(event.octets) >= HEADER.size:
             self.enquired_before_bind += HEADER.unpack_from(event.octets)[1] == _ENQUIRE_LINK
+        elif self._may_swallow and link.gate is not None and link.gate.is_closed:
+            self._swallow(link, event)
 
-    def _said(self, link: "_Link", packet: Packet) -> None:
+    def _said(self, link: Link, packet: Packet) -> None:
         length = len(packet.octets)
         if length < HEADER.size or int.from_bytes(packet.octets[:4], "big") != length:
-            link.spoilt = True
+            link.spoilt, link.spoilt_by = True, link.culprit(packet.at, packet.octets[: HEADER.size])
             return
         _, command_id, command_status, sequence_number = HEADER.unpack_from(packet.octets)
-        if command_status:
-            return
-        if command_id in _RESPONSES:
-            taken = link.waiting.pop(sequence_number, None)
-            while taken is not None:
+        if command_id in _RESPONSES and not command_status:
+            for taken in _all_beside(link.waiting.pop(sequence_number, None)):
                 taken.told_at = packet.at
-                taken = taken.beside
-        elif command_id in _BIND_RESPONSES:
+                if taken.left_late:
+                    taken.told_by = self._holder_of(link, packet)
+        elif command_id in _RESPONSES or command_id == _NACK:
+            for taken in _all_beside(link.waiting.get(sequence_number)):
+                if taken.denied_at is None:
+                    taken.denied_at = packet.at
+                    taken.denied_by = taken.fault or link.culprit(packet.at, packet.octets[: HEADER.size])
+        elif command_id in _BIND_RESPONSES and not command_status:
             link.bound = True
         elif command_id == _UNBIND:
-            link.sent_away = True
+            link.sent_away, link.sent_away_by = True, link.culprit(packet.at, packet.octets[: HEADER.size])
+
+    def _holder_of(self, link: Link, packet: Packet) -> str:
+        """Return what has held back an answer that leaves now."""
+        outage = "" if self._ways is None else self._ways.hole(packet.at - self._started_at).by
+        return outage or link.held_by or link.culprit(packet.at, packet.octets[: HEADER.size])
+
+    def _swallow(self, link: Link, packet: Packet) -> None:
+        """Note a message that came to a link on which nothing passes."""
+        if self._numbered is None or len(packet.octets) < HEADER.size:
+            return
+        if HEADER.unpack_from(packet.octets)[1] in _SUBMITS:
+            self._numbered.swallowed(decode(packet.octets), self._holder_of(link, packet))
 
     def _end(self, event: LinkEvent) -> None:
-        link = self._link(event.link)
-        if not link.took:
-            del self._links[event.link]
+        link = self._links.pop(event.link, None)
+        if link is None:
             return
-        link.ended_at, link.reason = event.at, event.remark
+        link.end(event.at, event.remark)
+        for taken in link.waiting.values():
+            self._give_up(taken)
         link.waiting.clear()
 
-    def _link(self, number: int) -> _Link:
+    def _link(self, number: int) -> Link:
         link = self._links.get(number)
         if link is None:
-            link = self._links[number] = _Link()
+            gate = None if self._ways is None else self._ways.gate_of(number)
+            link = self._links[number] = Link(number, gate)
         return link
-
-    def _mark(self, pdu: Pdu, mark: int) -> None:
-        found = _NUMBER.match(text_of(pdu, NUMBER_OCTETS))
-        if found is None:
-            return
-        number = int(found[1])
-        if number <= self._numbered:
-            self.brought += mark == _ACCEPTED and not self._numbers[number] & _ACCEPTED
-            self._numbers[number] |= mark
 
     # --- judging
 
+    def _give_up(self, taken: Taken) -> None:
+        """Settle that the answer to a request never left."""
+        for each in _all_beside(taken):
+            self._findings.add(self._unanswered(each))
+
+    def _settle_doubles(self, now: float) -> None:
+        while self._doubles and self._doubles[0].at + HEARD_WITHIN_S < now:
+            self._findings.add(self._double(self._doubles.popleft()))
+
     def verdict(
-        self, *, expected: Iterable[int] | None = None, after_s: float = 0.0, now_s: float = math.inf
+        self,
+        *,
+        expected: Iterable[int] | None = None,
+        unsent: Mapping[int, int] | None = None,
+        after_s: float = 0.0,
+        now_s: float = math.inf,
+        nothing: str = "",
     ) -> Verdict:
         """Return what became of what was accepted from a time on.
 
         ``expected`` are the numbers of the load's messages that should have come; they are looked for in the whole run.
-        ``now_s`` is when it is asked, in seconds since the start: an answer due later may still be waited for.
+        Of those in ``unsent`` these parts were never sent, a bit for each.  ``now_s`` is when it is asked, in seconds
+        since the start: an answer due later may still be waited for.  ``nothing`` says why there is nothing to judge.
         """
-        now = self._started_at + now_s
-        unheard = [item for item in self._unheard(now) if item.at_s is None or item.at_s >= after_s]
-        doubles = [self._double(taken, now) for taken in self._doubles if taken.at - self._started_at >= after_s]
-        never = [*self._never_accepted(expected or ())]
-        findings = [*never, *doubles, *unheard]
-        lost = sum(item.kind == "lost" for item in never)
+        findings, missing = self._findings, self._missing(expected or (), unsent or {})
+        more = [*self._unsettled(now_s, after_s), *missing]
+        unexcused = {kind: findings.count(kind, False, after_s, more) for kind in KINDS}
+        excused = {kind: findings.count(kind, True, after_s, more) for kind in KINDS}
         return Verdict(
             accepted=self.accepted,
-            lost=None if expected is None else lost,
-            duplicated=sum(not item.excuse for item in doubles),
-            unanswered=sum(not item.excuse for item in unheard),
-            excused=sum(bool(item.excuse) for item in findings),
-            accept_without_response=sum(bool(item.excuse) for item in unheard),
-            not_accepted=len(never) - lost,
+            lost=None if expected is None else unexcused[LOST],
+            duplicated=unexcused[DOUBLED],
+            unanswered=unexcused[UNANSWERED],
+            excused=sum(excused.values()),
+            excused_by=findings.by_fault(after_s, more),
+            accept_without_response=excused[UNANSWERED],
+            not_accepted=unexcused[NOT_ACCEPTED],
             forgotten=self.forgotten,
-            items=tuple(_listed(findings)),
+            nothing=nothing or ("" if self.accepted or expected is not None else "nothing was accepted"),
+            items=tuple(findings.listed(after_s, more)),
         )
 
-    def _never_accepted(self, expected: Iterable[int]) -> Iterator[Item]:
-        for number in expected:
-            marks = self._numbers[number]
-            if not marks & _ACCEPTED:
-                yield Item(kind="not accepted" if marks & _CAME else "lost", id=f"#{number}")
+    def _missing(self, expected: Iterable[int], unsent: Mapping[int, int]) -> Iterator[Item]:
+        if self._numbered is not None:
+            yield from map(_item_of, self._numbered.missing(expected, unsent))
 
-    def _unheard(self, now: float) -> Iterator[Item]:
-        for each in (*self._old.values(), *self._new.values()):
-            taken: _Taken | None = each
-            while taken is not None:
-                if taken.told_at is None and not self._is_under_way(taken, now):
-                    excuse = self._why_unheard(taken, now) if self._is_excused(taken) else ""
-                    yield Item(kind="unanswered", id=taken.message_id, at_s=taken.at - self._started_at, excuse=excuse)
-                taken = taken.before
+    def _unsettled(self, now_s: float, after_s: float) -> Iterator[Item]:
+        """Return what may still become otherwise, as it is now."""
+        now = self._started_at + now_s
+        waiting = [taken for link in self._links.values() for taken in link.waiting.values()]
+        doubles = [self._double(taken) for taken in self._doubles]
+        unheard = [
+            self._unanswered(each)
+            for taken in waiting
+            for each in _all_beside(taken)
+            if not is_under_way(each, now - HEARD_WITHIN_S)
+        ]
+        yield from (item for item in (*doubles, *unheard) if item.at_s is None or item.at_s >= after_s)
 
-    def _is_under_way(self, taken: _Taken, now: float) -> bool:
-        """Say whether the answer is still to come: its time is not, and the link is there."""
-        return self._links[taken.link].ended_at is None and taken.due_at is not None and taken.due_at > now
+    def _unanswered(self, taken: Taken) -> Item:
+        return self._item(UNANSWERED, taken, why_unanswered(taken))
 
-    def _is_excused(self, taken: _Taken) -> bool:
-        """Say whether an ESME that was not answered had waited for it: the answer was to have left by then."""
-        link = self._links[taken.link]
-        if link.ended_at is None or link.ended_by_fault or taken.held:
-            return True
-        return taken.due_at is None or taken.due_at < link.ended_at
-
-    def _why_unheard(self, taken: _Taken, now: float) -> str:
-        """Say why the ESME cannot know, or need not know, that a message was accepted.
-
-        Nothing when it does, or when it only has to wait.
-        """
-        link = self._links[taken.link]
-        if taken.told_at is None:
-            if link.ended_at is None:
-                return "" if self._is_under_way(taken, now) else "its answer never left"
-            return f"link {taken.link} ended before its answer: {link.why}"
-        if link.ended_at is None or not (link.ended_by_fault or taken.was_held_back):
-            return ""
-        since_s = link.ended_at - taken.told_at
-        return "" if since_s > HEARD_WITHIN_S else f"link {taken.link} ended {since_s:.3f} s behind it: {link.why}"
-
-    def _double(self, taken: _Taken, now: float) -> Item:
-        """Return a double, excused when none of the same before is known to have been answered, or it came late."""
-        before, why = taken.before, ""
-        held = f"link {taken.link} was held back until then" if taken.held else ""
-        while before is not None:
-            why = self._why_unheard(before, now)
-            if not why:
-                break
-            before = before.before
+    def _double(self, taken: Taken) -> Item:
         of = "" if taken.before is None else taken.before.message_id
-        return Item(kind="doubled", id=taken.message_id, at_s=taken.at - self._started_at, of=of, excuse=held or why)
+        return self._item(DOUBLED, taken, why_again(taken), of)
+
+    def _item(self, kind: str, taken: Taken, excuse: Excuse | None, of: str = "") -> Item:
+        excuse = excuse or Excuse("", "")
+        at_s = taken.at - self._started_at
+        return Item(kind=kind, id=taken.message_id, at_s=at_s, of=of, excuse=excuse.words, fault=excuse.fault)
 
 
-def _listed(items: list[Item]) -> Iterator[Item]:
-    for kind in KINDS:
-        of_kind = [item for item in items if item.kind == kind]
-        yield from sorted(of_kind, key=lambda item: bool(item.excuse))[:SHOWN]
+def _item_of(missing: Missing) -> Item:
+    by = missing.swallowed_by
+    return Item(
+        kind=NOT_ACCEPTED if missing.came else LOST,
+        id=f"#{missing.number}",
+        of=missing.parts,
+        excuse=f"{by} swallowed it" if by else "",
+        fault=by,
+    )
+
+
+def _key_of(entry: Entry, part: Part | None) -> int:
+    """Return what two of the same have alike: of the load's own the number, whichever way its text was cut."""
+    if part is not None:
+        return hash((part, entry.destination_addr))
+    return hash((entry.account, entry.source_addr, entry.destination_addr, entry.octets))
+
+
+def _all_beside(taken: Taken | None) -> Iterator[Taken]:
+    while taken is not None:
+        yield taken
+        taken = taken.beside

@@ -29,12 +29,11 @@ from connector.smpp.tables import State
 from simulator.accounts import Account
 from simulator.calendar import Calendar, on_tick
 from simulator.carrier import BIND_TYPES, BindRequest, Carrier
-from simulator.ids import Speller, coming_round, speller, speller_for
 from simulator.limits import Bucket
 from simulator.link.alarm import Alarm
 from simulator.link.answers import Changed, Later, octets_of, refusal, with_body
 from simulator.link.outbox import Outbox
-from simulator.link.session import session_of, version_of
+from simulator.link.session import hand_over, session_of, spelling_of, version_of
 from simulator.link.wire import GARBAGE, Gate, reset
 from simulator.multi import Spread
 from simulator.receipts import Delivery
@@ -55,7 +54,6 @@ class Peer:
     """The carrier's end of one link."""
 
     def __init__(self, carrier: Carrier, stream: trio.abc.Stream, changed: Callable[[], None], number: int = 0) -> None:
-        rules = carrier.scenario
         self.carrier = carrier
         self.number = number
         """Of the link, from 1."""
@@ -67,13 +65,12 @@ class Peer:
         self.bucket: Bucket | None = None
         self.own: deque[Delivery] = deque()
         self.unanswered = 0
-        self.spell: Speller = speller(rules.response.message_id)
         self._changed = changed
         self._stream = stream
         self._calendar: Calendar[Pdu | Changed | Later] = Calendar()
         self._alarm = Alarm()
         self._answers: list[Pdu | Changed] = []
-        self._keeps_bodies = rules.carrier.error_body == "keep"
+        self._keeps_bodies = carrier.scenario.carrier.error_body == "keep"
         self._submits = _SUBMITS
         self._asking = ""
         """Who asks to bind."""
@@ -88,7 +85,8 @@ class Peer:
         self._who = ""
         """Who is bound, for the log."""
         self._scope = trio.CancelScope()
-        self.session = session_of(rules, answers_enquiries=not carrier.rulebook.knows("enquire_link"))
+        self.session = session_of(carrier.scenario)
+        self.heed_change()
 
     # --- the tasks
 
@@ -266,6 +264,11 @@ class Peer:
         if self.account is not None:
             self.account.offended(number, now)
 
+    def heed_change(self) -> None:
+        """Go on as the scenario of the carrier says now."""
+        hand_over(self.session, self.carrier.rulebook)
+        self.spell = spelling_of(self.session, self.carrier.scenario)
+
     @property
     def held(self) -> bool:
         """Whether what comes was held back by a black hole."""
@@ -339,15 +342,12 @@ class Peer:
             log.info("refused %s: %s", named, tables.status_name(response.command_status))
             return
         log.info("bound %s", who)
-        self._who = who
-        self.account = account
+        self._who, self.account = who, account
         if self.carrier.trace is not None:
             self.carrier.trace.bound(self.number, account.rules.system_id)
         self.place = self.carrier.take_place()
         self._submits = _SUBMITS if self.session.interface_version >= tables.SMPP_34 else frozenset({SubmitSm})
-        ids, seed = self.carrier.scenario.response.message_id, self.carrier.scenario.seed
-        spell = speller_for(ids, self.session.interface_version, seed)
-        self.spell = coming_round(spell, ids.start, ids.reuse_after)
+        self.heed_change()
         account.join(self, now)
         self.carrier.happened(self.number, "bind")
 

@@ -3,7 +3,7 @@
 import math
 import socket
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Final, Protocol
 
@@ -13,8 +13,9 @@ import trio
 from connector.smpp import tables
 from simulator import draws
 from simulator.carrier import Carrier
-from simulator.rules import name_of
 from simulator.scenario import Read, WireFault, WireRule, Write
+from simulator.scenario.identity import identities
+from simulator.scenario.names import name_of
 
 GARBAGE: Final = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 """What a port scanner, a proxy or a wrong port says; as a header its first 16 octets are no length anybody believes."""
@@ -175,17 +176,23 @@ class WireStream(trio.abc.Stream):
         self._carrier = carrier
         self._number = number
         began_s = carrier.since_start(trio.current_time())
-        self._rules = [_OnLink(*each, began_s, self._picks(*each)) for each in _named(carrier.scenario.wire)]
+        self._rules = self._rules_from(carrier.scenario.wire, began_s)
         self._writes = 0
         self._write_from = -math.inf
         self._read_from = -math.inf
         self._usual_buffer_octets = 0
         """Of the socket, while it has a small one; otherwise 0."""
 
-    def _picks(self, rule: WireRule, name: str) -> Callable[[int], bool] | None:
+    def _rules_from(self, rules: Sequence[WireRule], began_s: float) -> list[_OnLink]:
+        return [
+            _OnLink(rule, name_of(rule.name, "wire", index), began_s, self._picks(rule, identity))
+            for index, (rule, identity) in enumerate(zip(rules, identities(rules), strict=True))
+        ]
+
+    def _picks(self, rule: WireRule, identity: str) -> Callable[[int], bool] | None:
         if rule.when.rate is None:
             return None
-        purpose = f"wire/{name}/{self._number}"
+        purpose = f"wire/{identity}/{self._number}"
         return draws.chance(rule.when.rate, draws.stream(self._carrier.scenario.seed, purpose))
 
     def _now_s(self) -> float:
@@ -303,10 +310,6 @@ class WireStream(trio.abc.Stream):
             if fault.kind == "reset":
                 reset(self.stream)
             self.link.stop(f"fault: {fault.kind}")
-
-
-def _named(rules: Iterable[WireRule]) -> Iterable[tuple[WireRule, str]]:
-    return ((rule, name_of(rule.name, "wire", index)) for index, rule in enumerate(rules))
 
 
 def pieces_of(data: bytes, write: Write) -> list[bytes]:

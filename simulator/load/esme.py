@@ -1,12 +1,13 @@
 """A load by an ESME of the simulator's own: it binds, sends what is due, and sends again what was not answered."""
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import trio
 
 from connector.errors import SmppError
+from connector.settings import format_duration
 from connector.smpp import tables
 from connector.smpp.events import Answered
 from connector.smpp.outcomes import Outcome, outcome_of
@@ -18,7 +19,7 @@ from simulator.load.messages import Message, Part
 from simulator.load.pace import Pace
 from simulator.load.receipts import Receipts
 from simulator.load.supply import Supply
-from simulator.load.tally import Durations, LoadStatistics
+from simulator.load.tally import Durations, LoadStatistics, Refusals
 from simulator.scenario import AccountRules, Load, Scenario
 
 Connect = Callable[[], Awaitable[trio.abc.Stream]]
@@ -28,6 +29,9 @@ LONGEST_PAUSE_S: Final = 30.0
 STEADY_S: Final = 30.0
 """A bind that lasted so long was a good one: the next pause is the first again."""
 GOODBYE_S: Final = 5.0
+PATIENCE_S: Final = 120.0
+"""How long at least a load goes on trying to bind: most outages and most penalties are over by then."""
+SENDERS: Final = ("transmitter", "transceiver")
 _PATIENCE: Final = (Outcome.SLOW_DOWN, Outcome.RETRY_LATER, Outcome.BIND_SICK)
 
 
@@ -46,16 +50,22 @@ class EsmeLoad:
         self._turn = 0
         self._supply = Supply(load, scenario.seed, started_at)
         self._should_come = bytearray(self._supply.most + 1)
+        self._unsent: dict[int, int] = {}
         self._receipts = Receipts(scenario)
         self._open = 0
         self._numbers = dict.fromkeys(("sent", "answered", "failed", "resent", "binds"), 0)
         self._service, self._corrected = Durations(), Durations()
+        self._refusals = Refusals()
         self._done = trio.Event()
         self._leaving = False
         self._woken = trio.lowlevel.ParkingLot()
         self._gone = trio.lowlevel.ParkingLot()
         self._has_no_room = True
         self._died_of = ""
+        self._patience_s = max(PATIENCE_S, load.settle_s)
+        self._alone_since = started_at
+        """When the last link that may send was lost."""
+        self._refused_with = ""
 
     # --- the tasks
 
@@ -74,14 +84,32 @@ class EsmeLoad:
         failures = 0
         while not self._leaving:
             failures = 0 if await self._run_link(mode) >= STEADY_S else failures + 1
+            if self._has_lost_patience(trio.current_time()):
+                self._died_of = f"no bind was let in for {format_duration(self._patience_s)}: {self._refused_with}"
+                self._leaving = True
+                self._done.set()
             if not self._leaving:
                 await trio.sleep(self._pause_s(failures))
+
+    def _has_lost_patience(self, now: float) -> bool:
+        """Say whether there has been no bind for so long that there will be none: at all, or before all is sent.
+
+        A load with stages that has been bound waits on: it ends by itself, and an outage may be what it is for.
+        """
+        if self._has_sender or now - self._alone_since < self._patience_s:
+            return False
+        return not (self._numbers["binds"] and self._load.stages)
+
+    @property
+    def _has_sender(self) -> bool:
+        return any(link.bound_at is not None and link.mode in SENDERS for link in self._links)
 
     async def _run_link(self, mode: str) -> float:
         """Serve one link to its end and return how long it was bound."""
         try:
             stream = await self._connect()
-        except OSError:
+        except OSError as error:
+            self._refused_with = f"nothing listens: {error.strerror or error}"
             return 0.0
         link = Link(stream, self._login, mode, self)
         self._links.append(link)
@@ -90,6 +118,9 @@ class EsmeLoad:
         finally:
             self._links.remove(link)
             self._gone.unpark_all()
+            self._refused_with = link.ended_with
+            if link.bound_at is not None and mode in SENDERS and not self._has_sender:
+                self._alone_since = trio.current_time()
         return 0.0 if link.bound_at is None else trio.current_time() - link.bound_at
 
     async def _keep_handing_out(self) -> None:
@@ -152,15 +183,23 @@ class EsmeLoad:
         if not parts:
             return
         for part in parts:
-            message = part.message
-            if not message.is_sent:
-                message.is_sent = True
-                self._numbers["sent"] += 1
-                self._open += 1
-                self._should_come[message.number] = 1
+            if not part.tries:
+                self._note_sent(part)
             self._numbers["resent"] += part.tries > 0
             part.tries += 1
         link.send(parts, now)
+
+    def _note_sent(self, part: Part) -> None:
+        message = part.message
+        if not message.is_sent:
+            message.is_sent = True
+            self._numbers["sent"] += 1
+            self._open += 1
+            self._should_come[message.number] = 1
+        if part.total > 1:
+            left = self._unsent.pop(message.number, (1 << part.total) - 1) & ~(1 << part.place - 1)
+            if left:
+                self._unsent[message.number] = left
 
     def bound(self, now: float) -> None:
         """Count a link that is bound, and give it what is due."""
@@ -184,6 +223,7 @@ class EsmeLoad:
             self._woken.unpark_all()
         else:
             self._should_come[part.message.number] = 0
+            self._refusals.count(tables.status_name(event.command_status))
             self._fail(part.message)
 
     def _accepted(self, part: Part, event: Answered, now: float) -> None:
@@ -231,6 +271,10 @@ class EsmeLoad:
         """Return the numbers of the messages that were sent and not refused."""
         return [number for number, should in enumerate(self._should_come) if should]
 
+    def unsent(self) -> Mapping[int, int]:
+        """Return a bit for each part that was never sent, by message."""
+        return self._unsent
+
     def statistics(self) -> LoadStatistics:
         """Return the numbers of this moment."""
         planned = self._supply.planned(trio.current_time())
@@ -242,6 +286,7 @@ class EsmeLoad:
             service=self._service.latency(),
             corrected=self._corrected.latency(),
             died_of=self._died_of,
+            refusals=self._refusals.numbers,
             **self._numbers,
         )
 

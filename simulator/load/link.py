@@ -82,12 +82,14 @@ class Link:
         self._stream = stream
         self._desk = desk
         self._login = login
-        self._mode = mode
+        self.mode = mode
         self._out: list[bytes] = []
         self._is_over = False
         self._woken = False
         self._sleep = trio.lowlevel.ParkingLot()
         self.bound_at: float | None = None
+        self.ended_with = "the carrier closed the link"
+        """Why it is over, once it is."""
         self.session = Session(
             Role.ESME,
             window_size=login.window,
@@ -134,7 +136,7 @@ class Link:
 
     def _bind(self) -> None:
         login = self._login
-        request = BINDS[self._mode](
+        request = BINDS[self.mode](
             system_id=login.system_id,
             password=login.password,
             system_type=login.system_type,
@@ -209,6 +211,14 @@ class Link:
     def _on_end(self, _event: Event, _now: float) -> None:
         self._is_over = True
 
+    def _on_refusal(self, event: BindRefused, _now: float) -> None:
+        self.ended_with = tables.status_name(event.command_status)
+        self._is_over = True
+
+    def _on_death(self, event: LinkDead, _now: float) -> None:
+        self.ended_with = event.reason
+        self._is_over = True
+
 
 def _response_to(pdu: Pdu) -> Pdu:
     """Return a good answer to what a carrier delivers, and a refusal of anything else."""
@@ -222,8 +232,8 @@ _HANDLERS: Final = {
     Unanswered: Link._on_unanswered,
     Requested: Link._on_request,
     Bound: Link._on_bound,
-    BindRefused: Link._on_end,
+    BindRefused: Link._on_refusal,
     UnbindReceived: Link._on_end,
     Unbound: Link._on_end,
-    LinkDead: Link._on_end,
+    LinkDead: Link._on_death,
 }

@@ -5,8 +5,8 @@ from typing import Final
 
 import attrs
 
-from connector.smpp.alphabet import data_coding_of
-from connector.smpp.parts import Concatenation, Profile, cut, short_message
+from connector.smpp.alphabet import Alphabet, data_coding_of
+from connector.smpp.parts import Concatenation, Profile, cut, room, short_message
 from connector.smpp.pdu import SubmitSm
 from connector.smpp.udh import MOST_PARTS, UDH_INDICATOR
 from simulator import draws
@@ -17,6 +17,9 @@ from simulator.scenario.messages import Lorem
 BEYOND_GSM: Final = "жзий"
 """Letters that no GSM alphabet has."""
 WAY: Final = Concatenation.UDH16
+STRETCH: Final = 40
+"""Characters of filling from one number to the next in a long text: of those each part has room for one whole number,
+also in UCS-2, where it has 66."""
 FULL_RECEIPT: Final = 1
 """registered_delivery that asks for the final word, good or bad (SMPP 3.4, 5.2.17)."""
 
@@ -40,6 +43,9 @@ class Part:
 
     message: Message
     pdu: SubmitSm
+    place: int = 1
+    """From 1 to ``total``."""
+    total: int = 1
     tries: int = 0
     is_answered: bool = False
 
@@ -84,12 +90,26 @@ class Messages:
                 data_coding=data_coding_of(made.alphabet),
                 short_message=octets,
             )
-            parts.append(Part(message, pdu))
+            parts.append(Part(message, pdu, place, len(made.bounds)))
         message.left = len(parts)
         return parts
 
 
 def _filler(text: LoadText) -> Callable[[str], str]:
+    """Return what makes a text of its beginning.
+
+    In one of several parts that beginning comes again and again and at the end, so that each part has it: two
+    messages would otherwise differ in their first part alone.  A full stop keeps a beginning that was cut off from
+    being taken for another number.
+    """
     characters = text.gsm7 or text.ucs2 or 0
     filling = f"{Lorem():{characters}}" if text.gsm7 else BEYOND_GSM * characters
-    return lambda beginning: (beginning + filling)[:characters]
+    if characters <= room(Alphabet.GSM if text.gsm7 else Alphabet.UCS2):
+        return lambda beginning: (beginning + filling)[:characters]
+    stretch = filling[:STRETCH]
+
+    def long(beginning: str) -> str:
+        end = f".{beginning.rstrip()}"
+        return ((beginning + stretch) * (characters // STRETCH + 1))[: characters - len(end)] + end
+
+    return long

@@ -1,5 +1,7 @@
 """The numbers of a load: what it planned, sent and heard, and how long that took.  Memory is bounded."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 import attrs
@@ -7,6 +9,7 @@ from ddsketch import LogCollapsingLowestDenseDDSketch
 
 ACCURACY: Final = 0.005
 """A percentile is this share off at most."""
+MOST_REASONS: Final = 100
 MOST_BUCKETS: Final = 4_096
 """From microseconds to months, at that accuracy; where they run out, the shortest durations share one."""
 
@@ -48,6 +51,8 @@ class LoadStatistics:
     """From when a message was planned to its last good answer: free of coordinated omission."""
     died_of: str = ""
     """Why the load could not go on; empty as long as it can."""
+    refusals: Mapping[str, int] = attrs.field(factory=dict)
+    """Messages refused for good, by their command_status or by the door's word for it."""
 
 
 class Traffic(Protocol):
@@ -65,8 +70,28 @@ class Traffic(Protocol):
     def expected(self) -> list[int]:
         """Return the numbers of the messages that should have come to the carrier."""
 
+    def unsent(self) -> Mapping[int, int]:
+        """Return, of messages that were sent in part, a bit for each part that was not, the lowest for the first."""
+
     def statistics(self) -> LoadStatistics:
         """Return the numbers of this moment."""
+
+
+class Refusals:
+    """Why messages were refused for good; of very many reasons the first are told, the rest together."""
+
+    def __init__(self) -> None:
+        self._numbers: Counter[str] = Counter()
+
+    def count(self, reason: str) -> None:
+        """Count one."""
+        known = reason in self._numbers or len(self._numbers) < MOST_REASONS
+        self._numbers[reason if known else "other"] += 1
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """How many there are of each, the most first."""
+        return dict(self._numbers.most_common())
 
 
 class Durations:

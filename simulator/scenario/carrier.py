@@ -6,7 +6,7 @@ import attrs
 
 from connector.settings import above, at_least_one, duration, secret, within
 from connector.smpp import pdu
-from simulator.scenario.fields import BindType, Problems, Rate, Version, a_refusal, an_address, endpoint
+from simulator.scenario.fields import BindType, Problems, Rate, Version, a_refusal, a_speed, an_address, endpoint
 from simulator.scenario.fitting import field_of, problem_of_field
 
 
@@ -67,11 +67,18 @@ class AccountRules:
     password: str = secret("")
     system_type: str | None = None
     """The only one accepted; without it any."""
-    bind_types: tuple[BindType, ...] = ("transmitter", "receiver", "transceiver")
+    bind_types: tuple[BindType, ...] = attrs.field(
+        default=("transmitter", "receiver", "transceiver"), validator=at_least_one("bind type")
+    )
     max_binds: int = attrs.field(default=100, validator=within(1))
     """Binds at a time."""
     over_binds: str | int = attrs.field(default="ESME_RALYBND", validator=a_refusal)
     """The answer to one bind more."""
+
+    @property
+    def may_receive(self) -> bool:
+        """Whether deliver_sm may ever be sent to it."""
+        return any(bind_type != "transmitter" for bind_type in self.bind_types)
 
 
 @attrs.frozen(kw_only=True)
@@ -103,7 +110,7 @@ class Limits:
 class Drain:
     """How fast a queue empties."""
 
-    per_second: float = attrs.field(validator=above(0))
+    per_second: float = attrs.field(validator=a_speed)
 
 
 @attrs.frozen(kw_only=True)

@@ -8,12 +8,15 @@ from connector.errors import ConfigError
 from connector.key_lines import KeyPath
 from connector.settings import evolved, load_table
 from simulator.scenario.fields import Problems
+from simulator.scenario.names import name_of
 from simulator.scenario.play import SetValue, TimelineEntry
 
 T = TypeVar("T")
 
 FIXED: Final = frozenset({"schema", "name", "extends", "about", "seed", "listen", "load", "timeline", "expect"})
 """Tables and keys that are looked at once, when the simulator starts."""
+FIXED_KEYS: Final = frozenset({"response.message_id.start"})
+"""The same below tables that may change: numbers go on from where they are."""
 _SOURCE: Final = "set"
 _FIRST_LINE: Final = 2
 
@@ -64,14 +67,14 @@ def problems_of_timeline(scenario: object, timeline: Sequence[TimelineEntry]) ->
             good.add(index)
     for together in _overlaps(timeline):
         if good.issuperset(together):
-            others = ", ".join(timeline[index].name or f"timeline {index + 1}" for index in together[:-1])
+            others = ", ".join(name_of(timeline[index].name, "timeline", index) for index in together[:-1])
             values = {key: value for index in together for key, value in timeline[index].set.items()}
             for key, sentence in _problems_of(scenario, values):
                 yield ("timeline", together[-1], "set"), f"together with {others}: {key}: {sentence}"
 
 
 def _problems_of(scenario: object, values: Mapping[str, SetValue]) -> Iterator[tuple[str, str]]:
-    fixed = [key for key in values if key.partition(".")[0] in FIXED]
+    fixed = [key for key in values if key.partition(".")[0] in FIXED or key in FIXED_KEYS]
     yield from ((key, "cannot change while the simulator runs") for key in fixed)
     rest = {key: value for key, value in values.items() if key not in fixed}
     try:

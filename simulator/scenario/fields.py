@@ -1,12 +1,14 @@
 """What the keys of a scenario are made of: states, statuses, delays, the spelling of ids, and their checks."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
+from ipaddress import AddressValueError, IPv6Address
 from typing import Any, ClassVar, Final, Literal
 
 import attrs
 
-from connector.settings import KeyPath, above, duration, nearest, shown, within
+from connector.settings import KeyPath, duration, nearest, shown, within
 from connector.smpp import tables
 from connector.smpp.pdu import PDU_BY_ID, SubmitSmResp
 from simulator.scenario.fitting import MOST_NUMBERS, problem_of_field
@@ -67,12 +69,32 @@ def a_status(_instance: object, _field: object, value: str | int) -> None:
         raise ValueError(f"must be a command_status of 32 bits, not {value}")
 
 
+def a_speed(_instance: object, _field: object, value: Any) -> None:
+    """Let pass how much a second may have: more than nothing, and not without end."""
+    if value is not None and not value > 0:
+        raise ValueError(f"must be more than 0, not {value}")
+    if value == math.inf:
+        raise ValueError("must not be infinite: for no limit leave it out, or the table it stands in")
+
+
+def a_weight(_instance: object, _field: object, value: float) -> None:
+    """Let pass a share of a mix that there is."""
+    if not 0 < value < math.inf:
+        raise ValueError(f"must be more than 0 and not infinite, not {value}")
+
+
+def weights(value: Mapping[str, float]) -> None:
+    """Let pass shares of a mix, some of which may be nothing."""
+    for word, weight in value.items():
+        if not 0 <= weight < math.inf:
+            raise ValueError(f"the weight of {word} must not be negative or infinite, and is {weight}")
+
+
 def states(_instance: object, _field: object, value: Mapping[str, float]) -> None:
     """Let pass weights or chances by state."""
-    for word, weight in value.items():
+    for word in value:
         a_state(_instance, _field, word)
-        if weight < 0:
-            raise ValueError(f"the weight of {word} must not be negative")
+    weights(value)
 
 
 def a_state(_instance: object, _field: object, value: str | None) -> None:
@@ -93,8 +115,18 @@ def an_address(_instance: object, _field: object, value: Any) -> None:
     if value is None:
         return
     host, _, port = value.rpartition(":")
+    if host and not set(host).isdisjoint("[]:") and not _is_bracketed(host):
+        raise ValueError(f'an IPv6 address stands in brackets, as in "[::1]:2775", not {shown(value)}')
     if not host or not port.isdecimal() or int(port) > 65_535:
         raise ValueError(f'must be "host:port" such as "127.0.0.1:2775", not {shown(value)}')
+
+
+def _is_bracketed(host: str) -> bool:
+    try:
+        IPv6Address(host.removeprefix("[").removesuffix("]"))
+    except AddressValueError:
+        return False
+    return host.startswith("[") and host.endswith("]")
 
 
 def a_pattern(_instance: object, _field: object, value: str | None) -> None:
@@ -142,10 +174,24 @@ class Delay:
     """Of "lognormal": one in a hundred takes longer."""
     of: "tuple[Delay, ...]" = ()
     """Of "mix": each with its ``weight``."""
-    weight: float = attrs.field(default=1.0, validator=above(0))
+    weight: float = attrs.field(default=1.0, validator=a_weight)
     """Inside a mix."""
     never: bool = False
-    """It does not happen at all."""
+    """It does not happen at all, which is a fault: where there are to be none any more the rest of a mix counts, or
+    it happens at once."""
+
+    @property
+    def may_be_never(self) -> bool:
+        """Whether it may not happen at all."""
+        return self.never or any(member.may_be_never for member in self.of)
+
+    @property
+    def certain(self) -> "Delay":
+        """The same without what never happens."""
+        if not self.may_be_never:
+            return self
+        members = tuple(member.certain for member in self.of if not member.never)
+        return attrs.evolve(self, of=members) if members and not self.never else Delay(weight=self.weight)
 
     @staticmethod
     def shorthand(raw: object) -> object:
@@ -212,7 +258,7 @@ class IdForm:
 class Rate:
     """A limiter, not a probability: a bucket of ``burst`` that fills at ``per_second``."""
 
-    per_second: float = attrs.field(validator=above(0))
+    per_second: float = attrs.field(validator=a_speed)
     burst: int = attrs.field(default=1, validator=within(1))
     scope: Literal["account", "bind", "carrier", "sender"] = "account"
     """What shares one bucket; "sender" gives each source_addr its own."""

@@ -9,7 +9,7 @@ import attrs
 from connector.settings import above, duration, nearest, shown, within
 from connector.smpp.pdu import DeliverSm
 from simulator.receipt_text import APPENDIX_B, ReceiptFacts, compile_format, problem_of_format
-from simulator.scenario.fields import STATES, Delay, IdForm, Problems, a_mix, states
+from simulator.scenario.fields import STATES, Delay, IdForm, Problems, a_mix, a_speed, states, weights
 from simulator.scenario.fitting import MANY, MOST_NUMBERS, first_problem, problem_of_field, problem_of_text
 
 RECEIPT_TLVS = ("receipted_message_id", "message_state", "network_error_code", "user_message_reference")
@@ -48,11 +48,10 @@ def _tlvs(_instance: object, _field: object, value: tuple[str, ...]) -> None:
 
 
 def _pdus(_instance: object, _field: object, value: dict[str, float]) -> None:
-    for name, weight in value.items():
+    for name in value:
         if name not in RECEIPT_PDUS:
             raise ValueError(f"{shown(name)} carries no receipts{nearest(name, RECEIPT_PDUS)}")
-        if weight < 0:
-            raise ValueError(f"the weight of {name} must not be negative")
+    weights(value)
     if not any(value.values()):
         raise ValueError("at least one of deliver_sm and data_sm needs a weight above 0")
 
@@ -61,6 +60,7 @@ def _pdus(_instance: object, _field: object, value: dict[str, float]) -> None:
 class MessageId(IdForm):
     """How ids are made for submit_sm_resp."""
 
+    WHOLE: ClassVar = False  # who gives another start, or another form for a while, keeps the rest
     from_: Literal["counter"] = "counter"
     start: int = attrs.field(default=1, validator=within(0))
     """The first number: set it apart from that of an earlier run whose receipts are still awaited."""
@@ -82,12 +82,11 @@ class Response:
 
 
 @attrs.frozen(kw_only=True)
-class Duplicate:
-    """How often a receipt is sent a second time, and how much later."""
+class Sometimes:
+    """Something that happens to a share of the receipts; a number stands for the share alone."""
 
     WHOLE: ClassVar = True
     rate: float = attrs.field(default=0.0, validator=within(0, 1))
-    gap_s: float = duration("1s")
 
     @staticmethod
     def shorthand(raw: object) -> object:
@@ -96,17 +95,47 @@ class Duplicate:
 
 
 @attrs.frozen(kw_only=True)
-class Reorder:
+class Duplicate(Sometimes):
+    """How often a receipt is sent a second time, and how much later."""
+
+    gap_s: float = duration("1s")
+
+
+@attrs.frozen(kw_only=True)
+class Reorder(Sometimes):
     """How often an intermediate word comes after the final one, and how much later."""
 
-    WHOLE: ClassVar = True
-    rate: float = attrs.field(default=0.0, validator=within(0, 1))
     by_s: float = duration("30s")
+
+
+def _sayable(_instance: object, _field: object, value: str) -> None:
+    problem = problem_of_text(value, "payload")
+    if problem:
+        raise ValueError(problem)
+
+
+@attrs.frozen(kw_only=True)
+class HandsetRules:
+    """What handsets say themselves about messages that were delivered to them; a number is the chance of both ways.
+
+    They do where registered_delivery asks for it in its bits 3 and 2 (SMPP 3.4, 5.2.17): a deliver_sm of esm_class
+    0x08 says that the handset has it, one of 0x10 that somebody has done something about it.
+    """
+
+    WHOLE: ClassVar = True
+    delivery: float = attrs.field(default=0.0, validator=within(0, 1))
+    """Chance of an acknowledgement by the handset."""
+    manual: float = attrs.field(default=0.0, validator=within(0, 1))
+    """Chance of an acknowledgement by the person who holds it."""
+    delay: Delay = Delay()
+    """From the final state of the message."""
+    text: str = attrs.field(default="", validator=_sayable)
+    """What it says."""
 
     @staticmethod
     def shorthand(raw: object) -> object:
-        """Read a number as the rate."""
-        return {"rate": raw} if isinstance(raw, int | float) else raw
+        """Read a number as the chance of both."""
+        return {"delivery": raw, "manual": raw} if isinstance(raw, int | float) else raw
 
 
 @attrs.frozen(kw_only=True)
@@ -115,7 +144,7 @@ class Burst:
 
     hold_s: float = duration("60s", validator=above(0))
     """They gather from one multiple of this time to the next."""
-    release_per_second: float = attrs.field(default=500.0, validator=above(0))
+    release_per_second: float = attrs.field(default=500.0, validator=a_speed)
     """How fast they are let go then."""
 
 
@@ -157,6 +186,10 @@ class ReceiptRules:
     unknown_id: float = attrs.field(default=0.0, validator=within(0, 1))
     """Chance of one receipt more, for an id that was never given."""
     burst: Burst | None = None
+    heed_times: bool = True
+    """Whether validity_period, and qos_time_to_live, end a message as EXPIRED that has no other end by then, and
+    schedule_delivery_time puts its delivery off; without it they are taken and mean nothing."""
+    handset: HandsetRules = HandsetRules()
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -194,8 +227,8 @@ class MoRate:
     """How often a subscriber writes."""
 
     WHOLE: ClassVar = True
-    per_second: float | None = attrs.field(default=None, validator=above(0))
-    per_minute: float | None = attrs.field(default=None, validator=above(0))
+    per_second: float | None = attrs.field(default=None, validator=a_speed)
+    per_minute: float | None = attrs.field(default=None, validator=a_speed)
 
     def problems(self) -> Problems:
         if (self.per_second is None) == (self.per_minute is None):

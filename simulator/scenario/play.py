@@ -10,7 +10,7 @@ import attrs
 from connector.settings import above, duration, parse_duration, within
 from connector.smpp.pdu import SubmitSm
 from simulator.judge.expect import Expectation, parse
-from simulator.scenario.fields import Problems
+from simulator.scenario.fields import Problems, a_weight
 from simulator.scenario.fitting import MANY, first_problem, problem_of_field
 from simulator.scenario.messages import form_of, problem_of_form
 
@@ -72,13 +72,18 @@ class TimelineEntry:
             yield ("for",), f'"{self.do}" is over at once: write do = "outage" for what lasts'
 
 
+def _a_rate(_instance: object, _field: object, value: float) -> None:
+    if not 0 <= value < math.inf:
+        raise ValueError(f"must be at least 0 and not infinite, not {value}: write how many a second are to come")
+
+
 @attrs.frozen(kw_only=True)
 class Stage:
     """A stretch of the load: the rate goes evenly from where it was ``to`` this, in messages per second."""
 
     WHOLE: ClassVar = True
     for_s: float = duration(validator=above(0))
-    to: float = attrs.field(validator=within(0))
+    to: float = attrs.field(validator=_a_rate)
 
 
 @attrs.frozen(kw_only=True)
@@ -86,7 +91,7 @@ class LoadText:
     """A kind of text and its weight in the mix."""
 
     WHOLE: ClassVar = True
-    weight: float = attrs.field(default=1.0, validator=above(0))
+    weight: float = attrs.field(default=1.0, validator=a_weight)
     gsm7: int | None = attrs.field(default=None, validator=within(10, 1_600))
     """Characters of the GSM alphabet; each text begins with the number of its message, which needs room."""
     ucs2: int | None = attrs.field(default=None, validator=within(10, 700))
@@ -126,7 +131,8 @@ class Load:
     """A message not answered by then, or whose link died, is sent again, up to ``attempts`` times."""
     attempts: int = attrs.field(default=10, validator=within(1))
     settle_s: float = duration("10m")
-    """How long after the last message answers and receipts are awaited."""
+    """How long after the last message answers and receipts are awaited.  A load that no bind is let in for so long, and
+    for 2 minutes at least, gives up: at its start always, later only where no stages end it."""
 
     def problems(self) -> Problems:
         if not self.stages and self.messages is None:

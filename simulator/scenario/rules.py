@@ -15,6 +15,7 @@ from simulator.scenario.fields import (
     Problems,
     Version,
     a_pattern,
+    a_speed,
     a_state,
     a_status,
     hex_digits,
@@ -71,8 +72,7 @@ class Period:
             return self.between_s[1]
         return float("inf") if self.for_s is None else self.starts_at_s + self.for_s
 
-    def period_problems(self) -> Problems:
-        """Say what contradicts itself."""
+    def problems(self) -> Problems:
         if sum(each is not None for each in (self.at_s, self.after_s, self.between_s)) > 1:
             yield ("at",), "only one of at, after and between can be"
         if self.for_s is not None and self.between_s is not None:
@@ -112,7 +112,7 @@ class When(Period):
     """Chance of each."""
 
     def problems(self) -> Problems:
-        yield from self.period_problems()
+        yield from super().problems()
         if sum(each is not None for each in (self.every, self.nth, self.first)) > 1:
             yield ("every",), "only one of every, nth and first can be"
         if self.at_s is not None and self.for_s is None and (self.every or self.nth):
@@ -206,7 +206,7 @@ class RuleLimit:
     """A limiter of a rule: the rule matches only what comes too fast."""
 
     WHOLE: ClassVar = True
-    per_second: float = attrs.field(validator=above(0))
+    per_second: float = attrs.field(validator=a_speed)
     burst: int = attrs.field(default=1, validator=within(1))
     key: Literal["source_addr", "destination_addr", "account", "bind", "carrier"] = "source_addr"
     """What has a bucket of its own."""
@@ -231,6 +231,12 @@ class RuleReceipt:
         return {"stat": raw} if isinstance(raw, str) else raw
 
 
+def problems_of_length(kind: str, for_s: float | None) -> Problems:
+    """Say that a fault of this kind is over at once, if it is to last."""
+    if for_s is not None and kind != "blackhole":
+        yield ("for",), "is of blackhole only"
+
+
 FaultKind = Literal["no-response", "close", "reset", "blackhole", "unbind", "garbage", "truncate"]
 Point = Literal["before-response", "after-accept-before-response", "after-response"]
 
@@ -252,9 +258,13 @@ class Fault:
     for_s: float | None = duration(None, validator=above(0))
     """Of "blackhole"."""
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the request is not answered."""
+        return self.point != "after-response"
+
     def problems(self) -> Problems:
-        if self.for_s is not None and self.kind != "blackhole":
-            yield ("for",), "is of blackhole only"
+        yield from problems_of_length(self.kind, self.for_s)
         if self.kind == "no-response" and self.point == "after-response":
             yield ("point",), "nothing can come after a response that is not sent"
 
@@ -264,7 +274,8 @@ class Rule:
     """What to do with certain requests."""
 
     name: str = ""
-    """For the numbers, the record and the draws; without it the rule's place, as in "rule 3"."""
+    """For the numbers and the record, where without it the rule has the name of its place, as in "rule 3"; and for
+    the draws, which without it go by what the rule says."""
     when: When = When()
     reply: Reply | None = None
     delay: Delay | None = None
@@ -280,6 +291,12 @@ class Rule:
             yield ("limit",), "needs a reply or a fault for what comes too fast"
         if self.when.rate is not None and self.limit is not None:
             yield ("limit",), "a limit is no chance: take when.rate away"
+        if self.reply is not None and self.fault is not None and self.fault.is_silent:
+            yield (
+                ("reply",),
+                f'is of no use: with point = "{self.fault.point}" nothing is said; take it away, or write '
+                'point = "after-response"',
+            )
         yield from self._problems_of_receipt()
 
     def _problems_of_receipt(self) -> Problems:

@@ -4,15 +4,14 @@ from typing import Literal
 
 import attrs
 
-from connector.settings import duration, nearest, shown, within
+from connector.settings import Rules, duration, nearest, shown, within
 from connector.smpp.pdu import BindTransceiver
-from simulator.judge.facts import slug
 from simulator.scenario.carrier import AccountRules, CarrierRules, Limits, Listen, Outbind, Queue
 from simulator.scenario.changes import problems_of_timeline
 from simulator.scenario.fields import Problems
 from simulator.scenario.fitting import problem_of_field
 from simulator.scenario.messages import DeliveryRules, MoRules, ReceiptRules, Response
-from simulator.scenario.names import unknown_names
+from simulator.scenario.names import problems_of_names, unknown_names
 from simulator.scenario.play import Expect, Load, TimelineEntry
 from simulator.scenario.rules import Rule
 from simulator.scenario.wire import Inject, WireRule
@@ -31,9 +30,9 @@ class Scenario:
     seed: int = 1
     """Every random draw derives from it."""
     fault_budget: int | None = attrs.field(default=None, validator=within(0))
-    """Rules, wire and inject do no more faults than these."""
+    """How many faults there may be: of rules, wire and inject, and answers and receipts that never come."""
     quiet_after_s: float | None = duration(None)
-    """From then on rules, wire and inject do no faults any more."""
+    """From then on there are no such faults any more."""
     listen: Listen = Listen()
     carrier: CarrierRules = CarrierRules()
     account: tuple[AccountRules, ...] = ()
@@ -52,53 +51,63 @@ class Scenario:
     load: Load | None = None
     expect: tuple[Expect, ...] = ()
 
-    def problems(self) -> Problems:
+    def problems(self) -> Rules:
+        yield self._repeated_accounts()
+        yield problems_of_names(self)
+        yield unknown_names(self)
+        yield self._unknown_accounts()
+        yield self._deaf_accounts()
+        yield problems_of_timeline(self, self.timeline)
+        yield self._problems_of_login()
+
+    def _repeated_accounts(self) -> Problems:
         names = [account.system_id for account in self.account]
-        yield from _repeated("account", "system_id", names)
-        for array in ("rule", "wire", "inject", "timeline"):
-            yield from _alike(array, [each.name for each in getattr(self, array)])
-        yield from unknown_names(self)
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                yield ("account", index, "system_id"), f"{shown(name)} is the name of another account"
+
+    def _unknown_accounts(self) -> Problems:
+        names = [account.system_id for account in self.account]
         for array in ("mo", "inject"):
             for index, each in enumerate(getattr(self, array)):
                 if names and each.account is not None and each.account not in names:
-                    yield (
-                        (array, index, "account"),
-                        f"there is no account {shown(each.account)}{nearest(each.account, names)}",
-                    )
-        yield from problems_of_timeline(self, self.timeline)
-        if self.load is not None and self.load.target is None:
-            yield from self._problems_of_login(self.load)
+                    problem = f"there is no account {shown(each.account)}{nearest(each.account, names)}"
+                    yield (array, index, "account"), problem
 
-    def _problems_of_login(self, load: Load) -> Problems:
+    def _deaf_accounts(self) -> Problems:
+        """Say which messages from subscribers nobody could ever be sent."""
+        deaf = [account.system_id for account in self.account if not account.may_receive]
+        for index, mo in enumerate(self.mo):
+            if mo.account is not None and mo.account in deaf:
+                problem = f'{shown(mo.account)} only transmits: add "receiver" to its bind_types, or name another'
+                yield ("mo", index, "account"), problem
+            elif mo.account is None and deaf and len(deaf) == len(self.account):
+                yield ("mo", index), 'nobody gets it: add "receiver" to the bind_types of an account'
+
+    def _lets_send(self, account: AccountRules) -> bool:
+        """Say whether an account has a bind that may send: 3.3 knows no transceiver."""
+        only_33 = set(self.carrier.versions) == {"3.3"}
+        return "transmitter" in account.bind_types or ("transceiver" in account.bind_types and not only_33)
+
+    def _problems_of_login(self) -> Problems:
         """Say why the simulator's own ESME could not bind."""
+        load = self.load
+        if load is None or load.target is not None:
+            return
         names = [account.system_id for account in self.account]
         chosen = load.account or next(iter(names), "load")
         if chosen not in names:
             problem = problem_of_field(BindTransceiver, "system_id", chosen)
+            if names:
+                problem = f"there is no account {shown(chosen)}{nearest(chosen, names)}"
             if problem:
                 yield ("load", "account"), problem
             return
         index = names.index(chosen)
+        if not self._lets_send(self.account[index]):
+            problem = f"the load binds as {shown(chosen)} and could never send: let it be a transmitter"
+            yield ("account", index, "bind_types"), problem
         for key in ("system_id", "password", "system_type"):
             problem = problem_of_field(BindTransceiver, key, getattr(self.account[index], key) or "")
             if problem:
                 yield ("account", index, key), f"of the load {problem}"
-
-
-def _alike(array: str, names: list[str]) -> Problems:
-    """Say which names an expectation could not tell from one before: "a b" and "a_b" are written alike in it."""
-    slugs = [slug(name) for name in names]
-    for index, name in enumerate(names):
-        before = slugs.index(slugs[index])
-        if not name or before == index:
-            continue
-        if names[before] == name:
-            yield (array, index, "name"), f"{shown(name)} is the name of another {array}"
-        else:
-            yield (array, index, "name"), f"{shown(name)} and {shown(names[before])} are one name in an expectation"
-
-
-def _repeated(array: str, key: str, names: list[str]) -> Problems:
-    for index, name in enumerate(names):
-        if name and name in names[:index]:
-            yield (array, index, key), f"{shown(name)} is the name of another {array}"

@@ -9,8 +9,8 @@ from connector.errors import EncodeError
 from connector.settings import above, duration, within
 from connector.smpp.pdu import PDU_BY_ID
 from simulator.scenario.bodies import body_of
-from simulator.scenario.fields import COMMANDS, Problems, a_status, hex_digits
-from simulator.scenario.rules import Period, problem_of_command, problem_of_number
+from simulator.scenario.fields import COMMANDS, Problems, a_speed, a_status, hex_digits
+from simulator.scenario.rules import Period, problem_of_command, problem_of_number, problems_of_length
 
 NO_COMMAND: Final = -1
 
@@ -26,9 +26,6 @@ class WireWhen(Period):
     rate: float | None = attrs.field(default=None, validator=within(0, 1))
     """Chance of each write."""
 
-    def problems(self) -> Problems:
-        yield from self.period_problems()
-
 
 @attrs.frozen(kw_only=True)
 class Write:
@@ -43,7 +40,7 @@ class Write:
     """Between two pieces."""
     coalesce_s: float = duration("0s")
     """Gather so long before writing, many PDUs to a segment."""
-    bytes_per_second: float | None = attrs.field(default=None, validator=above(0))
+    bytes_per_second: float | None = attrs.field(default=None, validator=a_speed)
 
     def problems(self) -> Problems:
         if any(place < 1 for place in self.split_at) or list(self.split_at) != sorted(set(self.split_at)):
@@ -57,7 +54,7 @@ class Read:
     """How octets are read: slowly, so that the ESME's writes come to a stop."""
 
     WHOLE: ClassVar = True
-    bytes_per_second: float = attrs.field(validator=above(0))
+    bytes_per_second: float = attrs.field(validator=a_speed)
 
 
 @attrs.frozen(kw_only=True)
@@ -70,8 +67,7 @@ class WireFault:
     """Of "blackhole": then what was held back moves on; without it never."""
 
     def problems(self) -> Problems:
-        if self.for_s is not None and self.kind != "blackhole":
-            yield ("for",), "is of blackhole only"
+        yield from problems_of_length(self.kind, self.for_s)
 
 
 @attrs.frozen(kw_only=True)

@@ -87,7 +87,7 @@ def test_an_expectation_that_needs_a_load_is_refused_where_there_is_none(carrier
     for more in (["--check"], ["--virtual", "--for", "1s"]):
         ended = carrierline("simulate", str(path), *more)
         assert (ended.status, ended.out) == (2, "")
-        assert ended.err.strip() == f"{path}: expect[1].that: message.lost cannot be known without a [load]"
+        assert ended.err.strip() == f"{path}:4: expect[1].that: message.lost cannot be known without a [load]: add one"
 
 
 def test_a_run_in_which_nothing_happened_says_so(carrierline: Caller) -> None:

@@ -15,7 +15,7 @@ async def test_an_answer_after_the_patience_still_leads_the_receipt_to_its_messa
     autojump_clock: MockClock, early: bool
 ) -> None:
     """The answer comes at 90 s, its part was given up at 80 s, and the receipt comes after it or at the very start."""
-    rules = ReceiptRules(delay=Delay(value_s=60.0), early=float(early))
+    rules = ReceiptRules(delay=Delay(value_s=60.0), early=float(early), heed_times=False)
     async with world(config(lane=lane("otp", patience_s=20.0))) as it:
         it.play(Scenario(response=Response(delay=Delay(value_s=90.0)), receipt=rules))
         await it.start()

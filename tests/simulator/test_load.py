@@ -2,6 +2,7 @@
 
 import json
 import math
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -85,6 +86,19 @@ def test_a_long_text_travels_in_parts_that_are_joined() -> None:
     parts = messages.parts(message)
     assert (len(parts), message.left) == (2, 2)
     assert [part.pdu.esm_class for part in parts] == [0x40, 0x40]
+    assert [(part.place, part.total) for part in parts] == [(1, 2), (2, 2)]
+
+
+def test_a_long_text_has_its_number_in_every_part_and_at_its_end() -> None:
+    text = Messages(staged((1, 1), text=(LoadText(gsm7=300),)), 1).text(17)
+    assert len(text) == 300
+    assert text.endswith(".#17")
+    assert all("#17 " in text[start : start + 66] for start in range(300 - 66))
+
+
+def test_a_text_that_just_fits_into_one_part_has_its_number_once() -> None:
+    texts = [Messages(staged((1, 1), text=(LoadText(**kind),)), 1).text(17) for kind in ({"gsm7": 160}, {"ucs2": 70})]
+    assert [text.count("#17") for text in texts] == [1, 1]
 
 
 def test_the_mix_of_texts_goes_by_weight() -> None:
@@ -224,6 +238,7 @@ reply = "ESME_RINVDSTADR"
 """
     numbers = numbers_of(rules + CLOSED)
     assert (numbers.answered, numbers.failed, numbers.resent) == (99, 1, 5)
+    assert numbers.refusals == {"ESME_RINVDSTADR": 1}
 
 
 def test_a_link_that_is_cut_is_replaced_and_its_messages_are_sent_again() -> None:
@@ -254,6 +269,63 @@ def test_a_transmitter_has_a_receiver_beside_it_for_its_receipts() -> None:
     text = '[[account]]\nsystem_id = "acme"\nbind_types = ["transmitter", "receiver"]\n'
     numbers = numbers_of(text + CLOSED.replace("receipts = false", ""))
     assert (numbers.answered, numbers.receipts_matched, numbers.binds) == (100, 100, 2)
+
+
+REFUSED = '[[rule]]\nwhen = { command = "bind_*" }\nreply = "ESME_RINVPASWD"\n'
+
+
+@pytest.mark.parametrize(("settle", "patience", "lasts_s"), [("10m", "10m", 600), ("5s", "2m", 120)])
+@pytest.mark.parametrize("text", [CLOSED, OPEN.replace("10s", "1h")])
+def test_a_load_that_no_bind_is_let_in_for_gives_up_and_says_why(
+    text: str, settle: str, patience: str, lasts_s: float
+) -> None:
+    outcome = outcome_of(REFUSED + text.replace("[load]", f'[load]\nsettle = "{settle}"'))
+    assert outcome.load is not None
+    assert outcome.load.died_of == f"no bind was let in for {patience}: ESME_RINVPASWD"
+    assert not outcome.ok, "a load that came to nothing is no success, whatever nobody expected of it"
+    assert lasts_s <= outcome.ran_s <= lasts_s + 31
+    assert outcome.verdict is not None
+    assert (outcome.verdict.clean, outcome.verdict.nothing) == (False, "nothing was sent")
+
+
+def test_a_closed_load_that_lost_its_binds_for_good_gives_up_too() -> None:
+    later = REFUSED.replace('"bind_*"', '"bind_*", after = "1s"')
+    cut = '[[timeline]]\nat = "2s"\ndo = "drop"\n[response]\ndelay = "1s"\n'
+    numbers = numbers_of(later + cut + CLOSED.replace("[load]", '[load]\nsettle = "2m"'))
+    assert numbers.died_of == "no bind was let in for 2m: ESME_RINVPASWD"
+    assert 0 < numbers.answered < 100
+
+
+def test_an_outage_longer_than_its_patience_ends_no_load_that_was_bound_and_has_stages() -> None:
+    outage = '[[timeline]]\nat = "5s"\nfor = "20m"\ndo = "outage"\nmode = "drop"\n'
+    text = OPEN.replace("to = 50", "to = 1").replace("10s", "30m")
+    numbers = numbers_of(outage + text.replace("[load]", '[load]\nsettle = "2m"'))
+    assert (numbers.died_of, numbers.binds) == ("", 2)
+    assert numbers.answered == numbers.planned
+
+
+@pytest.mark.parametrize(
+    ("account", "load_", "problem"),
+    [
+        ('bind_types = ["receiver"]', "", 'account[0].bind_types: the load binds as "acme" and could never send'),
+        ('bind_types = ["transceiver", "receiver"]', "", ""),
+        ("", 'account = "acne"', 'load.account: there is no account "acne", did you mean "acme"?'),
+    ],
+)
+def test_an_account_that_could_never_send_is_a_problem_of_the_file(account: str, load_: str, problem: str) -> None:
+    text = f'[[account]]\nsystem_id = "acme"\n{account}\n[load]\nmodel = "closed"\nmessages = 1\n{load_}\n'
+    if not problem:
+        load(text, Scenario)
+        return
+    with pytest.raises(ConfigError) as wrong:
+        load(text, Scenario)
+    assert problem in str(wrong.value)
+
+
+def test_a_transceiver_of_3_3_could_never_send_either() -> None:
+    text = '[[account]]\nsystem_id = "acme"\nbind_types = ["transceiver"]\n[load]\nmodel = "closed"\nmessages = 1\n'
+    with pytest.raises(ConfigError, match="could never send"):
+        load('[carrier]\nversions = ["3.3"]\n' + text, Scenario)
 
 
 def test_a_load_that_cannot_go_on_has_crashed_and_says_why() -> None:
@@ -320,6 +392,7 @@ async def test_rows_are_posted_in_batches_and_the_taken_ones_should_come() -> No
     assert batches == [1_000, 1_000, 500]
     numbers = http.statistics()
     assert (numbers.sent, numbers.answered, numbers.failed) == (2_500, 2_499, 1)
+    assert numbers.refusals == {"opted_out": 1}
     assert http.expected() == [number for number in range(1, 2_501) if number != 7]
 
 
@@ -336,9 +409,82 @@ async def test_a_door_that_asks_for_patience_gets_the_same_rows_again_under_the_
     assert (http.statistics().answered, http.statistics().resent) == (10, 10)
 
 
+@pytest.mark.parametrize(
+    ("status", "value", "waits_s"),
+    [
+        (429, "7", 7),
+        (503, "7", 7),
+        (429, "Thu, 01 Jan 1970 00:01:40 GMT", 40),
+        (429, "1000000", 60),  # no longer than it settles
+        (500, "7", 0.5),
+        (429, "soon", 0.5),
+        (503, "Thu, 01 Jan 1970 00:00:00 GMT", 0.5),
+    ],
+)
+async def test_a_door_says_when_it_wants_the_rows_again(
+    status: int, value: str, waits_s: float, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    asked_at: list[float] = []
+
+    async def post(*_arguments: Any, **_options: Any) -> httpx2.Response:
+        asked_at.append(trio.current_time())
+        return httpx2.Response(200 if len(asked_at) > 1 else status, headers={"retry-after": value})
+
+    monkeypatch.setattr(httpx2.AsyncClient, "post", post)
+    load_ = Load(model="closed", messages=10, settle_s=60)
+    async with trio.open_nursery() as nursery:
+        http = HttpLoad(load_, "http://x/", seed=1, started_at=trio.current_time(), clock=lambda: 60.0)
+        nursery.start_soon(http.run)
+        await http.finished()
+        nursery.cancel_scope.cancel()
+    assert asked_at[1] - asked_at[0] == pytest.approx(waits_s)
+
+
+async def test_a_password_in_the_target_is_sent_and_never_shown(caplog: pytest.LogCaptureFixture) -> None:
+    asked: list[dict[str, str]] = []
+
+    def answer(_rows: list[dict[str, str]], headers: dict[str, str]) -> tuple[int, Any]:
+        asked.append(headers)
+        return 200, {}
+
+    load_ = Load(model="closed", messages=10)
+    caplog.set_level("DEBUG")
+    async with door(answer) as url, trio.open_nursery() as nursery:
+        target = url.replace("http://", "http://user:geheim@")
+        http = HttpLoad(load_, target, seed=1, started_at=trio.current_time())
+        nursery.start_soon(http.run)
+        with trio.fail_after(20):
+            await http.finished()
+        nursery.cancel_scope.cancel()
+    assert asked[0]["authorization"] == "Basic " + b64encode(b"user:geheim").decode()
+    assert "geheim" not in caplog.text
+
+
+async def test_a_door_that_cannot_be_reached_is_named_without_what_is_secret(autojump_clock: MockClock) -> None:
+    load_ = Load(model="closed", messages=10, attempts=1)
+    target = "http://user:geheim@127.0.0.1:1/v1/messages?key=geheim"
+    async with trio.open_nursery() as nursery:
+        http = HttpLoad(load_, target, seed=1, started_at=trio.current_time())
+        nursery.start_soon(http.run)
+        await http.finished()
+        nursery.cancel_scope.cancel()
+    assert http.statistics().died_of == "http://127.0.0.1:1/v1/messages does not answer: ConnectError"
+
+
 async def test_a_door_that_refuses_is_not_asked_again() -> None:
     http = await posted(lambda _rows, _headers: (403, {"title": "no"}), messages=10)
     assert (http.statistics().failed, http.statistics().resent) == (10, 0)
+    assert http.statistics().refusals == {"HTTP 403": 10}
+
+
+async def test_of_very_many_reasons_that_a_door_gives_the_first_are_told_and_none_is_repeated_at_length() -> None:
+    def answer(rows: list[dict[str, str]], _headers: dict[str, str]) -> tuple[int, Any]:
+        words = ["x" * 1_000, *(f"reason_{number}" for number in range(len(rows) - 1))]
+        return 422, {"verdicts": [{"reason": word} for word in words]}
+
+    http = await posted(answer, messages=200)
+    refusals = http.statistics().refusals
+    assert (len(refusals), refusals["refused"], refusals["other"]) == (101, 1, 100)
 
 
 async def test_a_door_that_is_closed_is_a_load_that_died(autojump_clock: MockClock) -> None:

@@ -77,7 +77,7 @@ def test_one_expectation_that_is_not_true_makes_the_outcome_bad() -> None:
         (
             "[[rule]]\nwhen = { command = 'bind_*' }\nreply = 'ESME_RSYSERR'\n" + LOAD,
             "message.lost == 0",
-            "sent nothing",
+            "nothing was sent",
         ),
         ("[[rule]]\nreply = 'ESME_RINVDSTADR'\n" + LOAD, "load.latency.service.p99 < 1", "nothing was answered"),
     ],
@@ -216,6 +216,50 @@ def test_a_message_given_up_after_it_was_swallowed_is_not_accepted() -> None:
     assert (lost.ok, not_accepted.ok) == (True, True), not_accepted
 
 
+LONG = '[load]\nmodel = "closed"\nmessages = 5\ntext = [{ gsm7 = 400 }]\nattempts = 1\nresponse_timeout = "1s"\n'
+
+
+@pytest.mark.parametrize(
+    ("nth", "window", "of"),
+    [
+        (2, 10, "part 2 of 3"),
+        (3, 10, "part 3 of 3"),
+        (1, 10, "part 1 of 3"),
+        (1, 1, "part 1 of 3"),  # the others are never sent
+    ],
+)
+def test_a_long_message_of_which_a_part_is_never_accepted_is_not_accepted(nth: int, window: int, of: str) -> None:
+    silent = f"[[rule]]\nwhen = {{ nth = {nth} }}\nfault = {{ kind = 'no-response' }}\n"
+    outcome = outcome_of(silent + LONG + f"window = {window}\n", 'that = "message.not_accepted == 1"')
+    assert outcome.ok, outcome.expectations
+    assert outcome.verdict is not None
+    assert [(item.id, item.of) for item in outcome.verdict.items] == [("#1", of)]
+
+
+def test_a_run_that_is_cut_off_within_a_long_message_has_lost_nothing() -> None:
+    outcome = outcome_of("[response]\ndelay = '1s'\n" + LONG.replace("1s", "9s") + "window = 1\n", duration_s=1.5)
+    assert outcome.load is not None
+    assert (outcome.load.sent, outcome.load.answered) == (1, 0)
+    assert outcome.verdict is not None
+    assert outcome.verdict.clean, outcome.verdict
+
+
+def test_long_messages_to_one_number_are_no_doubles_of_each_other() -> None:
+    text = LONG.replace("messages = 5", 'messages = 400\nto = "447700900000"')
+    outcome = outcome_of(text, 'that = "message.duplicated == 0 and submit.count == 1200"')
+    assert outcome.ok, outcome.expectations
+
+
+def test_what_a_hole_swallows_for_ever_is_excused_and_not_lost() -> None:
+    hole = '[[wire]]\nname = "hole"\nwhen = { after = "3s" }\nfault = { kind = "blackhole" }\n'
+    text = hole + '[load]\nresponse_timeout = "6s"\nsettle = "20s"\nstages = [{ for = "9s", to = 9 }]\n'
+    outcome = outcome_of(text, 'that = "message.lost == 0 and message.excused > 0"')
+    assert outcome.ok, outcome.expectations
+    assert outcome.verdict is not None
+    assert set(outcome.verdict.excused_by) == {"hole"}
+    assert "hole swallowed it" in {item.excuse for item in outcome.verdict.items}
+
+
 def test_an_account_that_lost_its_bind_is_timed_until_it_is_back() -> None:
     text = LOAD + '[[timeline]]\nat = "5s"\nfor = "6s"\ndo = "outage"\nmode = "drop"\n'
     restored, attempts, count = checked(
@@ -281,6 +325,20 @@ def test_virtual_time_begins_at_a_fixed_moment() -> None:
 def test_what_cannot_be_played_in_virtual_time_is_refused(text: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         outcome_of(text)
+
+
+async def test_a_target_is_named_without_its_password_where_it_cannot_be_played() -> None:
+    text = '[load]\ntarget = "http://user:geheim@127.0.0.1:1/"\nmodel = "closed"\nmessages = 1\n'
+    with pytest.raises(ConfigError) as refused:
+        await play(load(text, Scenario), virtual=True)
+    assert "geheim" not in str(refused.value)
+
+
+async def test_a_token_that_is_missing_is_one_error_and_no_group_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_SUCH_TOKEN", raising=False)
+    text = '[load]\ntarget = "http://127.0.0.1:1/"\ntoken_env = "NO_SUCH_TOKEN"\nmodel = "closed"\nmessages = 1\n'
+    with pytest.raises(ConfigError, match=r"load\.token_env: the environment has no NO_SUCH_TOKEN"):
+        await play(load(text, Scenario))
 
 
 REPEATED = """

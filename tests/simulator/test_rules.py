@@ -12,7 +12,7 @@ from connector.errors import ConfigError
 from connector.settings import load
 from connector.smpp import tables
 from connector.smpp.codec import encode
-from connector.smpp.pdu import EnquireLink, QuerySm, SubmitSmResp
+from connector.smpp.pdu import DestAddress, EnquireLink, QuerySm, SubmitMulti, SubmitMultiResp, SubmitSmResp
 from simulator import Smsc
 from simulator.scenario import Scenario
 
@@ -380,6 +380,42 @@ async def test_congestion_is_told_to_sessions_that_know_it(autojump_clock: MockC
         assert esme.received(SubmitSmResp)[0].tlvs == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "refused", "state"),
+    [
+        ("[queue]\ncapacity = 2\ndrain = { per_second = 1 }", "ESME_RMSGQFUL", 100),
+        ("[limits]\nrate = { per_second = 1, burst = 2 }", "ESME_RTHROTTLED", 100),
+        ("[limits]\nrate = { per_second = 1, burst = 2, scope = 'sender' }", "ESME_RTHROTTLED", 100),
+        ("[limits]\nwindow = 2", "ESME_RTHROTTLED", 0),
+        ("[queue]\ncapacity = 4\ndrain = { per_second = 1 }\n" + BARRED, "ESME_RINVDSTADR", 50),
+    ],
+)
+async def test_congestion_is_told_in_refusals_too(
+    text: str, refused: str, state: int, autojump_clock: MockClock
+) -> None:
+    smsc = smsc_of(f"[carrier]\ncongestion = true\n{text}")
+    for version in (0x50, 0x34):
+        async with bound(smsc, interface_version=version) as esme:
+            await esme.submitted(to("1"), to("1"), to("4470"))
+            [no] = [pdu for pdu in esme.received(SubmitSmResp) if pdu.command_status]
+            assert tables.status_name(no.command_status) == refused
+            assert no.tlv_value("congestion_state") == (state if version == 0x50 else None)
+            assert len(no.tlvs) == (version == 0x50)
+        await trio.sleep(60)
+
+
+async def test_congestion_is_told_though_all_of_a_submit_multi_are_refused(autojump_clock: MockClock) -> None:
+    smsc = smsc_of("[carrier]\ncongestion = true\n[queue]\ncapacity = 1\ndrain = { per_second = 1 }")
+    async with bound(smsc, interface_version=0x50) as esme:
+        await esme.submitted(submit_sm())
+        await esme.submitted(SubmitMulti(dest_addresses=(DestAddress(destination_addr="4471"),)))
+        [answer] = esme.received(SubmitMultiResp)
+        assert (tables.status_name(answer.command_status), answer.tlv_value("congestion_state")) == (
+            "ESME_RMSGQFUL",
+            100,
+        )
+
+
 async def test_some_carriers_send_a_body_with_an_error(autojump_clock: MockClock) -> None:
     smsc = smsc_of('[carrier]\nerror_body = "keep"\n' + BARRED)
     async with bound(smsc) as esme:
@@ -551,3 +587,96 @@ async def test_a_hole_longer_than_the_inactivity_timer_does_not_end_the_link(
         await esme.submit(submit_sm())
         await trio.sleep_until(181)
         assert statuses(await esme.submitted(submit_sm())) == ["ESME_ROK"]
+
+
+# --- answers and receipts that never come -----------------------------------------------------------------------------
+
+SILENT_RULE = '[[rule]]\nname = "silent"\ndelay = { never = true }\n'
+SILENT_TABLE = "[response]\ndelay = { never = true }\n"
+MOSTLY_SILENT = '[response]\ndelay = { dist = "mix", of = [{ weight = 9, never = true }, { value = "2s" }] }\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [(SILENT_RULE, "silent"), (SILENT_TABLE, "response.delay"), (MOSTLY_SILENT, "response.delay")]
+)
+async def test_answers_that_never_come_are_faults_of_the_budget(
+    text: str, name: str, autojump_clock: MockClock
+) -> None:
+    smsc = smsc_of("fault_budget = 3\n" + text)
+    async with bound(smsc) as esme:
+        await esme.submit(*[submit_sm() for _ in range(10)])
+        await esme.read_until(lambda: len(esme.answers) == 7)
+        assert trio.current_time() in (0, 2)
+    assert smsc.statistics().faults == {name: 3}
+
+
+@pytest.mark.parametrize("text", [SILENT_RULE, SILENT_TABLE, MOSTLY_SILENT])
+async def test_answers_come_when_it_is_to_be_quiet(text: str, autojump_clock: MockClock) -> None:
+    smsc = smsc_of('quiet_after = "10s"\n' + text)
+    async with bound(smsc) as esme:
+        await trio.sleep(10)
+        assert statuses(await esme.submitted(submit_sm(), submit_sm())) == ["ESME_ROK"] * 2
+    assert smsc.statistics().faults == {}
+
+
+async def test_a_rule_may_be_deaf_to_what_is_no_message(autojump_clock: MockClock) -> None:
+    smsc = smsc_of('fault_budget = 1\n[[rule]]\nwhen = { command = "enquire_link" }\ndelay = { never = true }')
+    async with bound(smsc) as esme:
+        for sequence_number in (500, 501):
+            await esme.stream.send_all(encode(EnquireLink(sequence_number=sequence_number)))
+        with trio.move_on_after(5):
+            await esme.read()
+        assert b"".join(octets for _, octets in esme.reads).endswith(b"\x80\0\0\x15\0\0\0\0" + (501).to_bytes(4, "big"))
+    assert smsc.statistics().faults == {"rule 1": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("[receipt]\nmissing = 1.0\ndelay = '1s'", "receipt.missing"),
+        ("[receipt]\ndelay = { never = true }", "receipt.delay"),
+        ("[receipt]\ndelay = { dist='mix', of = [{ weight = 1e9, never = true }, { value='9s' }] }", "receipt.delay"),
+        ("[[rule]]\nname = 'none'\nreceipt = { missing = true }", "none"),
+        ("[[rule]]\nname = 'none'\nreceipt = { delay = { never = true } }", "none"),
+    ],
+)  # fmt: skip
+async def test_receipts_that_never_come_are_faults_of_the_budget(
+    text: str, name: str, autojump_clock: MockClock
+) -> None:
+    smsc = smsc_of(f"fault_budget = 3\n{text}")
+    async with bound(smsc) as esme:
+        await esme.submit(*[submit_sm(registered_delivery=n % 2) for n in range(10)])
+        await esme.delivered(2)
+    numbers = smsc.statistics()
+    assert (numbers.faults, numbers.receipts_missing, numbers.receipts_sent) == ({name: 3}, 3, 2)
+
+
+async def test_a_rule_that_does_two_things_wrong_to_a_message_does_one_fault(autojump_clock: MockClock) -> None:
+    smsc = smsc_of("[[rule]]\nname = 'odd'\nreply = { times = 2 }\nreceipt = { missing = true }")
+    async with bound(smsc) as esme:
+        await esme.submitted(submit_sm(registered_delivery=1))
+    assert (smsc.statistics().faults, smsc.statistics().receipts_missing) == ({"odd": 1}, 1)
+
+
+# --- rules without a name ---------------------------------------------------------------------------------------------
+
+
+async def test_a_rule_without_a_name_draws_alike_wherever_it_stands(autojump_clock: MockClock) -> None:
+    drawn = '[[rule]]\nwhen = { rate = 0.3 }\nreply = "ESME_RSYSERR"\n'
+    other = '[[rule]]\nwhen = { rate = 0.5, to = "^000" }\nreply = "ESME_RSUBMITFAIL"\n'
+    hit = []
+    for text in (drawn, other + drawn, drawn + other):
+        async with bound(smsc_of(text)) as esme:
+            hit.append(statuses(await esme.submitted(*[submit_sm() for _ in range(100)])))
+    assert hit[0] == hit[1] == hit[2]
+    assert 15 < hit[0].count("ESME_RSYSERR") < 45
+
+
+async def test_a_rule_without_a_name_goes_on_counting_when_its_place_changes(autojump_clock: MockClock) -> None:
+    counted = '[[rule]]\nwhen = { nth = 3 }\nreply = "ESME_RSYSERR"\n'
+    smsc = smsc_of(counted)
+    async with bound(smsc) as esme:
+        await esme.submitted(submit_sm(), submit_sm())
+        smsc.change(load(BARRED + counted, Scenario))
+        assert statuses(await esme.submitted(submit_sm())) == ["ESME_RSYSERR"]
+    assert smsc.statistics().rules == {"rule 2": 1}

@@ -200,6 +200,10 @@ GOOD = [
     "[[rule]]\nwhen = { command = 'enquire_*' }\nfault = { kind = 'no-response' }",
     "[[rule]]\nfault = { kind = 'close', point = 'after-response' }\nreceipt = 'UNDELIV'",
     "[[rule]]\nreply = { message_id = '' }\nreceipt = 'UNDELIV'",
+    "[[rule]]\nreply = 'ESME_RSYSERR'\nfault = { kind = 'close', point = 'after-response' }",
+    "[listen]\nsmpp = '[::1]:2775'\ntls = '[fe80::1%eth0]:0'",
+    "[receipt]\nformat = 'submit date:{submitted:%Y-%m-%d %H:%M:%S.%f %%}'",
+    "[[account]]\nsystem_id = 'a'\nbind_types = ['receiver']\n" + MO.format(1, 2, "x", "udh8", ONCE) + "account = 'a'",
     "[[timeline]]\nat = '1s'\ndo = 'drop'\nfor = '5s'\nset = { 'limits.window' = 3 }",
     "[load]\ntarget = 'http://127.0.0.1/'\nmodel = 'closed'\nmessages = 5\nto = '12345678901234567890{n}'",
 ]
@@ -208,6 +212,91 @@ GOOD = [
 @pytest.mark.parametrize("text", GOOD)
 def test_what_can_be_played_is_let_pass(text: str) -> None:
     load(text, Scenario)
+
+
+INFINITE = "must not be infinite: for no limit leave it out, or the table it stands in"
+BRACKETS = 'an IPv6 address stands in brackets, as in "[::1]:2775", not'
+ACCOUNT = "[[account]]\nsystem_id = '{}'\nbind_types = ['{}']\n"
+REFUSED = [
+    # (what is in the file, all that is said about it)
+    ("[limits]\nrate = { per_second = inf }", f"2: limits.rate.per_second: {INFINITE}"),
+    ("[[rule]]\nreply = 8\nlimit = { per_second = inf }", f"3: rule[0].limit.per_second: {INFINITE}"),
+    ("[queue]\ncapacity = 1\ndrain = { per_second = inf }", f"3: queue.drain.per_second: {INFINITE}"),
+    (MO.format(1, 2, "x", "udh8", "rate = { per_minute = inf }"), f"6: mo[0].rate.per_minute: {INFINITE}"),
+    ("[[wire]]\nread = { bytes_per_second = inf }", f"2: wire[0].read.bytes_per_second: {INFINITE}"),
+    (
+        "[receipt]\nburst = { release_per_second = nan }",
+        "2: receipt.burst.release_per_second: must be more than 0, not nan",
+    ),
+    (
+        "[receipt]\nmix = { DELIVRD = inf }",
+        "2: receipt.mix: the weight of DELIVRD must not be negative or infinite, and is inf",
+    ),
+    (
+        "[load]\nstages = [{ for = '1s', to = inf }]",
+        "2: load.stages[0].to: must be at least 0 and not infinite, not inf: write how many a second are to come",
+    ),
+    ("[listen]\nsmpp = '[::1'", f'2: listen.smpp: {BRACKETS} "[::1"'),
+    ("[listen]\nsmpp = '::1:2775'", f'2: listen.smpp: {BRACKETS} "::1:2775"'),
+    ("[listen]\nsmpp = '[localhost]:2775'", f'2: listen.smpp: {BRACKETS} "[localhost]:2775"'),
+    ("[listen]\ntls = '::1]:2775'", f'2: listen.tls: {BRACKETS} "::1]:2775"'),
+    (
+        "[receipt]\nformat = 'date:{submitted:%Q}'",
+        "2: receipt.format: is no format (%Q is no part of a date: write one such as %y%m%d%H%M%S)",
+    ),
+    (
+        "[receipt]\nformat = 'date:{done:%y%}'",
+        "2: receipt.format: is no format (% is no part of a date: write one such as %y%m%d%H%M%S)",
+    ),
+    *(
+        (
+            f"[[rule]]\nreply = 'ESME_RSYSERR'\nfault = {{ kind = 'close'{point} }}",
+            f'2: rule[0].reply: is of no use: with point = "{name}" nothing is said; take it away, or write '
+            'point = "after-response"',
+        )
+        for point, name in (
+            ("", "before-response"),
+            (", point = 'after-accept-before-response'", "after-accept-before-response"),
+        )
+    ),
+    ("[[account]]\nsystem_id = 'a'\nbind_types = []", "3: account[0].bind_types: at least one bind type is needed"),
+    (
+        ACCOUNT.format("a", "transmitter") + MO.format(1, 2, "x", "udh8", ONCE),
+        '4: mo[0]: nobody gets it: add "receiver" to the bind_types of an account',
+    ),
+    (
+        ACCOUNT.format("a", "transmitter") + ACCOUNT.format("b", "receiver") + MO.format(1, 2, "x", "udh8", ONCE)
+        + "account = 'a'",
+        '13: mo[0].account: "a" only transmits: add "receiver" to its bind_types, or name another',
+    ),
+    (
+        "[[timeline]]\nat = '1s'\nset = { 'response.message_id.start' = 7 }",
+        "3: timeline[0].set.response.message_id.start: cannot change while the simulator runs",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "problem"), REFUSED)
+def test_what_would_do_nothing_or_harm_is_told_with_its_line_and_a_cure(text: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(text, Scenario, source="it")
+    assert caught.value.problems == [f"it:{problem}"]
+
+
+def test_all_is_told_at_once_though_a_part_could_not_be_read() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load("[limits]\nwindow = 'x'\n[[rule]]\nname = 'rule 2'\ndelay = '1s'\n[[rule]]\ndelay = '2s'\n", Scenario)
+    assert len(caught.value.problems) == 2
+
+
+def test_what_only_a_load_tells_is_told_of_what_is_to_be_played_alone(tmp_path: Path) -> None:
+    expect = "[[expect]]\nthat = 'message.lost == 0'\n"
+    written(tmp_path, parent="\n" + expect, child="extends = 'parent'\nseed = 2\n")
+    assert len(load_scenario(tmp_path / "child.toml").expect) == 1
+    with pytest.raises(ConfigError) as caught:
+        load_scenario(tmp_path / "child.toml", to_play=True)
+    where = f"{tmp_path}/parent.toml:3: expect[0].that"
+    assert caught.value.problems == [f"{where}: message.lost cannot be known without a [load]: add one"]
 
 
 def test_no_password_is_told_though_it_is_wrong() -> None:

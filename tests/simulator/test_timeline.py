@@ -2,14 +2,15 @@
 
 import pytest
 import trio
-from esme import bound, linked, submit_sm
+from esme import Esme, bound, linked, submit_sm
 from trio.testing import MockClock
 
 from connector.errors import ConfigError
 from connector.settings import load
 from connector.smpp import tables
+from connector.smpp.codec import encode
 from connector.smpp.events import UnbindReceived, Unbound
-from connector.smpp.pdu import BindTransceiverResp, SubmitSmResp, Unbind
+from connector.smpp.pdu import BindTransceiverResp, DeliverSm, EnquireLink, SubmitSmResp, Unbind
 from simulator import Smsc
 from simulator.scenario import Scenario, TimelineEntry
 from simulator.scenario.changes import changed, nested
@@ -312,3 +313,84 @@ def test_a_timeline_is_judged_though_the_rest_of_the_file_is_in_order_or_not() -
     with pytest.raises(ConfigError) as caught:
         load('[[timeline]]\nat = "1s"\nset = { "limits.window" = 0 }\n[[account]]\nsystem_id = 1\n', Scenario)
     assert any("account[0].system_id" in text for text in caught.value.problems)
+
+
+# --- links that are open already --------------------------------------------------------------------------------------
+
+
+async def test_ids_are_spelled_otherwise_on_open_links_too(autojump_clock: MockClock) -> None:
+    smsc = smsc_of(
+        "[response.message_id]\nstart = 171\nwidth = 0\n"
+        '[[timeline]]\nat = "10s"\nfor = "10s"\n'
+        'set = { "response.message_id.form" = "hex", "response.message_id.prefix" = "x" }'
+    )
+    async with bound(smsc) as esme:
+        said = []
+        for at in (5, 15, 25):
+            await trio.sleep_until(at)
+            [answer] = await esme.submitted(submit_sm(registered_delivery=1))
+            receipt = (await esme.delivered(len(said) + 1))[-1]
+            assert receipt.short_message.startswith(f"id:{answer.message_id} ".encode())
+            said.append(answer.message_id)
+    assert said == ["171", "xac", "173"]
+
+
+async def test_a_carrier_becomes_deaf_to_enquire_link_on_open_links_too(autojump_clock: MockClock) -> None:
+    deaf = '[[rule]]\nname = "deaf"\nwhen = { command = "enquire_link" }\nfault = { kind = "no-response" }\n'
+    smsc = smsc_of("")
+    async with bound(smsc) as esme:
+        heard = []
+        for rules in (deaf, ""):
+            smsc.change(load(PATIENT + rules, Scenario))
+            await esme.stream.send_all(encode(EnquireLink(sequence_number=500)))
+            with trio.move_on_after(5):
+                await esme.read()
+            heard.append(len(esme.reads))
+    assert heard == [1, 2]  # the answer to the bind was the first
+    assert smsc.statistics().faults == {"deaf": 1}
+
+
+# --- messages from subscribers ----------------------------------------------------------------------------------------
+
+STOPS = '[[mo]]\nfrom = "4477{{n}}"\nto = "60777"\ntext = "{}"\nrate = {{ per_minute = {} }}\n'
+
+
+async def mo(smsc: Smsc, esme: Esme, until: float) -> list[tuple[float, str, str]]:
+    """Return when which message from whom has come by this time."""
+    with trio.move_on_at(until):
+        await esme.delivered(10_000)
+    found = [(at, pdu.short_message.decode(), pdu.source_addr) for at, pdu in esme.pdus if isinstance(pdu, DeliverSm)]
+    esme.pdus.clear()
+    return found
+
+
+async def test_subscribers_write_at_another_rate_as_soon_as_it_is_given(autojump_clock: MockClock) -> None:
+    smsc = smsc_of(STOPS.format("STOP", 1))
+    async with bound(smsc) as esme:
+        assert await mo(smsc, esme, 65) == [(60, "STOP", "44771")]
+        smsc.change(load(PATIENT + STOPS.format("STOP", 6), Scenario))
+        assert await mo(smsc, esme, 90) == [(75, "STOP", "44772"), (85, "STOP", "44773")]
+        smsc.change(load(PATIENT, Scenario))
+        assert await mo(smsc, esme, 600) == []
+
+
+async def test_who_else_writes_begins_and_who_stays_goes_on(autojump_clock: MockClock) -> None:
+    smsc = smsc_of(STOPS.format("STOP", 1))
+    once = '[[mo]]\nfrom = "1"\nto = "2"\ntext = "{}"\nat = "{}"\n'
+    async with bound(smsc) as esme:
+        assert await mo(smsc, esme, 30) == []
+        text = PATIENT + once.format("past", "10s") + once.format("soon", "40s") + STOPS.format("START", 2)
+        smsc.change(load(text + STOPS.format("STOP", 1), Scenario))
+        came = await mo(smsc, esme, 65)
+    assert came == [(40, "soon", "1"), (60, "START", "44771"), (60, "STOP", "44771")]
+
+
+@pytest.mark.parametrize("named", ["", 'account = "rx"\n'])
+async def test_subscribers_write_to_the_first_account_that_may_receive(named: str, autojump_clock: MockClock) -> None:
+    account = '[[account]]\nsystem_id = "{}"\npassword = "secret"\nbind_types = ["{}"]\n'
+    accounts = account.format("tx", "transmitter") + account.format("rx", "receiver")
+    smsc = smsc_of(accounts + STOPS.format("STOP", 60) + named)
+    async with linked(smsc) as sender, linked(smsc) as receiver:
+        assert [await sender.bind("transmitter", "tx"), await receiver.bind("receiver", "rx")] == [0, 0]
+        smsc.deliver("4477", "60777", "by hand")
+        assert [text for _, text, _ in await mo(smsc, receiver, 2.5)] == ["by hand", "STOP", "STOP"]

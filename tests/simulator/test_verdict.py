@@ -1,5 +1,7 @@
 """The verdict: which messages were lost, doubled or unanswered, and which of them a fault explains."""
 
+import gc
+
 import pytest
 import trio
 import trio.lowlevel
@@ -9,16 +11,26 @@ from trio.testing import MockClock
 from connector.settings import load
 from connector.smpp.pdu import EnquireLink, SubmitSm
 from simulator import Smsc
+from simulator.judge.excuses import Link, Taken
 from simulator.judge.verdict import SHOWN, Book
+from simulator.judge.ways import Ways
+from simulator.link.peer import Peer
 from simulator.scenario import Scenario
 
 EPOCH = 1_700_000_000.0
 
 
 def judged(text: str = "", *, remembered: int = 1_000, numbered: int = 0) -> tuple[Smsc, Book]:
-    book = Book(EPOCH, remembered=remembered, numbered=numbered)
-    smsc = Smsc(load(text, Scenario), clock=lambda: EPOCH + trio.current_time(), trace=(book,))
-    smsc.ledger.watcher = book.take
+    scenario = load(text, Scenario)
+
+    def peer_of(number: int) -> Peer | None:
+        linked = smsc._director.links.get(number)
+        return None if linked is None else linked.peer
+
+    book = Book(EPOCH, remembered=remembered, numbered=numbered, ways=Ways(scenario, peer_of))
+    smsc = Smsc(scenario, clock=lambda: EPOCH + trio.current_time(), trace=(book,))
+    smsc.ledger.watcher, smsc._carrier.on_remark = book.take, book.blame
+    smsc._carrier.intake.on_refusal = book.refused
     return smsc, book
 
 
@@ -189,6 +201,10 @@ async def test_a_verdict_lists_a_bounded_number_and_counts_them_all(autojump_clo
     await submitted(smsc, *many)
     assert book.verdict().duplicated == SHOWN + 20
     assert len(book.verdict().items) == SHOWN
+    await trio.sleep(5)
+    await submitted(smsc, *many[:1])  # by now those before are settled
+    assert book.verdict().duplicated == SHOWN + 21
+    assert len(book.verdict().items) == SHOWN
 
 
 async def test_a_numbered_message_that_never_came_is_lost(autojump_clock: MockClock) -> None:
@@ -235,6 +251,208 @@ async def test_an_answer_that_is_not_due_yet_is_waited_for_and_explains_nothing(
     assert (verdict.unanswered, verdict.excused, verdict.accept_without_response) == (0, 0, 0)
     assert [(item.kind, item.excuse) for item in verdict.items] == [("doubled", "")]
     assert late.accept_without_response == 2  # had they been due, and nothing come, it would have been a fault
+
+
+# --- which fault it was
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        'fault = { kind = "close", point = "after-accept-before-response" }',
+        'fault = { kind = "reset", point = "after-response" }',
+        'fault = { kind = "unbind", point = "after-accept-before-response" }',
+        'fault = { kind = "truncate", point = "after-response" }',
+        'fault = { kind = "no-response", point = "after-accept-before-response" }',
+        'fault = { kind = "blackhole", point = "after-accept-before-response" }',
+        'fault = { kind = "blackhole", point = "after-response", for = "5s" }',
+        'fault = { kind = "garbage", point = "after-accept-before-response" }',
+        'reply = { status = "ESME_ROK", sequence = "+4096" }',
+        "delay = { never = true }",
+    ],
+)
+async def test_what_a_rule_explains_is_told_with_its_name(what: str, autojump_clock: MockClock) -> None:
+    smsc, book = judged(rule(what))
+    async with bound(smsc) as esme:
+        await esme.submit(submit_sm("one"))
+        await trio.sleep(2)
+        await submitted(smsc, submit_sm("one"))
+        await trio.sleep(10)
+    verdict = book.verdict()
+    assert (verdict.duplicated, verdict.unanswered) == (0, 0)
+    assert dict(verdict.excused_by) == {"odd": verdict.excused}
+    assert {item.fault for item in verdict.items} == {"odd"}
+
+
+async def test_a_link_that_a_rule_had_marked_long_ago_did_not_end_by_it(autojump_clock: MockClock) -> None:
+    smsc, book = judged(rule('reply = { status = "ESME_ROK", times = 2 }') + '[response]\ndelay = "10s"')
+    async with bound(smsc) as esme:
+        await esme.submit(submit_sm("one"))
+        await trio.sleep(15)
+        await esme.submit(submit_sm("two"))
+        await trio.sleep(1)
+        smsc.drop_links()
+        await trio.lowlevel.checkpoint()
+    assert dict(book.verdict().excused_by) == {"dropped": 1}
+
+
+# --- answers that the wire holds up
+
+SLOW = '[[wire]]\nname = "slow"\nwhen = { between = ["0s", "5s"] }\nwrite = { chunk = 1, gap = "200ms" }\n'
+"""A bind_resp and an answer take some ten seconds."""
+
+
+async def test_a_double_is_excused_while_the_wire_holds_the_answer_up(autojump_clock: MockClock) -> None:
+    smsc, book = judged(SLOW)
+    async with bound(smsc) as esme:
+        await esme.submit(submit_sm("one"))
+        await trio.sleep(2)
+        await submitted(smsc, submit_sm("one"))
+        await esme.read_until(lambda: esme.answers)
+        await trio.sleep(2)
+        await submitted(smsc, submit_sm("one"))  # the answer has been there for two seconds
+    verdict = book.verdict()
+    assert (verdict.accepted, verdict.duplicated) == (3, 1)
+    excused = [item for item in verdict.items if item.excuse]
+    assert [(item.kind, item.fault) for item in excused] == [("doubled", "slow")]
+    assert "late" in excused[0].excuse
+
+
+async def test_a_double_before_the_answer_was_due_has_no_excuse_in_what_the_wire_does_later(
+    autojump_clock: MockClock,
+) -> None:
+    hole = '[[wire]]\nname = "hole"\nwhen = { at = "3s" }\nfault = { kind = "blackhole", for = "20s" }\n'
+    smsc, book = judged(hole + '[response]\ndelay = "4s"\n')
+    async with bound(smsc) as esme:
+        await esme.submit(submit_sm("one"))
+        await trio.sleep(1)
+        await esme.submit(submit_sm("one"))
+        await trio.sleep(40)
+    assert book.verdict().duplicated == 1
+
+
+async def test_a_double_that_a_hole_held_back_is_excused_only_by_an_answer_behind_its_beginning(
+    autojump_clock: MockClock,
+) -> None:
+    hole = '[[wire]]\nname = "hole"\nwhen = { at = "10s" }\nfault = { kind = "blackhole", for = "20s" }\n'
+    smsc, book = judged(hole)
+    async with bound(smsc) as esme:
+        await esme.submitted(submit_sm("heard"))
+        await trio.sleep(12)
+        await esme.submit(submit_sm("heard"), submit_sm("into the hole"))
+        await trio.sleep(5)
+        await esme.submit(submit_sm("into the hole"))
+        await trio.sleep(20)
+    verdict = book.verdict()
+    assert (verdict.accepted, verdict.duplicated) == (4, 1)
+    assert [(item.fault, item.of) for item in verdict.items] == [("", "0000000001"), ("hole", "0000000003")]
+
+
+async def test_a_double_that_was_read_slowly_is_excused(autojump_clock: MockClock) -> None:
+    slow = '[[wire]]\nname = "slow reader"\nwhen = { after = "1s" }\nread = { bytes_per_second = 10 }\n'
+    smsc, book = judged(slow)
+    async with bound(smsc) as esme:
+        await trio.sleep(2)
+        await esme.submit(submit_sm("one"))  # it takes some six seconds to be read
+        await trio.sleep(3)
+        await esme.submit(submit_sm("one"))
+        await trio.sleep(60)
+    verdict = book.verdict()
+    assert (verdict.accepted, verdict.duplicated, dict(verdict.excused_by)) == (2, 0, {"slow reader": 1})
+
+
+@pytest.mark.parametrize(
+    ("command", "status"), [("generic_nack", "ESME_RSYSERR"), ("submit_sm_resp", "ESME_RTHROTTLED")]
+)
+async def test_a_double_is_excused_when_an_injected_error_had_answered_the_first(
+    command: str, status: str, autojump_clock: MockClock
+) -> None:
+    pdu = f'pdu = {{ command = "{command}", status = "{status}", sequence = 2, body = "" }}'
+    smsc, book = judged(f'[response]\ndelay = "5s"\n[[inject]]\nname = "lie"\nat = "1s"\n{pdu}\n')
+    async with bound(smsc) as esme:
+        await esme.submit(submit_sm("one"), submit_sm("two"))
+        await trio.sleep(2)
+        await esme.submit(submit_sm("one"), submit_sm("two"))
+        await trio.sleep(20)
+    verdict = book.verdict()
+    assert (verdict.accepted, verdict.duplicated) == (4, 1)
+    assert dict(verdict.excused_by) == {"lie": 1}
+
+
+# --- what a hole swallows
+
+
+@pytest.mark.parametrize(
+    "hole",
+    [
+        '[[wire]]\nname = "hole"\nwhen = { at = "2s" }\nfault = { kind = "blackhole" }\n',
+        '[[rule]]\nname = "hole"\nwhen = { text = "^#1 ", after = "1s" }\nfault = { kind = "blackhole" }\n',
+    ],
+)
+async def test_what_a_black_hole_swallowed_is_excused_and_what_never_came_is_lost(
+    hole: str, autojump_clock: MockClock
+) -> None:
+    smsc, book = judged(hole, numbered=5)
+    smsc.set_judge(book.come)
+    async with bound(smsc) as esme:
+        await trio.sleep(3)
+        await esme.submit(submit_sm("#1 hello"))
+        await trio.sleep(1)
+        await esme.submit(submit_sm("#2 hello"), submit_sm("#3 hello"))
+        await trio.sleep(1)
+        verdict = book.verdict(expected=[2, 3, 4], now_s=trio.current_time())
+    assert verdict.lost == 1
+    assert dict(verdict.excused_by) == {"hole": 2}
+    assert [(item.id, item.fault) for item in verdict.items] == [("#4", ""), ("#2", "hole"), ("#3", "hole")]
+    assert not verdict.clean
+
+
+async def test_a_message_that_was_refused_for_good_is_not_missed(autojump_clock: MockClock) -> None:
+    smsc, book = judged(rule('reply = "ESME_RINVDSTADR"', 'text = "^#2 "'), numbered=3)
+    smsc.set_judge(book.come)
+    await submitted(smsc, submit_sm("#1 hello"), submit_sm("#2 hello"))
+    verdict = book.verdict(expected=[1, 2, 3])
+    assert (verdict.lost, verdict.not_accepted, book.brought) == (1, 0, 2)
+
+
+async def test_of_nothing_no_verdict_is_clean(autojump_clock: MockClock) -> None:
+    smsc, book = judged(numbered=3)
+    assert (book.verdict().clean, book.verdict().nothing) == (False, "nothing was accepted")
+    assert not book.verdict(expected=[], nothing="nothing was sent").clean
+    await submitted(smsc, submit_sm("#1 hello"))
+    assert book.verdict().clean
+
+
+# --- bounds
+
+
+async def test_however_often_links_come_and_the_same_is_said_the_book_does_not_grow(autojump_clock: MockClock) -> None:
+    smsc, book = judged(remembered=10)
+
+    async def rounds(count: int) -> int:
+        for _ in range(count):
+            await submitted(smsc, submit_sm("the same"))
+            await trio.sleep(2)
+        gc.collect()
+        return sum(isinstance(each, Taken | Link) for each in gc.get_objects())
+
+    few = await rounds(20)
+    assert await rounds(100) <= few
+    assert book.verdict().duplicated == 119
+
+
+async def test_answers_that_never_leave_on_a_link_that_lives_are_counted_and_forgotten(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.judge.verdict.MOST_WAITING", 10)
+    smsc, book = judged("[response]\ndelay = { never = true }", remembered=10)
+    async with bound(smsc) as esme:
+        for number in range(100):
+            await esme.submit(submit_sm(f"text {number}"))
+            await trio.sleep(1)
+        gc.collect()
+        assert sum(isinstance(each, Taken) for each in gc.get_objects()) < 30
+        assert book.verdict(now_s=trio.current_time()).accept_without_response == 100
 
 
 async def test_enquiries_are_counted_before_the_bind_only(autojump_clock: MockClock) -> None:
