@@ -123,6 +123,7 @@ class Connector:
             clock=self._clock,
             random=self._random,
             prospects=self._routing.prospect,
+            last_look=self._routing.last_look,
         )
 
     def _build_dispatch(self) -> Dispatch:
@@ -369,6 +370,7 @@ class Connector:
                 try:
                     await self._run_carriers(task_status)
                 finally:
+                    self.intake.draining = True  # whoever still holds a door learns that it leads nowhere
                     await self._last_commits()
                     stations.cancel()
             finally:

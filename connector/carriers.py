@@ -9,6 +9,7 @@ import trio
 
 from connector.carrier.carrier import Carrier
 from connector.carrier.inbox import Inbox
+from connector.carrier.last_look import LastLook
 from connector.carrier.link import Connect
 from connector.carrier.setbacks import Prospects
 from connector.config import CarrierConfig, Credentials, LaneConfig
@@ -34,6 +35,7 @@ class Carriers:
         clock: Callable[[], float],
         random: random.Random,
         prospects: Prospects,
+        last_look: LastLook,
     ) -> None:
         self.by_name = by_name
         self.taps: dict[str, Tap] = {}
@@ -44,6 +46,7 @@ class Carriers:
         self._clock = clock
         self._random = random
         self._prospects = prospects
+        self._last_look = last_look
         self._nursery: trio.Nursery | None = None
         self._changing: set[str] = set()
         """Carriers that drain because the configuration says so."""
@@ -97,6 +100,7 @@ class Carriers:
             clock=self._clock,
             random=self._random,
             prospects=self._prospects,
+            last_look=self._last_look,
         )
 
     def _start(self, carrier: Carrier) -> None:

@@ -6,7 +6,7 @@ from typing import TypeVar
 from connector.carrier.carrier import Carrier
 from connector.carrier.setbacks import Prospect
 from connector.config import Config, LaneConfig
-from connector.model import Part, QueueName, QueueState
+from connector.model import Part, QueueName, QueueState, Reason
 from connector.pipeline.choice import Choice
 from connector.pipeline.door import QueueStatistics
 from connector.pipeline.health import Health, State
@@ -57,6 +57,10 @@ class Routing:
     def prospect(self, part: Part, carrier: str) -> Prospect:
         """Return what else there is for a part that this carrier does not take."""
         return self.choice.prospect(part, self.lanes.queue(part.queue).rule, carrier)
+
+    def last_look(self, part: Part, now: float) -> Reason | None:
+        """Return why a part that was chosen must not leave now: its quiet hours may have begun since."""
+        return Reason.QUIET_HOURS if self.choice.is_quiet(part, now) else None
 
     def waiting(self) -> dict[str, int]:
         """Return how many parts wait, by lane."""

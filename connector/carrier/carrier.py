@@ -9,6 +9,7 @@ from connector.carrier.attempts import Attempts
 from connector.carrier.bind import Bind, BindState
 from connector.carrier.claimed import Claimed
 from connector.carrier.inbox import Batch, Inbox
+from connector.carrier.last_look import LastLook, no_objection
 from connector.carrier.limits import HELD_UP_S, Budget, Limits
 from connector.carrier.link import Connect
 from connector.carrier.numbers import CarrierStatistics as CarrierStatistics
@@ -49,6 +50,7 @@ class Carrier:
         clock: Callable[[], float],
         random: random.Random,
         prospects: Prospects = no_prospects,
+        last_look: LastLook = no_objection,
     ) -> None:
         """``prospects`` tells what else there is for a part that this carrier does not take."""
         self.config = config
@@ -66,7 +68,7 @@ class Carrier:
         self.ramp = Ramp(config.ramp, config.ramp_limits)
         self._set_ceiling()
         watched = Watch(inbox, self.ramp, config.name) if config.ramp else inbox
-        translator = Translator(config, lanes, prospects)
+        translator = Translator(config, lanes, prospects, last_look)
         self._attempts = Attempts(config.tries_per_minute)
         self._recalls = Recalls(lambda: self._places() - len(self._claimed), self._stir)
         self.binds: list[Bind] = []

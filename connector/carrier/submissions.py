@@ -1,4 +1,4 @@
-"""Parts handed to one link and not yet written: encoded a handful at a time, after a last look at their deadlines."""
+"""Parts handed to one link and not yet written: encoded a handful at a time, after a last look at each."""
 
 from collections.abc import Sequence
 
@@ -40,12 +40,14 @@ class Submissions:
     def octets(self, batch: Batch) -> bytes:
         """Return the octets of the next handful; of one that is all too late there are none."""
         now, submit_sm = self._terms.clock(), self._terms.translator.submit_sm
+        last_look = self._terms.translator.last_look
         parts, self._parts = self._parts[:PARTS_PER_WRITE], self._parts[PARTS_PER_WRITE:]
         requests: list[Pdu] = []
         tokens: list[Part] = []
         for part in parts:
-            if part.deadline <= now:
-                self._not_sent(part, Reason.DEADLINE, batch, now)
+            against = Reason.DEADLINE if part.deadline <= now else last_look(part, now)
+            if against is not None:
+                self._not_sent(part, against, batch, now)
                 continue
             try:
                 requests.append(submit_sm(part, now))

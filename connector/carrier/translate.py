@@ -9,6 +9,7 @@ import attrs
 
 from connector.carrier.arrivals import LONGEST_SHORT_CODE_DIGITS, Arrivals
 from connector.carrier.dialect import Dialect
+from connector.carrier.last_look import LastLook, no_objection
 from connector.carrier.options import Extras, extras
 from connector.carrier.refusals import Refusals
 from connector.carrier.setbacks import Prospect, Prospects, decide, doubt_policy, no_prospects
@@ -66,6 +67,7 @@ class Translator:
     config: CarrierConfig
     lanes: Mapping[str, LaneConfig]
     prospects: Prospects = no_prospects
+    last_look: LastLook = no_objection
     dialect: Dialect = attrs.field(init=False)
     _name: str = attrs.field(init=False)
     _arrivals: Arrivals = attrs.field(init=False)
