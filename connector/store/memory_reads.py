@@ -2,7 +2,7 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
 import attrs
@@ -98,7 +98,8 @@ def events(rows: Rows, after: int, limit: int) -> list[EventBatch]:
 def messages(rows: Rows, query: MessageQuery) -> list[MessageView]:
     """Return messages, newest first, each with its timeline."""
     kept = rows.messages.committed.rows
-    found = [kept[message] for message in sorted(kept, reverse=True) if _asked_for(kept[message], query)]
+    ids = sorted(_looked_at(rows, query), reverse=True)
+    found = [kept[message] for message in ids if message in kept and _asked_for(kept[message], query)]
     views: list[MessageView] = []
     for message in found:
         if len(views) == query.limit:
@@ -107,6 +108,16 @@ def messages(rows: Rows, query: MessageQuery) -> list[MessageView]:
         if query.status in (None, view.status):
             views.append(view)
     return views
+
+
+def _looked_at(rows: Rows, query: MessageQuery) -> Iterable[int]:
+    """Return the messages that may fit a query: by id or number where it names one."""
+    if query.id is not None:
+        return [query.id]
+    if query.to is not None:
+        numbers = dict.fromkeys((query.to, query.alias or query.to))
+        return [message for number in numbers for message in rows.messages.committed.at(("to", number))]
+    return rows.messages.committed.rows
 
 
 def _asked_for(message: Message, query: MessageQuery) -> bool:

@@ -45,7 +45,7 @@ _INSERT_PART = """
 """
 _CLAIM = """
     UPDATE part SET status = 'sending', attempt = ?, carrier = ?, fence = ?, history = history || ?
-    WHERE id = ? AND attempt = ? AND status = 'accepted' AND due_at IS NULL
+    WHERE id = ? AND attempt = ? AND status = 'accepted' AND due_at IS NULL AND (pinned IS NULL OR pinned = ?)
 """
 _CLAIM_AGAIN = _CLAIM.replace("'accepted'", "'in_doubt'")
 _REFILE = """
@@ -168,21 +168,19 @@ class Writes:
                 line(now, Event.CLAIMED, claim.carrier, claim.attempt, None),
                 claim.part,
                 claim.attempt - 1,
+                claim.carrier,
             )
             for claim in claims
         ]
         again = [claim for claim in claims if claim.doubts]
         won = list(claims)
         self._db.execute("SAVEPOINT claim")
-        if not self._claim_all(claims, rows, mixed=bool(again)):
+        if _is_torn(claims) or not self._claim_all(claims, rows, mixed=bool(again)):
             self._db.execute("ROLLBACK TO claim")
-            won = [
-                claim
-                for claim, row in zip(claims, rows, strict=True)
-                if self._db.execute(_claim_sql(claim), row).rowcount
-            ]
+            won = [claim for claim, row in zip(claims, rows, strict=True) if self._claim_one(claim, row)]
+        else:
+            self._pin(claims)
         self._db.execute("RELEASE claim")
-        self._pin(won)
         for doubted, group in groupby(won, _is_doubted) if again else [(False, won)]:
             old = Status.IN_DOUBT if doubted else Status.ACCEPTED
             self._tally.moved((claim.part for claim in group), old, Status.SENDING)
@@ -197,6 +195,12 @@ class Writes:
         for claim, row in zip(claims, rows, strict=True):
             groups.setdefault(_claim_sql(claim), []).append(row)
         return sum(self._db.executemany(sql, group).rowcount for sql, group in groups.items()) == len(rows)
+
+    def _claim_one(self, claim: Claim, row: tuple[object, ...]) -> bool:
+        if not self._db.execute(_claim_sql(claim), row).rowcount:
+            return False
+        self._pin([claim])
+        return True
 
     def _pin(self, won: Sequence[Claim]) -> None:
         """Tie all parts of a message, these too, to the first carrier that claims one."""
@@ -327,6 +331,16 @@ class Writes:
 
 def _is_doubted(claim: Claim) -> bool:
     return claim.doubts > 0
+
+
+def _is_torn(claims: Sequence[Claim]) -> bool:
+    """Tell whether parts of one message are claimed for two carriers: the first that is has the message."""
+    carriers: dict[int, str] = {}
+    return any(
+        carriers.setdefault(claim.part >> 8, claim.carrier) != claim.carrier
+        for claim in claims
+        if not is_whole(claim.part)
+    )
 
 
 def _claim_sql(claim: Claim) -> str:

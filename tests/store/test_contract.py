@@ -298,7 +298,8 @@ def test_the_first_claimed_part_ties_the_message_to_its_carrier(world: World) ->
         (part(5, 1), "south"),
         (part(5, 3), "south"),
     ]
-    world.claim(claim(part(5, 1), carrier="north"))
+    assert world.claim(claim(part(5, 1), carrier="north")) == [], "one that knew nothing of it comes too late"
+    world.claim(claim(part(5, 1), carrier="south"))
     world.results(not_sent(part(5, 1)))
     assert [found.pinned for found in world.heads()] == ["south", "south"]
     # nothing of it has left, and nothing is on its way: it may go anywhere
@@ -309,8 +310,9 @@ def test_the_first_claimed_part_ties_the_message_to_its_carrier(world: World) ->
 
 def test_of_two_carriers_in_one_list_the_first_has_the_message(world: World) -> None:
     world.waiting(message(5, parts=3))
-    world.claim(claim(part(5, 1), carrier="south"), claim(part(5, 2), carrier="north"))
-    assert [found.pinned for found in world.heads()] == ["south"]
+    first, second = claim(part(5, 1), carrier="south"), claim(part(5, 2), carrier="north")
+    assert world.claim(first, second) == [first]
+    assert [(found.id, found.pinned) for found in world.heads()] == [(part(5, 2), "south"), (part(5, 3), "south")]
 
 
 def test_a_fused_claim_ties_the_other_parts_too(world: World) -> None:
