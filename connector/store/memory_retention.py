@@ -11,7 +11,7 @@ import attrs
 from connector.lifecycle import FINAL, Status
 from connector.model import Aged, EventBatch, Message, Step, is_whole
 from connector.store.memory_rows import PartRow, Rows, Table
-from connector.store.sqlite_retention import EVENTS_LOOKED_AT, PARTS_AT_ONCE, wrong_from
+from connector.store.sqlite_retention import EVENTS_LOOKED_AT, PARTS_AT_ONCE, is_aged, wrong_from
 from connector.store.tally import Tally
 
 V = TypeVar("V")
@@ -162,7 +162,9 @@ class RetentionVerbs:
     def _events_gone(self, limit: int, before: float) -> int:
         floor, _ = min(self._cursors().values(), default=(0, 0))
         looked = _lowest(self._rows.events, limit, until=floor)
-        old = [seq for seq in looked if self._rows.events.working.rows[seq].at < before]
+        rows = self._rows.events.working.rows
+        newest = rows[next(reversed(rows))].at if rows else 0.0
+        old = list(takewhile(lambda seq: is_aged(rows[seq].at, before, newest), looked))
         if old:
             self._rows.counters.set(LAST_GONE, old[-1])
         return self._drop(self._rows.events, old)

@@ -209,12 +209,17 @@ class Retention:
         return len(ids)
 
     def _events(self, limit: int, before: float) -> int:
-        """Erase events that every lane's cursor has passed: the bodies are found by them."""
+        """Erase events that every lane's cursor has passed: the bodies are found by them.
+
+        Only the first ones, as far as they are old: a clock that was set between two lives dates them in disorder, and
+        what is left must end as it ended.
+        """
         floor = min(self._cursors().values(), default=0) >> _PLACE_BITS
         rows = self._db.execute(
             "SELECT seq, at FROM event WHERE seq < ? ORDER BY seq LIMIT ?", (floor, limit)
         ).fetchall()
-        old = [(seq,) for seq, at in rows if at < before]
+        newest = self._db.execute("SELECT at FROM event ORDER BY seq DESC LIMIT 1").fetchone()
+        old = [(seq,) for seq, _ in takewhile(lambda row: is_aged(row[1], before, newest[0]), rows)]
         self._db.executemany("DELETE FROM event WHERE seq = ?", old)
         return len(old)
 
@@ -228,6 +233,11 @@ class Retention:
         page_is_full = len(rows) == IDS_LOOKED_AT
         self._ids_after = rows[-1][:3] if page_is_full else _FIRST
         return Step(len(old), more=page_is_full and bool(old))
+
+
+def is_aged(at: float, before: float, newest: float) -> bool:
+    """Tell whether an event is old: a date that lies so far ahead of the newest one's is a wrong clock's."""
+    return at < before or at > newest + WRONG_CLOCK_S
 
 
 def wrong_from(before: Mapping[str, float], now: float | None) -> float:

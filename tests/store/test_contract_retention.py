@@ -195,6 +195,19 @@ def test_an_inbound_part_that_nobody_was_told_of_stays(world: World) -> None:
     assert len(world.engine.inbound_open(0, 10)) == 1
 
 
+def test_events_of_a_clock_that_was_set_back_stay_behind_those_that_look_younger(world: World) -> None:
+    world.sent(5, "5")
+    world.now = 3_000.0
+    world.change(Event.SILENCE, part(5), reason="no_final_word")
+    world.now = 1_100.0
+    assert world.results(receipt("5", at=1_100.0)) == [Moved(part(5), Status.DELIVERED)]
+    _bodies(world, otp=LATER, promotional=LATER)
+    _aged(world, Aged.EVENTS, 2_000.0)
+    assert world.engine.verify().problems == ()
+    _aged(world, Aged.EVENTS)
+    assert world.events_after(0) == []
+
+
 def test_events_go_only_behind_every_walk_along_them(world: World) -> None:
     _delivered(world, 5)
     assert _aged(world, Aged.EVENTS).gone == 0
