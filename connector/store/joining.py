@@ -2,7 +2,7 @@
 
 An id counts most as the carrier wrote it, then in the form its dialect declares.  Every other form of it (case, leading
 zeros, decimal for hexadecimal) counts only where exactly one attempt within the lifetime of ids fits and went to the
-number that the receipt names.
+number that the receipt names, and no attempt to it is without an id: see `connector.store.nameless`.
 """
 
 import re
@@ -16,14 +16,14 @@ from connector.lifecycle import Event
 from connector.model import Answer, Clue, Moved, Receipt, user_message_reference
 from connector.store.earlier import Word
 from connector.store.history import Settled
+from connector.store.nameless import may_be_anothers
+from connector.store.parking import other_forms, tie_keys, written_ids
 from connector.store.privacy import LEAST_DIGITS, national, pseudonym
 from connector.store.rules import is_another_number, same_number
 
 MOST_HELD: Final = 50
 """Attempts under one id that are looked at, the newest ones, messages to one number, and receipts parked under one key:
 a carrier that gives every message the same id costs no more than others."""
-LONGEST_NUMBER: Final = 255
-"""Digits of an id that are read as a number: message_id has up to 64 (SMPP 3.4, 5.2.23), Python writes up to 4,300."""
 TOLD_PATIENCE_S: Final = 86_400.0
 """How long the last word is awaited for a part that only a receipt on the way has told of."""
 LATE_ANSWER_S: Final = 900.0
@@ -57,6 +57,8 @@ class Held(NamedTuple):
     """Whether its number was erased, and is known here only because the receipt names it."""
     is_earlier: bool = False
     """Whether the id is not the present one of its part, but that of an attempt before."""
+    is_likeness: bool = False
+    """Whether it has the receipt's id only in a form that nobody has declared."""
 
 
 class Doubted(NamedTuple):
@@ -99,43 +101,17 @@ class Rows(Protocol):
     def open_to(self, receipt: Receipt) -> Iterable[Doubted]:
         """Return what `by_clue` chooses from."""
 
+    def without_ids(self, to: str) -> Iterable[tuple[int, str]]:
+        """Return the parts to a number (E.164 digits) that may have attempts without an id, with their histories."""
+
     def attempt_of(self, part: int) -> int:
         """Return the number of a part's newest attempt."""
 
     def joined(self, answer: Answer) -> list[Receipt]:
         """Return the parked receipts that an answer was missing for, taken out of parking."""
 
-    def park(self, receipt: Receipt, why: Why) -> None:
-        """Keep a receipt that means none."""
-
-
-class Places:
-    """The ids of receipts that were taken out of parking in this transaction: one that goes back has its own again, and
-    no other one gets it."""
-
-    def __init__(self) -> None:
-        self._taken: dict[int, tuple[Receipt, int]] = {}
-        """By object, which is held here: equal receipts are two."""
-        self._last = 0
-
-    def take(self, receipt: Receipt, place: int) -> None:
-        """Remember where a receipt was."""
-        self._taken[id(receipt)] = receipt, place
-        self._last = max(self._last, place)
-
-    def back(self, receipt: Receipt) -> int | None:
-        """Return where a receipt was, once; None for one that is new."""
-        _, place = self._taken.pop(id(receipt), (receipt, None))
-        return place
-
-    def after(self, last: int) -> int:
-        """Return the id of a new one, where ``last`` is the largest there is."""
-        return max(last, self._last) + 1
-
-    def clear(self) -> None:
-        """Forget them: the transaction is over."""
-        self._taken.clear()
-        self._last = 0
+    def park(self, receipt: Receipt, why: Why, also: Sequence[tuple[str, str]] = ()) -> None:
+        """Keep a receipt that means none; it is found under ``also``, too."""
 
 
 def match(receipts: Iterable[Receipt], rows: Rows, settle: Settle) -> tuple[list[Moved], list[Word]]:
@@ -148,13 +124,15 @@ def match(receipts: Iterable[Receipt], rows: Rows, settle: Settle) -> tuple[list
     todo = list(receipts)
     for receipt in todo:  # it grows: what tells of a part may bring others that were parked
         found, said = rows.look(receipt)
-        if not isinstance(found, Why):
+        is_tied = isinstance(found, Held) and found.is_likeness and _is_tied(receipt, found, rows)
+        if isinstance(found, Held) and not is_tied:
             matched.append(Word(said, found.part, found.is_earlier))
             continue
+        why = Why.UNKNOWN_ID if isinstance(found, Held) else found
         open_ = [] if receipt.clue is None else list(rows.open_to(receipt))
-        part = None if receipt.clue is None else by_clue(receipt, receipt.clue, found, open_)
+        part = None if receipt.clue is None else by_clue(receipt, receipt.clue, Why.SEVERAL if is_tied else why, open_)
         if part is None:
-            rows.park(receipt, found)
+            rows.park(receipt, why, tie_keys(receipt) if is_tied else ())
             continue
         to, is_erased = next((each.to, each.is_erased) for each in open_ if each.part == part)
         said = _without(receipt, to) if is_erased else receipt
@@ -166,29 +144,9 @@ def match(receipts: Iterable[Receipt], rows: Rows, settle: Settle) -> tuple[list
     return moved, matched
 
 
-def other_forms(written: str) -> tuple[str, ...]:
-    """Return the keys that an attempt may have whose id this one is, written otherwise."""
-    bare = written.strip(" \0").casefold()
-    forms = [bare.lstrip("0") or bare[:1]]
-    if len(bare) > LONGEST_NUMBER:
-        return tuple(form for form in forms if form)
-    if bare.isascii() and bare.isdecimal():
-        forms.append(f"{int(bare):x}")
-    if bare and all(character in "0123456789abcdef" for character in bare):
-        forms.append(str(int(bare, 16)))
-    return tuple(dict.fromkeys(form for form in forms if form))
-
-
-def parking_keys(receipt: Receipt) -> list[str]:
-    """Return the keys under which an answer, or the loss of one, finds a parked receipt."""
-    spelled = [form for written in _written(receipt) for form in other_forms(written)]
-    by_number = [number_key(receipt.number)] if receipt.clue is not None and receipt.number else []
-    return list(dict.fromkeys((*receipt.keys, *spelled, *by_number)))
-
-
-def number_key(numbers: str) -> str:
-    """Return the key of a parked receipt that may be told by its number, its source address."""
-    return f"to {numbers.partition(' ')[0]}"
+def _is_tied(receipt: Receipt, held: Held, rows: Rows) -> bool:
+    """Tell whether a receipt whose id only looks like an attempt's may be about one that has none."""
+    return may_be_anothers(receipt, held.part, rows.without_ids(held.to))
 
 
 def find(receipt: Receipt, held: Callable[[str], Sequence[Held]]) -> int | Why:
@@ -204,11 +162,11 @@ def meant(receipt: Receipt, held: Callable[[str], Sequence[Held]]) -> Held | Why
     under = {key: held(key) for key in dict.fromkeys(receipt.keys)}
     why = Why.OTHER_NUMBER if any(under.values()) else Why.UNKNOWN_ID
     for is_it in (_as_written, _as_declared):
-        for key, written in zip(receipt.keys, _written(receipt), strict=True):
+        for key, written in zip(receipt.keys, written_ids(receipt), strict=True):
             one = _meant([each for each in under[key] if is_it(receipt, key, written, each)], receipt)
             if one is not None:
                 return one
-    forms = [form for written in _written(receipt) for form in other_forms(written)]
+    forms = [form for written in written_ids(receipt) for form in other_forms(written)]
     under.update((form, held(form)) for form in forms if form not in under)
     return _only_one((each for found in under.values() for each in found), receipt) or why
 
@@ -273,6 +231,12 @@ def aliases_of(receipt: Receipt, key: Key) -> Mapping[str, str]:
         return {to: to}  # nothing else tells a message that was erased: its text is gone
     known = key()
     return {to: to} if known is None else {to: to, pseudonym(to, known): to}
+
+
+def spelled_in_rows(number: str, key: Key) -> list[str]:
+    """Return what the rows may have in place of a number (E.164 digits): itself, or its hash."""
+    known = key()
+    return [number] if known is None else [number, pseudonym(number, known)]
 
 
 def _international(address: str) -> Iterable[str]:
@@ -351,7 +315,7 @@ def answer_in(receipt: Receipt, part: int, attempt: int, to: str) -> Answer:
         Event.ACKNOWLEDGED,
         receipt.at,
         receipt.carrier,
-        carrier_message_id=_written(receipt)[0] if key else None,
+        carrier_message_id=written_ids(receipt)[0] if key else None,
         key=key,
         to=to,
         due_at=receipt.at + TOLD_PATIENCE_S,
@@ -368,10 +332,6 @@ def _is_told(receipt: Receipt, clue: Clue, doubted: Doubted) -> bool:
         return False
     begins, text = clue.text.strip(), doubted.text.strip()
     return len(begins) >= min(SHORTEST_TEXT, len(text)) and bool(begins) and text.startswith(begins)
-
-
-def _written(receipt: Receipt) -> tuple[str, ...]:
-    return receipt.ids or receipt.keys
 
 
 def _as_written(receipt: Receipt, key: str, written: str, held: Held) -> bool:
@@ -427,4 +387,4 @@ def _only_one(held: Iterable[Held], receipt: Receipt) -> Held | Why | None:
     ]
     if len({each.part for each in fit}) > 1:
         return Why.SEVERAL
-    return _present(fit[0], fit) if fit else None
+    return _present(fit[0], fit)._replace(is_likeness=True) if fit else None

@@ -5,23 +5,23 @@ from typing import Any
 
 from connector.lifecycle import Event, Status, move
 from connector.model import Answer, Message, Moved, Receipt
-from connector.store.earlier import NO_CARRIER, Earlier, Word, is_off_the_wire, is_only_noted, part_key, word_line
+from connector.store.earlier import NO_CARRIER, Earlier, Word, is_only_noted, part_key, word_line
 from connector.store.history import Settled, is_said, receipt_line
 from connector.store.joining import (
     MOST_HELD,
     Doubted,
     Held,
-    Places,
     Settle,
     Why,
     aliases_of,
     as_kept,
     look,
     match,
-    number_key,
+    spelled_in_rows,
 )
 from connector.store.memory_privacy import KEY
 from connector.store.memory_rows import OtherId, ParkedRow, PartRow, Rows
+from connector.store.parking import Places, keys_of, number_key
 from connector.store.tally import Tally
 
 _OPEN = frozenset({Status.IN_DOUBT, Status.SENDING})
@@ -96,6 +96,12 @@ class Receipts:
                     doubted = row.status is not Status.SENDING
                     yield Doubted(part.id, message.to, message.sender, part.text, message.created_at, doubted)
 
+    def without_ids(self, to: str) -> Iterable[tuple[int, str]]:
+        for kept_as in spelled_in_rows(to, lambda: KEY):
+            for identity in sorted(self._rows.messages.working.at(("to", kept_as)), reverse=True)[:MOST_HELD]:
+                rows = (self._row(part.id) for part in self._rows.messages.working.rows[identity].parts())
+                yield from ((row.id, row.history) for row in rows if _may_lack_an_id(row))
+
     def attempt_of(self, part: int) -> int:
         return self._row(part).attempt
 
@@ -133,8 +139,8 @@ class Receipts:
 
     # --- parking ---
 
-    def park(self, receipt: Receipt, why: Why) -> None:
-        self._park(ParkedRow(receipt, why))
+    def park(self, receipt: Receipt, why: Why, also: Sequence[tuple[str, str]] = ()) -> None:
+        self._park(ParkedRow(receipt, why, also=tuple(also)))
 
     def _park(self, row: ParkedRow) -> None:
         self._tally.counters["parked"] += 1
@@ -143,9 +149,8 @@ class Receipts:
 
     def unpark(self, result: Settled) -> list[Receipt]:
         """Return the parked receipts that this answer, or its absence, was missing for, taken out of parking."""
-        keys = [result.key] if isinstance(result, Answer) and result.key is not None else []
-        if is_off_the_wire(result) and result.part >> 8 in self._rows.messages.working.rows:
-            keys.append(number_key(self._to(result.part)))
+        message = self._rows.messages.working.rows.get(result.part >> 8)
+        keys = keys_of(result, lambda: None if message is None else message.to)
         return [receipt for key in keys for receipt in self._take_parked(result.carrier, key)]
 
     def unpark_told(self, parts: Sequence[int]) -> list[Receipt]:
@@ -180,3 +185,7 @@ class Receipts:
 
     def _to(self, part: int) -> str:
         return self._message(part).to
+
+
+def _may_lack_an_id(row: PartRow) -> bool:
+    return row.status is Status.SENDING or row.doubts > 0 or (row.key is None and row.sent_at is not None)

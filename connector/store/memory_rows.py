@@ -20,7 +20,8 @@ from connector.model import (
 )
 from connector.store.earlier import NO_CARRIER, part_key
 from connector.store.history import line
-from connector.store.joining import Why, parking_keys
+from connector.store.joining import Why
+from connector.store.parking import parking_keys
 from connector.store.rules import UNSETTLED, waits, with_refused
 
 K = TypeVar("K", bound=Hashable)
@@ -149,6 +150,8 @@ class ParkedRow:
     why: Why
     part: int | None = None
     """The part whose earlier attempt it is about, where that is known."""
+    also: tuple[tuple[str, str], ...] = ()
+    """(carrier, key) under which it is found besides."""
 
 
 class _View(Generic[K, V]):
@@ -220,7 +223,8 @@ def append_row(table: Table[int, V], row: V) -> int:
 
 def _parked_under(row: ParkedRow) -> list[Hashable]:
     told: list[Hashable] = [] if row.part is None else [(NO_CARRIER, part_key(row.part))]
-    return [*((row.receipt.carrier, key) for key in parking_keys(row.receipt)), *told]
+    keys = ((row.receipt.carrier, key) for key in parking_keys(row.receipt))
+    return list(dict.fromkeys([*keys, *told, *row.also]))
 
 
 def _inbound_under(part: InboundPart) -> list[Hashable]:

@@ -13,13 +13,12 @@ from typing import Any, Final
 from connector.errors import StoreError
 from connector.lifecycle import TRANSITIONS, Event, Status, move
 from connector.model import Answer, Clue, Moved, ParkedReceipt, Receipt
-from connector.store.earlier import NO_CARRIER, Earlier, Word, is_off_the_wire, is_only_noted, part_key, word_line
+from connector.store.earlier import NO_CARRIER, Earlier, Word, is_only_noted, part_key, word_line
 from connector.store.history import Settled, receipt_line, said_in
 from connector.store.joining import (
     MOST_HELD,
     Doubted,
     Held,
-    Places,
     Settle,
     Why,
     aliases_of,
@@ -27,9 +26,9 @@ from connector.store.joining import (
     is_plain,
     look,
     match,
-    number_key,
-    parking_keys,
+    spelled_in_rows,
 )
+from connector.store.parking import Places, keys_of, number_key, parking_keys
 from connector.store.privacy import read_key
 from connector.store.rules import waits
 from connector.store.tally import Tally
@@ -67,6 +66,13 @@ _DOUBTED = """
     JOIN part ON part.id BETWEEN message.id << 8 AND message.id << 8 | 255
     WHERE part.carrier = ?
         AND (part.status IN ('in_doubt', 'sending') OR part.status = 'unknown' AND part.key IS NULL)
+"""
+# on the wire, lost once, or taken without an id
+_WITHOUT_IDS = """
+    SELECT part.id, part.history
+    FROM (SELECT id FROM message WHERE to_addr = ? ORDER BY id DESC LIMIT ?) AS message
+    JOIN part ON part.id BETWEEN message.id << 8 AND message.id << 8 | 255
+    WHERE part.status = 'sending' OR part.doubts > 0 OR part.key IS NULL AND part.sent_at IS NOT NULL
 """
 _STANDING = "SELECT status, due_at, queue, sent_at, lost = attempt FROM part WHERE id = ?"
 _SENT = "SELECT id FROM part WHERE status = 'sent' AND id IN (SELECT value FROM json_each(?))"
@@ -185,6 +191,11 @@ class Receipts:
         for kept_as, to in aliases_of(receipt, self._key).items():
             rows = self._db.execute(_DOUBTED, (kept_as, MOST_HELD, receipt.carrier)).fetchall()
             yield from (_doubted(*row)._replace(to=to, is_erased=kept_as != to) for row in rows)
+
+    def without_ids(self, to: str) -> Iterable[tuple[int, str]]:
+        """Return the parts to a number that may have attempts without an id, with their histories."""
+        for kept_as in spelled_in_rows(to, self._key):
+            yield from self._db.execute(_WITHOUT_IDS, (kept_as, MOST_HELD)).fetchall()
 
     def _key(self) -> bytes | None:
         """Return the key of erased numbers; None where there is none to be read: then nothing is told by it."""
@@ -330,11 +341,11 @@ class Receipts:
         return earlier
 
     def _keys_of(self, result: Settled) -> list[str]:
-        keys = [result.key] if isinstance(result, Answer) and result.key is not None else []
-        if is_off_the_wire(result):
-            row = self._db.execute("SELECT to_addr FROM message WHERE id = ?", (result.part >> 8,)).fetchone()
-            keys += [] if row is None else [number_key(row[0])]
-        return keys
+        return keys_of(result, lambda: self._number_of(result.part))
+
+    def _number_of(self, part: int) -> str | None:
+        row = self._db.execute("SELECT to_addr FROM message WHERE id = ?", (part >> 8,)).fetchone()
+        return None if row is None else str(row[0])
 
     def _take_parked(self, carrier: str, key: str) -> list[Receipt]:
         rows = self._db.execute(_UNPARK, (carrier, key, MOST_HELD)).fetchall()
