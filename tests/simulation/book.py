@@ -1,0 +1,327 @@
+"""What is seen from outside while a world lives: every octet at the connector's door, every verdict, every death."""
+
+from collections import deque
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+import attrs
+import trio
+
+from connector.app import Connector
+from connector.config import BindConfig
+from connector.errors import FramingError
+from connector.lifecycle import Event, Status
+from connector.model import MessageQuery, MessageView, SendRequest, TimelineEntry, Verdict
+from connector.pipeline.cancel import Cancellation
+from connector.smpp.codec import decode
+from connector.smpp.framing import Framer
+from connector.smpp.pdu import SubmitSm
+from tests.simulation import ends
+from tests.simulation.network import Link
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+HEADER: Final = bytes.fromhex("050003")
+RESPONSE: Final = 0x8000_0000
+SUBMIT_SM: Final = 0x04
+OUTCOMES: Final = frozenset(
+    {
+        Event.ACKNOWLEDGED,
+        Event.DEFERRED,
+        Event.REROUTED,
+        Event.NOT_WRITTEN,
+        Event.REFUSED,
+        Event.EXHAUSTED,
+        Event.LOST,
+    }
+)
+SECOND_S: Final = 1.0
+CLOCK_TICK_S: Final = 0.001
+"""Histories are kept to the millisecond."""
+DRAIN_MORE_S: Final = 20.0
+"""Beyond twice the longest drain: claims and last commits before and after it, 5 s each, and a last word."""
+MOST_HEADS: Final = 1_200
+"""Parts a queue may have in memory: what it asks for at once, and what came in meanwhile."""
+
+
+@attrs.frozen
+class Place:
+    """A part of a message, as a carrier sees it: the destination tells the message."""
+
+    to: str
+    number: int
+
+
+@attrs.define
+class Wire:
+    """One link as it is seen at the connector's door."""
+
+    link: Link
+    timeout_s: float
+    out: Framer = attrs.field(factory=Framer)
+    into: Framer | None = attrs.field(factory=Framer)
+    asked: dict[int, tuple[int, float]] = attrs.field(factory=dict)
+    """Command and time of requests of ours that have no answer, by sequence number."""
+
+
+class Book:
+    """The witness of a world."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._judge = world.judge
+        self._wires: dict[int, Wire] = {}
+        self.written: dict[tuple[int, int], str] = {}
+        """Parts and attempts that were handed to a link, with the link's host."""
+        self._recent: dict[str, deque[tuple[float, float]]] = {host: deque() for host in world.hosts}
+        self.ids: dict[str, list[int]] = {}
+        """What callers were told, by reference."""
+        self.refused: dict[str, str] = {}
+        """What callers were told that it is not taken, and why."""
+        self.accepted_at: dict[int, float] = {}
+        self.stale: set[str] = set()
+        """Numbers to which a request was repeated when its references were no longer kept."""
+        self.stale_refs: set[str] = set()
+        self.cancelled: dict[int, float] = {}
+        """Parts that were taken back before they left."""
+        self._story: dict[int, list[str]] = {}
+
+    # --- callers ---
+
+    def accepted(self, begun_at: float, requests: list[SendRequest], verdicts: list[Verdict]) -> None:
+        """Note what a caller was told who said this first at a moment: too late, the same may be another message."""
+        remembered_s = self._world.plan.settings.store.idempotency_s
+        if self._world.now() - begun_at + self._world.wrong_by_s > remembered_s:
+            self.stale.update(request.to.removeprefix("+") for request in requests)
+            self.stale_refs.update(request.client_ref or "" for request in requests)
+        for request, verdict in zip(requests, verdicts, strict=True):
+            ref = request.client_ref or ""
+            if verdict.message is None:
+                self.refused[ref] = str(verdict.reason)
+                continue
+            self.ids.setdefault(ref, []).append(verdict.message)
+            self.accepted_at.setdefault(verdict.message, self._world.now())
+            self._world.note(f"accepted {verdict.message}")
+
+    def taken_back(self, done: Cancellation) -> None:
+        view = done.view
+        first = 1 if view.parts > 1 else 0
+        for number, status in enumerate(view.part_statuses, first):
+            left = any(entry.part & 0xFF == number and entry.event == Event.CLAIMED for entry in view.timeline)
+            if status is Status.CANCELLED and not left:
+                self.cancelled[(view.id << 8) | number] = trio.current_time()
+
+    # --- links ---
+
+    def opened(self, link: Link) -> None:
+        bind = self._binds(link.host)[0]
+        self._wires[link.number] = Wire(link, bind.response_timeout_s)
+        self._world.note(f"{link.number} opened to {link.host}")
+        most = sum(bind.count for bind in self._binds(link.host))
+        open_ = len(self._world.network.at(link.host))
+        self._judge.holds(21, open_ <= most, f"{open_} links to {link.host}, {most} binds")
+
+    def _binds(self, host: str) -> tuple[BindConfig, ...]:
+        """Return a carrier's binds as the plan has them: what a reload changes is never more."""
+        return next(carrier for carrier in self._world.plan.settings.carrier if carrier.name == host).bind
+
+    def closed(self, link: Link) -> None:
+        self._wires.pop(link.number, None)
+        self._world.note(f"{link.number} closed")
+
+    def read(self, link: Link, data: bytes) -> None:
+        self._world.note(f"{link.number} <", data)
+        wire = self._wires.get(link.number)
+        if wire is None or wire.into is None:
+            return
+        try:
+            pdus = wire.into.feed(data)
+        except FramingError:
+            wire.into = None  # nothing behind it can be read
+            return
+        for pdu in pdus:
+            command, _, sequence = _header(pdu)
+            if command & RESPONSE:
+                wire.asked.pop(sequence, None)
+
+    def wrote(self, link: Link, data: bytes) -> None:
+        self._world.note(f"{link.number} >", data)
+        wire = self._wires.get(link.number)
+        if wire is None:
+            return
+        for pdu in wire.out.feed(data):
+            command, _, sequence = _header(pdu)
+            if command & RESPONSE:
+                continue
+            self._one_more_in_flight(wire, command, sequence)
+            if command == SUBMIT_SM:
+                self._submitted(wire, pdu)
+
+    def _one_more_in_flight(self, wire: Wire, command: int, sequence: int) -> None:
+        now = self._world.now()  # the connector's timers count the time it was suspended
+        waiting = wire.asked.get(sequence)
+        self._judge.holds(18, waiting is None, f"link {wire.link.number} has two requests number {sequence}")
+        wire.asked[sequence] = (command, now)
+        if command == SUBMIT_SM:
+            flying = sum(it == SUBMIT_SM and now - at < wire.timeout_s for it, at in wire.asked.values())
+            window = self._binds(wire.link.host)[0].window_size
+            self._judge.holds(18, flying <= window, f"{flying} in flight, the window is {window}")
+
+    # --- a part leaves ---
+
+    def _submitted(self, wire: Wire, octets: bytes) -> None:
+        pdu = decode(octets)
+        assert isinstance(pdu, SubmitSm)
+        place, host = place_of(pdu), wire.link.host
+        self._paced(host)
+        view = self.view_of(place.to)
+        self._judge.holds(8, view is not None, f"{place} is on the wire, and not on disk")
+        if view is None:
+            return
+        part = (view.id << 8) | (place.number if view.parts > 1 else 0)
+        history = [entry for entry in view.timeline if entry.part == part]
+        status = view.part_statuses[max(0, (part & 0xFF) - 1)]
+        self._claimed(host, part, status, history, view)
+        self._in_time(pdu, view)
+        self._judge.holds(71, part not in self.cancelled, "it was taken back before it left", view.id)
+
+    def _claimed(self, host: str, part: int, status: Status, history: list[TimelineEntry], view: MessageView) -> None:
+        # by attempt: by time they are in disorder where the wall clock was set between two lives
+        claims = sorted((it for it in history if it.event == Event.CLAIMED), key=lambda it: it.attempt)
+        newest = claims[-1] if claims else None
+        fine = newest is not None and status is Status.SENDING and newest.carrier == host
+        self._judge.holds(8, fine, f"part {part & 0xFF} is {status} on disk, and on the wire to {host}", view.id)
+        if newest is None:
+            return
+        before = self.written.get((part, newest.attempt))
+        self._judge.holds(5, before is None, f"attempt {newest.attempt} left twice: to {before}, to {host}", view.id)
+        self.written[part, newest.attempt] = host
+        lane = self._world.settings.lane[view.lane]
+        for claim in claims[:-1]:
+            said = [entry.event for entry in history if entry.attempt == claim.attempt and entry.event in OUTCOMES]
+            self._judge.holds(5, said, f"attempt {claim.attempt} is followed by another, and has no end", view.id)
+            if said == [Event.LOST]:
+                self._judge.holds(6, lane.on_doubt == "resend", f"sent again in doubt in {view.lane}", view.id)
+
+    def _in_time(self, pdu: SubmitSm, view: MessageView) -> None:
+        now = self._world.clock()
+        self._judge.holds(14, now <= view.deadline, f"left {now - view.deadline:.3f} s late", view.id)
+        said_s = _relative_s(pdu.validity_period)
+        if said_s is not None:
+            left_s = max(1.0, view.deadline - now)
+            self._judge.holds(14, said_s <= left_s + 1, f"valid for {said_s} s, {left_s:.3f} s remain", view.id)
+        if view.send_at is not None:
+            latest = max(now, self._world.now())  # it may have been due already in a life with another clock
+            self._judge.holds(16, latest >= view.send_at, f"left {view.send_at - latest:.3f} s early", view.id)
+        hours = self._world.settings.lane[view.lane].quiet_hours
+        if hours is not None:
+            quiet = _is_quiet(now, hours.start, hours.end)
+            self._judge.holds(15, not quiet, f"left in the quiet hours of {view.lane}", view.id)
+
+    def _paced(self, host: str) -> None:
+        """Look at the last second, by the kernel's clock: what the carrier's window of a second could see."""
+        carrier = next((it for it in self._world.settings.carrier if it.name == host), None)
+        rate = None if carrier is None else carrier.rate_per_s
+        now, recent = self._world.now(), self._recent[host]
+        recent.append((now, float("inf") if rate is None else rate))
+        while recent[0][0] <= now - SECOND_S + 1e-6:
+            recent.popleft()
+        most = max(limit for _, limit in recent)
+        if rate is not None:
+            fine = len(recent) <= ceil(most) if most < float("inf") else True
+            self._judge.holds(17, fine, f"{len(recent)} in a second to {host}, the rate is {most:g}")
+
+    def view_of(self, to: str) -> MessageView | None:
+        """Return the message to a number as it is on disk."""
+        found = self._world.disk.engine.messages(MessageQuery(to=to, limit=1))
+        return found[0] if found else None
+
+    # --- lives ---
+
+    def at_death(self) -> list[int]:
+        """Return the rows of the fault catalogue that this moment is of."""
+        sending = [view for view in self._world.disk.engine.messages(MessageQuery(limit=10_000))
+                   if Status.SENDING in view.part_statuses]  # fmt: skip
+        met = []
+        for view in sending:
+            newest = max((it for it in view.timeline if it.event == Event.CLAIMED), key=lambda it: it.attempt)
+            met.append(3 if (newest.part, newest.attempt) in self.written else 2)
+        return met
+
+    def look_at_what_is_left(self) -> None:
+        """Look, after a death, for what callers had been told."""
+        ends.all_kept(self._world, self._world.disk.engine.messages(MessageQuery(limit=100_000)))
+
+    def drained(self, began: float) -> None:
+        """Look at how an orderly stop went."""
+        took_s = trio.current_time() - began
+        drain_s = max(bind.drain_s for carrier in self._world.settings.carrier for bind in carrier.bind)
+        most_s = 2 * drain_s + DRAIN_MORE_S
+        self._judge.holds(25, took_s <= most_s, f"the stop took {took_s:.1f} s, at most {most_s:.1f} s are allowed")
+
+    def look(self, connector: Connector) -> None:
+        """Look at what must hold at every moment."""
+        ledger = self._world.disk.engine.ledger()
+        self._judge.holds(27, ledger.imbalance == 0, f"the books are out by {ledger.imbalance}")
+        for queue in connector._lanes.queues():
+            held = len(queue.heads)
+            self._judge.holds(22, held <= MOST_HEADS, f"{held} parts of one queue in memory")
+        for carrier in connector.carriers.values():
+            most = max(bind.max_unanswered for bind in carrier.config.bind)
+            held = max(bind.unanswered for bind in carrier.statistics().binds)
+            self._judge.holds(22, held <= most, f"{held} deliver_sm of one bind to {carrier.name} are held")
+
+    def timelines(self) -> dict[int, list[str]]:
+        """Return what happened to the messages that a violation names."""
+        named = {each.message for each in self._judge.violations if each.message is not None}
+        return {message: self._story.get(message, []) for message in sorted(named)}
+
+    def _tell_stories(self, views: list[MessageView]) -> None:
+        named = {each.message for each in self._judge.violations}
+        for view in views:
+            if view.id in named:
+                self._story[view.id] = [_told(entry, self._world.epoch_s) for entry in view.timeline]
+
+    async def judge_all(self, connector: Connector) -> None:
+        """Judge the world at its end."""
+        self.look(connector)
+        views = self._world.disk.engine.messages(MessageQuery(limit=100_000))
+        await ends.judge(self._world, views, connector)
+        self._tell_stories(views)
+
+    def close(self) -> None:
+        self._world.disk.close()
+
+
+def _told(entry: TimelineEntry, epoch_s: float) -> str:
+    by = f" {entry.carrier}" if entry.carrier else ""
+    attempt = f" attempt {entry.attempt}" if entry.attempt else ""
+    detail = f": {entry.detail}" if entry.detail else ""
+    return f"{entry.at - epoch_s:9.3f} s  part {entry.part & 0xFF} {entry.event}{by}{attempt}{detail}"
+
+
+def place_of(pdu: SubmitSm) -> Place:
+    """Return which part of which message this is."""
+    octets = pdu.message_octets
+    number = octets[5] if octets.startswith(HEADER) else 1
+    return Place(pdu.destination_addr, number)
+
+
+def _header(pdu: bytes) -> tuple[int, int, int]:
+    return int.from_bytes(pdu[4:8], "big"), int.from_bytes(pdu[8:12], "big"), int.from_bytes(pdu[12:16], "big")
+
+
+def _relative_s(period: str) -> float | None:
+    """Return the seconds of a relative time (SMPP 3.4, 7.1.1.2) of less than a month."""
+    if not period.endswith("R"):
+        return None
+    days, hours, minutes, seconds = (int(period[at : at + 2]) for at in (4, 6, 8, 10))
+    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+
+
+def _is_quiet(now: float, start: str, end: str) -> bool:
+    """Say whether a moment lies in hours of the UTC day; both ends as minutes, the end not included."""
+    minute = now % 86_400 / 60
+    first, last = (int(text[:2]) * 60 + int(text[3:]) for text in (start, end))
+    return first <= minute < last if first < last else minute >= first or minute < last

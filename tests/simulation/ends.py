@@ -1,0 +1,185 @@
+"""What is judged at the end of a world, and after each death: carriers' ledgers against the store's own story."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+import attrs
+import trio
+
+from connector.app import Connector
+from connector.lifecycle import FINAL, Event, Status
+from connector.model import MessageView
+from simulator.ledger import Entry
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+HEADER: Final = bytes.fromhex("050003")
+WORDS: Final[Mapping[str, tuple[Event, Status]]] = {
+    "DELIVRD": (Event.DELIVERED, Status.DELIVERED),
+    "UNDELIV": (Event.UNDELIVERED, Status.FAILED),
+    "DELETED": (Event.UNDELIVERED, Status.FAILED),
+    "EXPIRED": (Event.EXPIRED, Status.EXPIRED),
+    "REJECTD": (Event.REJECTED, Status.REJECTED),
+}
+"""What a receipt's word does to the part it is about; other words end nothing."""
+FINAL_WORDS: Final = frozenset(event for event, _ in WORDS.values())
+GRACE_S: Final = 90.0
+"""Beyond deadline, patience and pauses."""
+
+
+@attrs.frozen
+class Taken:
+    """A part that a carrier took."""
+
+    host: str
+    entry: Entry
+    to: str
+    number: int
+    reference: int | None
+    """Of a part of several."""
+
+
+def taken(world: "World") -> list[Taken]:
+    """Return everything that carriers took."""
+    found = []
+    for host, smsc in world.smsc.items():
+        for entry in smsc.ledger:
+            octets = entry.octets
+            reference, number = (octets[3], octets[5]) if octets.startswith(HEADER) else (None, 1)
+            found.append(Taken(host, entry, entry.destination_addr, number, reference))
+    return found
+
+
+def all_kept(world: "World", views: Sequence[MessageView]) -> None:
+    """I1: whatever a caller was told is there, but for what is so old that it went."""
+    there = {view.id for view in views}
+    oldest = world.now() + world.wrong_by_s - world.plan.settings.store.keep_messages_s
+    for message, at in world.book.accepted_at.items():
+        gone = message not in there
+        world.judge.holds(1, not gone or at < oldest, f"message {message} was accepted and is not there", message)
+
+
+async def judge(world: "World", views: Sequence[MessageView], connector: Connector) -> None:
+    """Judge a world that is over."""
+    all_kept(world, views)
+    _ended(world, views)
+    views = [view for view in views if bare(view) not in world.book.stale]
+    found = [each for each in taken(world) if each.to not in world.book.stale]
+    _references(world, views)
+    by_place: defaultdict[tuple[str, int], list[Taken]] = defaultdict(list)
+    for each in found:
+        by_place[each.to, each.number].append(each)
+    for view in views:
+        _doubles(world, view, by_place)
+        _together(world, view, by_place)
+        _words(world, view, by_place)
+    _receipts(world, views, found)
+    _subscribers(world)
+    problems = world.disk.engine.verify().problems
+    world.judge.holds(4, not problems, "; ".join(problems[:3]))
+    world.judge.holds(12, not problems, "; ".join(problems[:3]))
+    await trio.lowlevel.checkpoint()
+
+
+def _references(world: "World", views: Sequence[MessageView]) -> None:
+    for ref, ids in world.book.ids.items():
+        one = len(set(ids)) == 1 or ref in world.book.stale_refs
+        world.judge.holds(2, one, f"{ref} is {len(set(ids))} messages: {sorted(set(ids))}", ids[0])
+    twice = Counter(view.client_ref for view in views)
+    for kept, count in twice.items():
+        world.judge.holds(2, count == 1, f"{kept} is kept {count} times")
+
+
+def _ended(world: "World", views: Sequence[MessageView]) -> None:
+    for view in views:
+        world.judge.holds(3, view.status in FINAL, f"message {view.id} is still {view.status}", view.id)
+        world.judge.holds(26, view.status in FINAL, f"message {view.id} did not come to its end", view.id)
+
+
+def _doubles(world: "World", view: MessageView, by_place: Mapping[tuple[str, int], list[Taken]]) -> None:
+    """I5, I6: taken no more often than it was doubted, and once where the lane holds."""
+    lane = world.plan.settings.lane[view.lane]
+    lost = Counter((entry.part & 0xFF) or 1 for entry in view.timeline if entry.event == Event.LOST)
+    for number in range(1, view.parts + 1):
+        count = len(by_place.get((bare(view), number), ()))
+        allowed = 1 + min(lost[number], lane.resends) if lane.on_doubt == "resend" else 1
+        invariant = 5 if lane.on_doubt == "resend" else 6
+        world.judge.holds(invariant, count <= allowed, f"part {number} was taken {count} times, {allowed} may be",
+                          view.id)  # fmt: skip
+
+
+def _together(world: "World", view: MessageView, by_place: Mapping[tuple[str, int], list[Taken]]) -> None:
+    """I7: all parts of one message are, or may be, with one carrier, under one reference."""
+    if view.parts == 1:
+        return
+    found = [each for number in range(1, view.parts + 1) for each in by_place.get((bare(view), number), ())]
+    references = {each.reference for each in found}
+    world.judge.holds(7, len(references) <= 1, f"parts have the references {references}", view.id)
+    newest: Counter[int] = Counter()
+    for entry in view.timeline:
+        newest[entry.part] = max(newest[entry.part], entry.attempt)
+    stay = (Event.ACKNOWLEDGED, Event.LOST)
+    where = {it.carrier for it in view.timeline if it.event in stay and it.attempt == newest[it.part]}
+    world.judge.holds(7, len(where) <= 1, f"parts are with {sorted(map(str, where))}", view.id)
+
+
+def _words(world: "World", view: MessageView, by_place: Mapping[tuple[str, int], list[Taken]]) -> None:
+    """I9: what a receipt did to a part, a carrier has said of that part."""
+    said = {
+        (entry.part & 0xFF or 1, entry.carrier, entry.event)
+        for entry in view.timeline
+        if entry.event in FINAL_WORDS and entry.attempt == 0 and entry.carrier
+    }
+    for number, host, event in said:
+        truth = [
+            each.entry.state
+            for each in by_place.get((bare(view), number), ())
+            if each.host == host and each.entry.receipts_sent
+        ]
+        fine = any(WORDS.get(state, (None,))[0] == event for state in truth)
+        world.judge.holds(9, fine, f"part {number} has {event} from {host}, which said {truth}", view.id)
+
+
+def _receipts(world: "World", views: Sequence[MessageView], found: Iterable[Taken]) -> None:
+    """I10, I11: a receipt that we answered is on its message, or kept; and what it says counts where one was taken."""
+    by_number = {bare(view): view for view in views}
+    places = Counter((each.to, each.number) for each in found)
+    missing: Counter[str] = Counter()
+    for each in found:
+        view = by_number.get(each.to)
+        if view is None or each.entry.receipt_acknowledged_at is None:
+            continue
+        entries = [it for it in view.timeline if (it.part & 0xFF or 1) == each.number and it.carrier == each.host]
+        traced = any(it.event in FINAL_WORDS or it.event == "receipt" for it in entries)
+        if not traced:
+            missing[each.host] += 1
+            known = any(it.event == Event.ACKNOWLEDGED and it.detail for it in entries)
+            if known and places[each.to, each.number] == 1 and not _may_come_again(world, each.host):
+                world.judge.broke(10, f"the receipt of part {each.number} was answered and is not on it", view.id)
+        world.judge.looked[10] += 1
+    parked = Counter(each.receipt.carrier for each in world.disk.engine.parked(0, 1_000_000))
+    for host, count in missing.items():
+        world.judge.holds(
+            11, count <= parked[host], f"{count} receipts of {host} were answered, {parked[host]} are kept apart"
+        )
+
+
+def _may_come_again(world: "World", host: str) -> bool:
+    """Say whether a carrier's ids mean several messages: then a receipt may rightly be on none."""
+    plan = next(carrier for carrier in world.plan.carriers if carrier.name == host)
+    return any(each.name == "ids that come round again" for each in plan.habits)
+
+
+def _subscribers(world: "World") -> None:
+    """I11: whatever subscribers wrote and we answered is kept, each once at least."""
+    answered = sum(smsc.statistics().mo_acknowledged for smsc in world.smsc.values())
+    if answered:
+        kept = world.disk.engine.ledger().inbound.get("parts", 0)
+        world.judge.holds(11, kept >= answered, f"{answered} parts of subscribers were answered, {kept} are kept")
+
+
+def bare(view: MessageView) -> str:
+    """Return a message's destination as it stands in submit_sm."""
+    return view.to.removeprefix("+")

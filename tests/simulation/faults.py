@@ -1,0 +1,280 @@
+"""What goes wrong at a time of its own, as a table of acts; and the rows of the fault catalogue that worlds meet.
+
+What carriers do wrong by habit is in `habits.toml`.
+"""
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import attrs
+import trio
+
+from connector.app import Connector
+from connector.errors import StoreError
+from connector.lifecycle import FINAL
+from connector.model import MessageQuery
+from simulator.scenario import Rate
+from tests.simulation.network import Cut
+from tests.simulation.plan import Moment
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+CATALOGUE: Final[Mapping[int, str]] = {
+    1: "kill -9 at a random instant",
+    2: "kill -9 between write-ahead and wire",
+    3: "kill -9, or the link cut, after the wire and before the answer is committed",
+    4: "orderly stop with full windows",
+    5: "the process stands still, then every timer fires at once",
+    7: "an unhandled exception in one task",
+    8: "everything is cancelled",
+    10: "a message that breaks its bind",
+    12: "the disk is full",
+    13: "an input/output error of the disk",
+    14: "a disk that takes seconds",
+    25: "the wall clock is set",
+    27: "the machine is suspended",
+    28: "links that end by FIN or RST, or only seem to stand",
+    29: "latency, jitter, fragments, glued PDUs",
+    30: "a network that works in one direction only",
+    31: "a carrier that reads slowly or not at all",
+    33: "connections are refused or never come about",
+    35: "every bind comes back at once",
+    36: "throttled, queue full",
+    37: "errors without a reason",
+    38: "answers that never come",
+    39: "answers twice, late, or to nothing",
+    40: "answers out of order",
+    41: "a receipt before its answer",
+    42: "receipts twice, late, elsewhere, never",
+    43: "ids in other spellings, ids that come again",
+    44: "receipts in other words",
+    45: "binds refused or slow",
+    46: "unbind, floods of enquire_link, and none answered",
+    47: "a carrier that accepts all and delivers nothing",
+    48: "a rate or window other than promised",
+    49: "generic_nack with sequence 0",
+    50: "PDUs out of place",
+    51: "impossible lengths",
+    52: "lying lengths inside a PDU",
+    55: "another protocol on the link",
+    57: "long messages of subscribers, in parts",
+    61: "a caller who repeats what was accepted",
+    67: "the configuration changes, well and badly",
+    70: "retries that never lead anywhere",
+    71: "messages taken back while they are under way",
+}
+"""Number in the fault catalogue, and what it is."""
+A_STORM: Final = 50
+"""Links."""
+SICK: Final = ("read", "write", "connect")
+"""What a task of ours may be about when it fails."""
+
+
+@attrs.frozen(kw_only=True)
+class Act:
+    """One sort of moment."""
+
+    faults: tuple[int, ...]
+    do: Callable[["World", Moment], Awaitable[None]]
+    weight: float = 1.0
+    for_s: tuple[float, float] = (0.0, 0.0)
+    size: tuple[float, float] = (0.0, 0.0)
+    at_host: bool = False
+
+
+# --- the process ---
+
+
+async def _kill(world: "World", moment: Moment) -> None:
+    await world.end_life(world.kill, pause_s=moment.for_s)
+
+
+async def _stop(world: "World", moment: Moment) -> None:
+    await world.end_life(world.stop, pause_s=moment.for_s)
+
+
+async def _cancel(world: "World", moment: Moment) -> None:
+    await world.end_life(world.cancel, pause_s=moment.for_s)
+
+
+async def _raise(world: "World", moment: Moment) -> None:
+    """Let the next task that connects, reads or writes fail as none expects."""
+    world.network.sick = SICK[int(moment.size)]
+    await trio.sleep(moment.for_s)
+
+
+async def _stand_still(world: "World", moment: Moment) -> None:
+    world.mock.jump(moment.size)
+    await trio.lowlevel.checkpoint()
+
+
+async def _suspend(world: "World", moment: Moment) -> None:
+    world.suspended_s += moment.size
+    await trio.lowlevel.checkpoint()
+
+
+async def _set_wall(world: "World", moment: Moment) -> None:
+    world.wall_ahead_s = moment.size
+    await trio.sleep(moment.for_s)
+    world.wall_ahead_s = 0.0
+
+
+# --- the disk ---
+
+
+async def _slow_disk(world: "World", moment: Moment) -> None:
+    with world.disk.slow((moment.size / 3, moment.size)):
+        await trio.sleep(moment.for_s)
+
+
+async def _full_disk(world: "World", moment: Moment) -> None:
+    with world.disk.full():
+        await trio.sleep(moment.for_s)
+
+
+async def _broken_disk(world: "World", moment: Moment) -> None:
+    world.disk.breaks_next = True
+    await trio.lowlevel.checkpoint()
+
+
+# --- the network ---
+
+
+def _cutting(how: Cut) -> Callable[["World", Moment], Awaitable[None]]:
+    async def cut(world: "World", moment: Moment) -> None:
+        links = world.network.at(moment.host)
+        for link in links[: max(1, round(moment.size))]:
+            link.cut(how)
+        if links:
+            world.met(28)
+        await trio.lowlevel.checkpoint()
+
+    return cut
+
+
+async def _storm(world: "World", moment: Moment) -> None:
+    world.network.refusing.update(world.hosts)
+    links = list(world.network.links.values())
+    if len(links) >= A_STORM:
+        world.met(35)
+    for link in links:
+        link.cut("rst")
+    await trio.sleep(moment.for_s)
+    world.network.refusing.difference_update(world.hosts)
+
+
+async def _refuse(world: "World", moment: Moment) -> None:
+    world.network.refusing.add(moment.host)
+    for link in world.network.at(moment.host):
+        link.cut("fin")
+    await trio.sleep(moment.for_s)
+    world.network.refusing.discard(moment.host)
+
+
+async def _unreachable(world: "World", moment: Moment) -> None:
+    world.network.unreachable.add(moment.host)
+    for link in world.network.at(moment.host):
+        link.cut("half-open")
+    await trio.sleep(moment.for_s)
+    world.network.unreachable.discard(moment.host)
+
+
+async def _one_way(world: "World", moment: Moment) -> None:
+    for link in world.network.at(moment.host):
+        pipe = link.ours.into if moment.size < 0.5 else link.ours.out
+        pipe.hold(trio.current_time() + moment.for_s)
+        world.met(30)
+    await trio.lowlevel.checkpoint()
+
+
+async def _stalled_reader(world: "World", moment: Moment) -> None:
+    for link in world.network.at(moment.host):
+        link.ours.out.hold(trio.current_time() + moment.for_s, reading=True)
+        world.met(31)
+    await trio.lowlevel.checkpoint()
+
+
+# --- carriers, callers, operators ---
+
+
+async def _slower(world: "World", moment: Moment) -> None:
+    world.smsc[moment.host].set_rate(Rate(per_second=max(1.0, moment.size), burst=2))
+    await trio.sleep(moment.for_s)
+    world.smsc[moment.host].set_rate(None)
+
+
+async def _take_back(world: "World", moment: Moment) -> None:
+    """Take back some of what is under way."""
+    life = await world.alive()
+    views = await life.connector.queries.messages(MessageQuery(limit=1_000))
+    live = [view for view in views if view.status not in FINAL]
+    chance = random.Random(moment.at_s)
+    chosen = chance.sample(live, min(len(live), round(moment.size)))
+    for view in chosen:
+        world.met(71)
+        await world.take_back(life, view.id)
+
+
+async def _reload(world: "World", moment: Moment) -> None:
+    """Go on with other rates, windows and lanes; for a while one carrier fewer, where there are several."""
+    old = world.settings
+    slower = tuple(
+        attrs.evolve(
+            carrier,
+            rate_per_s=moment.size,
+            bind=tuple(attrs.evolve(bind, window_size=max(1, bind.window_size // 2)) for bind in carrier.bind),
+        )
+        if carrier.name == moment.host
+        else carrier
+        for carrier in old.carrier
+    )
+    lanes = {name: attrs.evolve(lane, reserve=0.2) for name, lane in old.lane.items()}
+    if await world.reload(attrs.evolve(old, carrier=slower, lane=lanes)):
+        world.met(67)
+    await trio.sleep(moment.for_s)
+    await world.reload(old)
+
+
+async def _bad_reload(world: "World", _moment: Moment) -> None:
+    """Ask for what needs a restart: nothing may change."""
+    store = attrs.evolve(world.settings.store, path="elsewhere.db")
+    taken = await world.reload(attrs.evolve(world.settings, store=store))
+    world.judge.holds(67, not taken, "a reload that needs a restart was taken")
+
+
+async def _hold_carrier(world: "World", moment: Moment) -> None:
+    for steer in (Connector.suspend, Connector.resume):
+        life = await world.alive()
+        with suppress(StoreError):  # obeyed, and not kept
+            await steer(life.connector, moment.host)
+        await trio.sleep(moment.for_s)
+
+
+ACTS: Final[Mapping[str, Act]] = {
+    "kill -9": Act(faults=(1,), do=_kill, weight=4, for_s=(0.0, 6.0)),
+    "orderly stop": Act(faults=(4,), do=_stop, for_s=(0.0, 3.0)),
+    "cancel everything": Act(faults=(8,), do=_cancel, for_s=(0.0, 1.0)),
+    "an exception nobody expects": Act(faults=(7,), do=_raise, for_s=(5.0, 5.0), size=(0.0, 2.999)),
+    "the process stands still": Act(faults=(5,), do=_stand_still, size=(1.0, 60.0)),
+    "the machine is suspended": Act(faults=(27,), do=_suspend, size=(5.0, 90.0)),
+    "the wall clock is set": Act(faults=(25,), do=_set_wall, for_s=(1.0, 60.0), size=(-3600.0, 3600.0)),
+    "slow disk": Act(faults=(14,), do=_slow_disk, for_s=(1.0, 15.0), size=(1.0, 5.0)),
+    "full disk": Act(faults=(12,), do=_full_disk, for_s=(0.5, 10.0)),
+    "broken disk": Act(faults=(13,), do=_broken_disk),
+    "links reset": Act(faults=(28,), do=_cutting("rst"), weight=3, size=(1.0, 4.0), at_host=True),
+    "links closed": Act(faults=(28,), do=_cutting("fin"), weight=2, size=(1.0, 4.0), at_host=True),
+    "links half-open": Act(faults=(28,), do=_cutting("half-open"), weight=2, size=(1.0, 4.0), at_host=True),
+    "all links at once": Act(faults=(28,), do=_storm, for_s=(0.0, 10.0)),
+    "connections refused": Act(faults=(33,), do=_refuse, for_s=(1.0, 60.0), at_host=True),
+    "host unreachable": Act(faults=(33,), do=_unreachable, for_s=(1.0, 30.0), at_host=True),
+    "one way only": Act(faults=(30,), do=_one_way, for_s=(0.5, 30.0), size=(0.0, 1.0), at_host=True),
+    "nobody reads": Act(faults=(31,), do=_stalled_reader, for_s=(1.0, 40.0), at_host=True),
+    "a slower carrier": Act(faults=(48,), do=_slower, for_s=(2.0, 30.0), size=(1.0, 10.0), at_host=True),
+    "messages taken back": Act(faults=(71,), do=_take_back, size=(1.0, 20.0)),
+    "reload": Act(faults=(67,), do=_reload, for_s=(2.0, 30.0), size=(2.0, 50.0), at_host=True),
+    "bad reload": Act(faults=(67,), do=_bad_reload, weight=0.3),
+    "carrier suspended by hand": Act(faults=(), do=_hold_carrier, for_s=(1.0, 20.0), weight=0.3, at_host=True),
+}

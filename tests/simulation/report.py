@@ -1,0 +1,76 @@
+"""What is printed: a failure on one screen, and the table of what worlds met and judged."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from tests.simulation.faults import CATALOGUE
+from tests.simulation.judge import ELSEWHERE, INVARIANTS
+from tests.simulation.running import Outcome
+
+MOST_LINES = 24
+"""Of a timeline."""
+AROUND_S = 15.0
+"""Before and after the moment a message is about."""
+
+
+def failure(outcome: Outcome) -> str:
+    """Return why a world failed: seed, plan, invariant, the message's timeline and what was done to the world then."""
+    lines = [
+        f"world {outcome.seed} fails ({len(outcome.violations)} violations, {outcome.plan.messages} messages):"
+        f" python -m tests.simulation --seed {outcome.seed}",
+        *outcome.plan.describe()[: 1 + len(outcome.plan.carriers)],
+    ]
+    first = outcome.violations[0]
+    told: set[str] = set()
+    for each in outcome.violations:
+        if str(each.invariant) not in told:
+            told.add(str(each.invariant))
+            lines.append(f"  {each}")
+    story = outcome.timelines.get(first.message or 0, [])
+    if story:
+        lines.append(f"  message {first.message}:")
+        lines += [f"    {line}" for line in _cut(story)]
+    lines.append("  what was done to the world:")
+    lines += [f"    {at:9.3f} s  {what.strip()}" for at, what in _near(outcome, story)]
+    return "\n".join(lines)
+
+
+def _cut(story: Sequence[str]) -> Sequence[str]:
+    if len(story) <= MOST_LINES:
+        return story
+    half = MOST_LINES // 2
+    return [*story[:half], f"... {len(story) - 2 * half} more ...", *story[-half:]]
+
+
+def _near(outcome: Outcome, story: Sequence[str]) -> Sequence[tuple[float, str]]:
+    """Return what was done around the message's life, or all of it where no message is named."""
+    times = [float(line.split()[0]) for line in story]
+    if not times:
+        return outcome.happened[:MOST_LINES]
+    low, high = min(times) - AROUND_S, max(times) + AROUND_S
+    return [each for each in outcome.happened if low <= each[0] <= high][:MOST_LINES]
+
+
+def coverage(outcomes: Iterable[Outcome]) -> str:
+    """Return for each fault how many worlds met it, and for each invariant how often there was something to judge."""
+    worlds, faults, looked = 0, Counter[int](), Counter[int]()
+    for outcome in outcomes:
+        worlds += 1
+        faults.update(set(outcome.faults))
+        looked.update(outcome.looked)
+    lines = [f"fault met by how many of {worlds} worlds"]
+    lines += [f"  {faults[number] or 'MISSING':>8}  {number:2} {what}" for number, what in CATALOGUE.items()]
+    lines.append("invariant and how often it was judged")
+    lines += [f"  {looked[number] or 'MISSING':>8}  I{number} {what}" for number, what in INVARIANTS.items()]
+    lines += [f"  {'-':>8}  I{number}: {who}" for number, who in ELSEWHERE.items()]
+    return "\n".join(lines)
+
+
+def missing(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the faults no world met, and the invariants that had nothing to judge."""
+    faults = {number for outcome in outcomes for number, count in outcome.faults.items() if count}
+    looked = {number for outcome in outcomes for number, count in outcome.looked.items() if count}
+    return [
+        *(f"fault {number}: {what}" for number, what in CATALOGUE.items() if number not in faults),
+        *(f"invariant I{number}: {what}" for number, what in INVARIANTS.items() if number not in looked),
+    ]

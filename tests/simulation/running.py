@@ -1,0 +1,124 @@
+"""Runs worlds so that a seed gives the same life in any process."""
+
+import gc
+import logging
+import re
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import trio
+from trio.testing import MockClock
+
+from tests.simulation.drawing import PASSWORD, SHORT, draw
+from tests.simulation.habits import HABITS
+from tests.simulation.judge import Judge, Violation
+from tests.simulation.plan import Plan
+from tests.simulation.world import World
+
+LONGEST_S: Final = 5_000.0
+"""Beyond its span; a world in which nobody waits for a moment any more ends there."""
+SECRETS: Final = re.compile(rf"4479111\d{{5}}|44770\d{{7,}}|{PASSWORD}|{SHORT}|as long as it takes")
+"""What must be in no log: numbers, the password, texts."""
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """What came of a world."""
+
+    plan: Plan
+    trace: str
+    """Hash of everything that happened, with its times."""
+    virtual_s: float
+    real_s: float
+    violations: tuple[Violation, ...]
+    looked: Counter[int]
+    faults: Counter[int]
+    happened: tuple[tuple[float, str], ...]
+    timelines: dict[int, list[str]] = attrs.field(repr=False)
+    """Of messages that a violation names."""
+
+    @property
+    def seed(self) -> int:
+        return self.plan.seed
+
+
+class _Secrets(logging.Handler):
+    """Reads every line of the log."""
+
+    def __init__(self, judge: Judge) -> None:
+        super().__init__()
+        self._judge = judge
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        self._judge.holds(24, not SECRETS.search(text), f"the log has: {text[:60]}")
+
+
+def run_seed(seed: int, *, hours: float | None = None) -> Outcome:
+    """Live through the world of a seed, or a long one of as many ``hours``."""
+    return run_plan(draw(seed, hours=hours))
+
+
+def run_plan(plan: Plan) -> Outcome:
+    """Live through a plan."""
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        mock = MockClock(autojump_threshold=0)
+        _make_trio_repeatable(plan.seed)
+        found = trio.run(_live, plan, mock, Path(folder), clock=mock)
+    return attrs.evolve(found, real_s=time.perf_counter() - began)
+
+
+def _make_trio_repeatable(seed: int) -> None:
+    """Let trio choose by this seed among tasks that are ready at once: what pytest-trio does for its tests, too."""
+    chosen: Any = trio._core._run
+    chosen._ALLOW_DETERMINISTIC_SCHEDULING = True
+    chosen._r.seed(seed)
+
+
+async def _live(plan: Plan, mock: MockClock, folder: Path) -> Outcome:
+    log = logging.getLogger("carrierline")
+    level = log.level
+    async with trio.open_nursery() as nursery:
+        world = World(plan, nursery, mock, folder)
+        watch = _Secrets(world.judge)
+        log.addHandler(watch)
+        log.setLevel(logging.DEBUG)
+        try:
+            with trio.fail_after(plan.span_s + LONGEST_S):
+                await world.run()
+        finally:
+            log.removeHandler(watch)
+            log.setLevel(level)
+        outcome = _outcome(world)
+        nursery.cancel_scope.cancel()
+    gc.collect(0)
+    return outcome
+
+
+def _outcome(world: World) -> Outcome:
+    faults = world.faults
+    for carrier in world.plan.carriers:
+        numbers = world.smsc[carrier.name].statistics()
+        for each in carrier.habits:
+            if HABITS[each.name].is_met(numbers):
+                faults.update(HABITS[each.name].faults)
+    if world.network.tears:
+        faults[28] += 1
+    if world.plan.weather.fragments or world.plan.weather.latency_s[1] > 0.3:
+        faults[29] += 1
+    return Outcome(
+        plan=world.plan,
+        trace=world.trace.hexdigest(),
+        virtual_s=trio.current_time(),
+        real_s=0.0,
+        violations=tuple(world.judge.violations),
+        looked=world.judge.looked,
+        faults=+faults,
+        happened=tuple(world.happened),
+        timelines=world.book.timelines(),
+    )
