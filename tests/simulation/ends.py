@@ -25,8 +25,8 @@ WORDS: Final[Mapping[str, tuple[Event, Status]]] = {
 }
 """What a receipt's word does to the part it is about; other words end nothing."""
 FINAL_WORDS: Final = frozenset(event for event, _ in WORDS.values())
-GRACE_S: Final = 90.0
-"""Beyond deadline, patience and pauses."""
+NOT_THERE: Final = frozenset({Event.DEFERRED, Event.REROUTED, Event.REFUSED, Event.EXHAUSTED, Event.NOT_WRITTEN})
+"""Answers, late ones too, that say the carrier does not have the part."""
 
 
 @attrs.frozen
@@ -120,9 +120,19 @@ def _together(world: "World", view: MessageView, by_place: Mapping[tuple[str, in
     newest: Counter[int] = Counter()
     for entry in view.timeline:
         newest[entry.part] = max(newest[entry.part], entry.attempt)
-    stay = (Event.ACKNOWLEDGED, Event.LOST)
-    where = {it.carrier for it in view.timeline if it.event in stay and it.attempt == newest[it.part]}
+    said: defaultdict[int, dict[str, str | None]] = defaultdict(dict)
+    for entry in view.timeline:
+        if entry.attempt == newest[entry.part] and entry.carrier:
+            said[entry.part][entry.event] = entry.carrier
+    where = {carrier for events in said.values() if (carrier := _may_have_it(events)) is not None}
     world.judge.holds(7, len(where) <= 1, f"parts are with {sorted(map(str, where))}", view.id)
+
+
+def _may_have_it(events: Mapping[str, str | None]) -> str | None:
+    """Return the carrier that has a part, or may have it, by what happened to one attempt."""
+    if Event.ACKNOWLEDGED in events:
+        return events[Event.ACKNOWLEDGED]
+    return None if events.keys() & NOT_THERE else events.get(Event.LOST)
 
 
 def _words(world: "World", view: MessageView, by_place: Mapping[tuple[str, int], list[Taken]]) -> None:

@@ -9,8 +9,8 @@ from tests.simulation.running import Outcome
 
 MOST_LINES = 24
 """Of a timeline."""
-AROUND_S = 15.0
-"""Before and after the moment a message is about."""
+AFTER_S = 15.0
+"""Behind the end of a message."""
 
 
 def failure(outcome: Outcome) -> str:
@@ -43,12 +43,9 @@ def _cut(story: Sequence[str]) -> Sequence[str]:
 
 
 def _near(outcome: Outcome, story: Sequence[str]) -> Sequence[tuple[float, str]]:
-    """Return what was done around the message's life, or all of it where no message is named."""
-    times = [float(line.split()[0]) for line in story]
-    if not times:
-        return outcome.happened[:MOST_LINES]
-    low, high = min(times) - AROUND_S, max(times) + AROUND_S
-    return [each for each in outcome.happened if low <= each[0] <= high][:MOST_LINES]
+    """Return what was done up to a while after the message's end, or all of it where no message is named."""
+    ended = max((float(line.split()[0]) for line in story), default=float("inf"))
+    return [each for each in outcome.happened if each[0] <= ended + AFTER_S][-MOST_LINES:]
 
 
 def coverage(outcomes: Iterable[Outcome]) -> str:

@@ -297,6 +297,7 @@ class World:
         for link in list(self.network.links.values()):
             link.cut("rst")
         self.callers.start_again(self._nursery)
+        await trio.sleep(LOOK_EVERY_S)  # a commit that has begun on a broken disk may still be the life's last
         if self._life is None:
             async with self._turn:
                 if self._life is None:
