@@ -1,7 +1,7 @@
 """How the outcome of a simulated run is shown."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -9,17 +9,24 @@ from cli import output
 from simulator.durations import spelled
 from simulator.judge.expect import Value
 from simulator.judge.facts import fact_of
-from simulator.judge.verdict import Verdict
+from simulator.judge.verdict import SHOWN, Verdict
 from simulator.load.tally import LoadStatistics
 from simulator.play import Checked, Outcome
 from simulator.statistics import Statistics
 
 MOST_LINES = 20
 """Of messages that a fault does not explain; --json has more."""
+ALWAYS: Final = ("binds",)
+"""Numbers that say something when they are 0, too."""
+LABELS: Final = {"links": "links in all", "binds": "bound at the end"}
+LOAD_LABELS: Final = {"binds": "times bound"}
+"""What numbers are called where two tables would otherwise call two things alike."""
 
 
 def show(outcome: Outcome, *, json_: bool) -> None:
     """Print what a run came to: the numbers, the load, the verdict, and each expectation."""
+    for warning in outcome.warnings:
+        output.note(f"carrierline: warning: {warning}")
     if json_:
         output.as_json(as_dict(outcome))
         return
@@ -32,11 +39,16 @@ def show(outcome: Outcome, *, json_: bool) -> None:
 
 
 def _show_numbers(statistics: Statistics) -> None:
-    rows = [(name.replace("_", " "), _counts(value)) for name, value in attrs.asdict(statistics).items() if value]
-    if rows:
-        output.table(("what", "count"), rows)
-    else:
+    numbers = attrs.asdict(statistics)
+    if not any(numbers.values()):
         output.line("nothing happened")
+        return
+    rows = [(_label(name), _counts(value)) for name, value in numbers.items() if value or name in ALWAYS]
+    output.table(("what", "count"), rows)
+
+
+def _label(name: str) -> str:
+    return LABELS.get(name, name.replace("_", " "))
 
 
 def _counts(value: int | Mapping[str, int]) -> str:
@@ -59,6 +71,7 @@ def as_dict(outcome: Outcome) -> dict[str, Any]:
         if outcome.verdict is None
         else attrs.asdict(outcome.verdict, value_serializer=_to_milliseconds),
         "expectations": [attrs.asdict(checked) for checked in outcome.expectations],
+        "warnings": list(outcome.warnings),
         "ok": outcome.ok,
     }
 
@@ -71,7 +84,9 @@ def _to_milliseconds(_of: object, field: "attrs.Attribute[Any] | None", value: A
 def _show_load(load: LoadStatistics) -> None:
     output.line()
     counts = {name: value for name, value in attrs.asdict(load).items() if isinstance(value, int) and value}
-    rows: list[tuple[str, object]] = [(name.replace("_", " "), value) for name, value in counts.items()]
+    rows: list[tuple[str, object]] = [
+        (LOAD_LABELS.get(name, name.replace("_", " ")), value) for name, value in counts.items()
+    ]
     if load.refusals:
         rows.append(("refused for good", _counts(load.refusals)))
     output.table(("load", "count"), rows)
@@ -103,6 +118,9 @@ def _show_verdict(verdict: Verdict) -> None:
     rows = [(item.kind, item.id, item.of, _moment(item.at_s)) for item in verdict.items if not item.excuse]
     if rows:
         output.table(("what", "message_id", "of", "after"), rows[:MOST_LINES])
+        more = verdict.not_excused - len(rows[:MOST_LINES])
+        if more > 0:
+            output.line(f"and {more:,} more; --json lists up to {SHOWN} of each kind")
 
 
 def _excused(verdict: Verdict) -> str:

@@ -2,8 +2,10 @@
 
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import attrs
 import click
@@ -11,16 +13,27 @@ import trio
 
 from cli import first_error, options, output
 from cli.played import show
-from connector.errors import CarrierlineError, InputError
+from cli.progress import Progress
+from connector.errors import InputError
 from simulator.durations import seconds_of
 from simulator.play import Outcome, play, played, problems_of_playing
 from simulator.scenario import Scenario, load_scenario, profiles
 from simulator.scenario.loading import placed
 from simulator.scenario.reference import reference
 from simulator.smsc import Smsc
+from simulator.tls import problem_of_signing
 from simulator.trace.lines import TraceFile, json_lines
 from simulator.trace.pcapng import capture
 from simulator.trace.record import Sink
+
+NOT_HERE: Final = 3
+"""Exit status: neither the file nor the command line is at fault, and it could not run on this machine."""
+
+
+class CouldNotRun(click.ClickException):
+    """It could not run here: a file cannot be written, a port is taken, a library is missing."""
+
+    exit_code = NOT_HERE
 
 
 def _duration(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
@@ -36,7 +49,7 @@ def _duration(_context: click.Context, _parameter: click.Parameter, value: str |
 @click.command("simulate")
 @click.argument("file", required=False)
 @click.option("--smpp", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
-@click.option("--virtual", is_flag=True, help="Play it in virtual time, without a network: an hour takes a second.")
+@click.option("--virtual", is_flag=True, help="Play it in virtual time, without a network.")
 @click.option(
     "--for",
     "for_s",
@@ -71,8 +84,12 @@ def command(
     """Run the SMSC simulator with the scenario in FILE, or of profile:NAME; without one any bind is good.
 
     It ends with its load, after --for, or on Ctrl-C or SIGTERM, and prints what it counted and what became of the
-    messages.  Exit status 1: something the scenario expects is not true, or it expects nothing and its load
-    died; 2: the file cannot be used.
+    messages.  In virtual time waiting costs nothing, and a thousand messages take about a second, however fast they
+    follow each other.
+
+    Exit status 0: all that the scenario expects is true; 1: something is not, or it expects nothing and its load
+    died; 2: the file or the command line cannot be used; 3: it could not run here, since a file cannot be written, a
+    port is taken or a library is missing.
     """
     if list_:
         _list(json_)
@@ -80,32 +97,55 @@ def command(
     if keys:
         output.line(reference().rstrip())
         return
+    if check and file is None:
+        raise click.UsageError("--check needs a FILE, or profile:NAME")
     scenario = _changed(load_scenario(file, to_play=True) if file else Scenario(), smpp, seed)
+    if not virtual:
+        _refuse_what_is_not_installed(scenario, file)
     if check:
-        output.line(f"{file or scenario.name}: no problem")
+        output.line(f"{file}: no problem")
         return
     problems = list(problems_of_playing(scenario, virtual=virtual))
     if file and problems:
         raise placed(file, problems)
     level = logging.WARNING if virtual else logging.INFO  # the time of day in front of a line would be the wrong one
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    sinks = _sinks(trace, pcap)
-    try:
+    with _told_if_not_here(scenario), _sinks(trace, pcap) as sinks:
         outcome = _played(scenario, virtual, for_s, keep, record, sinks)
-    finally:
-        for sink in sinks:
-            sink.close()
     show(outcome, json_=json_)
     if not outcome.ok:
         raise SystemExit(1)
 
 
 def _list(json_: bool) -> None:
-    rows = [(name, load_scenario(f"profile:{name}").about) for name in profiles()]
+    loaded = {name: load_scenario(f"profile:{name}") for name in profiles()}
     if json_:
-        output.as_json([{"name": name, "about": about} for name, about in rows])
-    else:
-        output.table(("profile", "about"), rows)
+        output.as_json(
+            [{"name": name, "about": each.about, "load": each.load is not None} for name, each in loaded.items()]
+        )
+        return
+    rows = [(name, "yes" if each.load else "", each.about) for name, each in loaded.items()]
+    output.table(("profile", "load", "about"), rows)
+
+
+def _refuse_what_is_not_installed(scenario: Scenario, file: str | None) -> None:
+    problem = problem_of_signing(scenario.listen)
+    if problem and file:  # without one there is no TLS
+        raise CouldNotRun(str(placed(file, [(("listen", "tls"), problem)])))
+
+
+@contextmanager
+def _told_if_not_here(scenario: Scenario) -> Iterator[None]:
+    """Say in one sentence what kept it from running here."""
+    try:
+        yield
+    except (OSError, ExceptionGroup) as error:
+        first = first_error(error)
+        if not isinstance(first, OSError):
+            raise
+        if first.filename is not None:
+            raise CouldNotRun(f"{first.filename}: {first.strerror}") from None
+        raise CouldNotRun(f"cannot listen on {scenario.listen.smpp}: {first.strerror or first}") from None
 
 
 def _changed(scenario: Scenario, smpp: str | None, seed: int | None) -> Scenario:
@@ -119,9 +159,16 @@ def _changed(scenario: Scenario, smpp: str | None, seed: int | None) -> Scenario
         raise click.UsageError(f"--smpp {error}") from None
 
 
-def _sinks(trace: Path | None, pcap: Path | None) -> list[TraceFile]:
+@contextmanager
+def _sinks(trace: Path | None, pcap: Path | None) -> Iterator[list[TraceFile]]:
     wanted: Sequence[tuple[Callable[[Path], TraceFile], Path | None]] = ((json_lines, trace), (capture, pcap))
-    return [made(path) for made, path in wanted if path is not None]
+    sinks: list[TraceFile] = []
+    try:
+        sinks += (made(path) for made, path in wanted if path is not None)
+        yield sinks
+    finally:
+        for sink in sinks:
+            sink.close()
 
 
 def _played(
@@ -135,7 +182,16 @@ def _played(
     if virtual:
         if scenario.load is None and for_s is None:
             raise InputError("nothing ends a virtual run without a [load] but --for")
-        return played(scenario, virtual=True, duration_s=for_s, keep=keep, record=record, trace=sinks)
+        with Progress() as progress:
+            return played(
+                scenario,
+                virtual=True,
+                duration_s=for_s,
+                keep=keep,
+                record=record,
+                trace=sinks,
+                listening=progress.watch,
+            )
 
     async def run() -> Outcome:
         ended = trio.Event()
@@ -153,10 +209,7 @@ def _played(
             nursery.cancel_scope.cancel()
         return outcome
 
-    try:
-        return trio.run(run)
-    except (OSError, ExceptionGroup) as error:
-        raise _listening_failed(error, scenario) from None
+    return trio.run(run)
 
 
 async def _heed_signals(ended: trio.Event, *, task_status: trio.TaskStatus[None]) -> None:
@@ -171,11 +224,3 @@ def _tell_where(smsc: Smsc) -> None:
     output.note(f"carrierline: SMSC {smsc.scenario.name} listening on {where}")
     if smsc.tls_port:
         output.note(f"carrierline: and for TLS on port {smsc.tls_port}")
-
-
-def _listening_failed(error: Exception, scenario: Scenario) -> Exception:
-    """Return a port that cannot be had as one sentence that names it; anything else as it is."""
-    first = first_error(error)
-    if isinstance(first, OSError) and first.filename is None:
-        return CarrierlineError(f"cannot listen on {scenario.listen.smpp}: {first.strerror}")
-    return error

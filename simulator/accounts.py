@@ -1,7 +1,7 @@
 """An account: who is bound under it, and the deliver_sm that wait for one of them.  No I/O: binds send."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 import attrs
@@ -23,6 +23,8 @@ TEMPORARY: Final = frozenset(
 class Bind(Protocol):
     """A bound session as its account sees it."""
 
+    number: int
+    """Of its link."""
     own: deque[Delivery]
     """Ready, and to leave by this bind."""
 
@@ -61,6 +63,8 @@ class Account:
     runs: list[MoRun] = attrs.field(factory=list)
     bucket: Bucket | None = None
     penalty: Penalty | None = None
+    on_penalty: Callable[[int], None] | None = None
+    """Told the number of each link that the penalty is about to end."""
     _offences: Offences | None = None
     _calendar: Calendar[Delivery] = attrs.field(factory=Calendar)
     _ready: deque[Delivery] = attrs.field(factory=deque)
@@ -86,6 +90,8 @@ class Account:
             return
         self.counts.penalties += 1
         for bind in list(self.binds) if self.penalty.action != "refuse" else ():
+            if self.on_penalty is not None:
+                self.on_penalty(bind.number)
             if self.penalty.action == "unbind":
                 bind.ask_to_unbind(now)
             else:

@@ -43,6 +43,7 @@ BIND_RESPONSES: Final[dict[type[Pdu], type[BindResponse]]] = {
 VERSION_NUMBERS: Final = {"3.3": tables.SMPP_33, "3.4": tables.SMPP_34, "5.0": tables.SMPP_50}
 
 Occasion = Literal["connect", "bind", "unbind"]
+PENALTY: Final = "limits.penalty"
 ANY_NUMBER: Final = 1_000_000_000
 """Binds of an account that no table limits."""
 
@@ -66,6 +67,7 @@ class Carrier:
         self.faults = Faults(scenario.fault_budget, scenario.quiet_after_s)
         self.rulebook = Rulebook(scenario.rule, scenario.seed, self.faults)
         self.intake = Intake(scenario, ledger, self.counts, clock, self.rulebook, self.chronicle)
+        self.intake.on_limit = None if trace is None else trace.refused
         self.writer = Writer(scenario)
         self.accounts: dict[str, Account] = {}
         self.requests = Requests(ledger, self.accounts, clock, self.intake.ends_at, self._error_of)
@@ -149,8 +151,10 @@ class Carrier:
     def bind(self, peer: Bind, pdu: BindRequest, now: float) -> tuple[Pdu, Account | None]:
         """Return the answer to a bind request, and the account when it is a good one."""
         rules = self._rules_of(pdu)
-        status = self._bind_status(rules, pdu, now)
+        status, key = self._bind_status(rules, pdu, now)
         if status or rules is None:
+            if key and self.trace is not None:
+                self.trace.refused(peer.number, [pdu.sequence_number], key)
             return refusal(pdu, status), None
         self.counts.binds += 1
         self.chronicle.count("bind.count", 1, self.since_start(now))
@@ -168,24 +172,29 @@ class Carrier:
             return AccountRules(system_id=pdu.system_id, max_binds=ANY_NUMBER)
         return next((rules for rules in self.scenario.account if rules.system_id == pdu.system_id), None)
 
-    def _bind_status(self, rules: AccountRules | None, pdu: BindRequest, now: float) -> int:
-        """Return 0, or why this request may not bind (SMPP 3.4, 5.1.3)."""
+    def _bind_status(self, rules: AccountRules | None, pdu: BindRequest, now: float) -> tuple[int, str]:
+        """Return 0, or why this request may not bind (SMPP 3.4, 5.1.3), with the key that says so where many might."""
         if pdu.fault:
-            return pdu.fault
+            return pdu.fault, ""
         if rules is None:
-            return tables.ESME_RINVSYSID
+            return tables.ESME_RINVSYSID, ""
         if self.scenario.account and pdu.password != rules.password:
-            return tables.ESME_RINVPASWD
+            return tables.ESME_RINVPASWD, ""
         if rules.system_type is not None and pdu.system_type != rules.system_type:
-            return tables.ESME_RINVSYSTYP
-        if BIND_TYPES[type(pdu)] not in rules.bind_types or not self._speaks(pdu.interface_version):
-            return STATUS_BY_NAME["ESME_RBINDFAIL"]
+            return tables.ESME_RINVSYSTYP, ""
         account = self.accounts.get(rules.system_id)
-        if self.closed_to_binds or (account is not None and account.is_refused(now)):
-            return STATUS_BY_NAME["ESME_RBINDFAIL"]
+        keys = {
+            "account.bind_types": BIND_TYPES[type(pdu)] not in rules.bind_types,
+            "carrier.versions": not self._speaks(pdu.interface_version),
+            "an outage": self.closed_to_binds,
+            PENALTY: account is not None and account.is_refused(now),
+        }
+        key = next((key for key, refuses in keys.items() if refuses), "")
+        if key:
+            return STATUS_BY_NAME["ESME_RBINDFAIL"], key
         if account is not None and len(account.binds) >= rules.max_binds:
-            return status_number(rules.over_binds)
-        return tables.ESME_ROK
+            return status_number(rules.over_binds), "account.max_binds"
+        return tables.ESME_ROK, ""
 
     def _speaks(self, interface_version: int) -> bool:
         """Say whether a version may bind: below 0x34 all is 3.3, and what lies between 3.4 and 5.0 is 3.4."""
@@ -203,6 +212,8 @@ class Carrier:
 
     def _open(self, rules: AccountRules) -> Account:
         account = Account(rules, self.scenario.delivery, self.counts, self.ledger, penalty=self.scenario.limits.penalty)
+        trace = self.trace
+        account.on_penalty = None if trace is None else lambda link: trace.note(link, f"{PENALTY} ends it")
         self.accounts[rules.system_id] = account
         self._subscribers.write_to(account)
         return account

@@ -60,21 +60,32 @@ class Director:
         """Whether no new link comes up, as in an outage."""
         return any(entry.mode == "drop" for entry in self._outages())
 
-    def change(self, scenario: Scenario) -> None:
+    @property
+    def now_s(self) -> float:
+        """Time since the start of the carrier; 0 before it."""
+        return self._carrier.since_start(trio.current_time()) if self._started else 0.0
+
+    def change(self, scenario: Scenario, since_s: float | None = None) -> None:
         """Play another scenario from now on; of a timeline that is new, what lies behind has been, without effect.
 
-        Rules of the wire count for links still to come.
+        An outage that has begun and lasts is none of that: it begins now.  ``since_s``, in time since the start of the
+        carrier, is from when on nothing lies behind.  Rules of the wire count for links still to come.
         """
         before, self._scenario = self._scenario, scenario
-        now = trio.current_time() if self._started else 0.0
-        now_s = self._carrier.since_start(now) + JUST_S if self._started else -math.inf
+        now = self._time_of(self.now_s if since_s is None else since_s) if self._started else 0.0
+        just_s = JUST_S if since_s is None else -JUST_S
+        behind_s = self._carrier.since_start(now) + just_s if self._started else -math.inf
+        lasting: list[Moment] = []
         if scenario.timeline != before.timeline:
-            self._timeline = Timeline(scenario.timeline)
-            self._timeline.advance(now_s)
+            old, self._timeline = self._outages(), Timeline(scenario.timeline)
+            passed = self._timeline.advance(behind_s)
+            lasting = [it for it in passed if it.begins and it.entry in self._outages() and it.entry not in old]
         if scenario.inject != before.inject:
             self._injections = Injections(scenario.inject, self._carrier)
-            self._injections.advance((), now_s, now)
+            self._injections.advance((), behind_s, now)
         self._apply(now)
+        for moment in lasting:
+            self._begin(moment, now)
         self._changed.unpark_all()
 
     # --- links
@@ -118,7 +129,11 @@ class Director:
         now_s = self._carrier.since_start(now) + JUST_S
         wires = [linked.wire.next_at_s(now_s) for linked in self.links.values() if linked.wire is not None]
         next_at_s = min([self._timeline.next_at_s, self._injections.next_at_s, *wires])
-        return next_at_s - self._carrier.since_start(0.0)
+        return self._time_of(next_at_s)
+
+    def _time_of(self, at_s: float) -> float:
+        """Return the time by the clock of a time since the start."""
+        return at_s - self._carrier.since_start(0.0)
 
     async def attend(self) -> None:
         """Let everything happen in its time, until cancelled; one who attends is enough, more do no harm."""

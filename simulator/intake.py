@@ -29,6 +29,8 @@ MOST_SENDERS: Final = 10_000
 NEARLY_CONGESTED: Final = 99
 CONGESTED: Final = 100
 """congestion_state that goes with a refusal because the queue is full or the rate is used up (SMPP 5.0, 4.8.4.18)."""
+RATE, WINDOW, QUEUE = "limits.rate", "limits.window", "queue"
+"""Keys of what refuses messages."""
 MESSAGES: Final = "messages"
 """Stream of ordinals for rules."""
 
@@ -82,8 +84,11 @@ class Intake:
         self._judge: Judge | None = None
         self.on_refusal: Callable[[Sequence[Submit], int], None] | None = None
         """Told what is refused, and with which command_status."""
+        self.on_limit: Callable[[int, Sequence[int], str], None] | None = None
+        """Told the number of a link, the sequence_number of requests that a limit refuses, and the key of the limit."""
         self._room = math.inf
         """Requests of the batch at hand that the window still takes."""
+        self._request: int | None = None
         self.change(scenario)
 
     def start(self, now: float) -> None:
@@ -115,8 +120,12 @@ class Intake:
         """Let another rate pass from now on, or any."""
         self._rate = rate
 
-    def take(self, peer: Submitter, pdus: Sequence[Submit], now: float) -> None:
-        """Accept what the scenario lets pass and refuse the rest; the peer is given all answers."""
+    def take(self, peer: Submitter, pdus: Sequence[Submit], now: float, request: int | None = None) -> None:
+        """Accept what the scenario lets pass and refuse the rest; the peer is given all answers.
+
+        ``request`` is the sequence_number of the one request that stands for them all, where there is one.
+        """
+        self._request = request
         self._room = math.inf if self._window is None else max(0, self._window - peer.unanswered)
         first = self._number
         self._number += len(pdus)
@@ -185,12 +194,12 @@ class Intake:
 
     def _within_limits(self, peer: Submitter, batch: Batch, now: float) -> Batch:
         if self._room < math.inf:
-            batch = self._first(peer, batch, int(self._room), self._over_window, now)
+            batch = self._first(peer, batch, int(self._room), self._over_window, now, WINDOW)
         if self._rate is not None and batch:
             batch = self._within_rate(peer, batch, self._rate, now)
         backlog = self._backlogs.of(peer.who)
         if backlog is not None and batch:
-            batch = self._first(peer, batch, backlog.take(len(batch), now), self._when_full, now, congestion=CONGESTED)
+            batch = self._first(peer, batch, backlog.take(len(batch), now), self._when_full, now, QUEUE, CONGESTED)
         self._room -= len(batch)
         return batch
 
@@ -209,11 +218,12 @@ class Intake:
         count: int,
         command_status: int,
         now: float,
-        *,
+        limit: str,
         congestion: int | None = None,
     ) -> Batch:
         if len(batch) <= count:
             return batch
+        self._tell_limit(peer, batch.pdus[count:], limit)
         self._refuse(peer, batch.pdus[count:], command_status, now, congestion)
         peer.offended(len(batch) - count, now)
         return batch.cut(0, count)
@@ -221,7 +231,7 @@ class Intake:
     def _within_rate(self, peer: Submitter, batch: Batch, rate: Rate, now: float) -> Batch:
         if rate.scope != "sender":
             granted = self._bucket_of(peer, rate, now).take(len(batch), now)
-            return self._first(peer, batch, granted, self._over_rate, now, congestion=CONGESTED)
+            return self._first(peer, batch, granted, self._over_rate, now, RATE, CONGESTED)
         passing = []
         for place, pdu in enumerate(batch.pdus):
             bucket = self._senders.get(pdu.source_addr)
@@ -230,6 +240,7 @@ class Intake:
             if bucket.take(1, now):
                 passing.append(place)
             else:
+                self._tell_limit(peer, [pdu], RATE)
                 self._refuse(peer, [pdu], self._over_rate, now, CONGESTED)
                 peer.offended(1, now)
         return batch.only(passing)
@@ -257,6 +268,11 @@ class Intake:
     def _tell_refused(self, pdus: Sequence[Submit], command_status: int) -> None:
         if self.on_refusal is not None:
             self.on_refusal(pdus, command_status)
+
+    def _tell_limit(self, peer: Submitter, pdus: Sequence[Submit], limit: str) -> None:
+        if self.on_limit is not None:
+            request = self._request
+            self.on_limit(peer.number, [pdu.sequence_number for pdu in pdus] if request is None else [request], limit)
 
     def _count(self, command_status: int, number: int, now: float) -> None:
         self._counts.submits[command_status] += number

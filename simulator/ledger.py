@@ -80,6 +80,8 @@ class Ledger:
 
     def __init__(self, *, keep: int | None = None, record: Path | None = None) -> None:
         self.keep = keep
+        self.accepted = 0
+        """Messages ever accepted, be they kept or not."""
         self._entries: OrderedDict[int, Entry] = OrderedDict()
         self._by_id: dict[str, Entry] = {}
         self._lines: list[dict[str, Any]] = []
@@ -107,6 +109,7 @@ class Ledger:
 
     def accept(self, entries: Sequence[Entry]) -> None:
         """Note messages that are about to be answered with ESME_ROK."""
+        self.accepted += len(entries)
         if self.watcher is not None:
             self.watcher(entries)
         for entry in entries:

@@ -1,9 +1,10 @@
 """Messages from subscribers."""
 
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 import attrs
 
+from connector.settings import nearest, shown
 from connector.smpp.alphabet import Alphabet, data_coding_of, encode, fits
 from connector.smpp.parts import Concatenation, Profile, cut, short_message
 from connector.smpp.pdu import DeliverSm
@@ -13,7 +14,11 @@ from simulator.receipts import SHORT_MESSAGE_OCTETS, Delivery
 from simulator.scenario import MoRules
 from simulator.scenario.messages import Lorem
 
+Split = Literal["udh8", "udh16", "sar", "payload"]
+"""How a text that is too long for one message travels."""
 LONGEST_SHORT_CODE: Final = 8
+JUST_S: Final = 1e-6
+"""A sum of times falls short of what was meant by less than this."""
 
 
 def subscriber_message(source: str, destination: str, text: str) -> DeliverSm:
@@ -70,6 +75,21 @@ def subscriber_segments(source: str, destination: str, text: str, *, reference: 
     return parts
 
 
+def subscriber_pdus(source: str, destination: str, text: str, *, split: Split, reference: int) -> list[DeliverSm]:
+    """Return the deliver_sm of a text, of a long one as ``split`` says.
+
+    Raises EncodeError when an address or the text does not fit, and ValueError for a ``split`` that is none.
+    """
+    if split not in get_args(Split):
+        ways = get_args(Split)
+        raise ValueError(f"a text is split by {', '.join(ways)}, not {shown(split)}{nearest(split, ways)}")
+    if split == "payload":
+        return [subscriber_message(source, destination, text)]
+    if split == "sar":
+        return subscriber_segments(source, destination, text, reference=reference)
+    return subscriber_parts(source, destination, text, reference=reference, wide=split == "udh16")
+
+
 def _deliver_sm(source: str, destination: str, **body: Any) -> DeliverSm:
     source_ton, source_npi = ton_npi(source)
     dest_ton, dest_npi = ton_npi(destination)
@@ -111,7 +131,7 @@ class MoRun:
         if rules.rate is not None:
             return cls.started(rules, now)
         run = cls.started(rules, started_at)
-        run.next_at = run.next_at if run.next_at >= now else float("inf")
+        run.next_at = run.next_at if run.next_at >= now - JUST_S else float("inf")
         return run
 
     def go_on(self, rules: MoRules, now: float) -> None:
@@ -128,12 +148,7 @@ class MoRun:
         source, destination, text = (
             form.format(n=self.count, lorem=lorem) for form in (rules.from_, rules.to, rules.text)
         )
-        return [Delivery(None, mo=pdu) for pdu in _split(source, destination, text, rules.split, self.count & 0xFF)]
-
-
-def _split(source: str, destination: str, text: str, way: str, reference: int) -> list[DeliverSm]:
-    if way == "payload":
-        return [subscriber_message(source, destination, text)]
-    if way == "sar":
-        return subscriber_segments(source, destination, text, reference=reference)
-    return subscriber_parts(source, destination, text, reference=reference, wide=way == "udh16")
+        return [
+            Delivery(None, mo=pdu)
+            for pdu in subscriber_pdus(source, destination, text, split=rules.split, reference=self.count & 0xFF)
+        ]

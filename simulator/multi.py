@@ -91,7 +91,7 @@ class Spread:
 
     def take(self, intake: Intake, now: float) -> None:
         """Have each message judged, and answer them all."""
-        intake.take(self, self._singles, now)
+        intake.take(self, self._singles, now, self._pdu.sequence_number)
         self._peer.bucket = self.bucket
         answer = self._answer()
         if self._heard < len(self._singles):  # one of them is never answered

@@ -1,6 +1,6 @@
 """A scenario played to its end: the carrier, its load, and what must be true of them.
 
-In virtual time an hour costs a second, and a run is the same to the octet whenever it is repeated.
+In virtual time waiting costs nothing, and a run is the same to the octet whenever it is repeated.
 """
 
 import math
@@ -16,7 +16,7 @@ import trio.testing
 
 from connector.errors import ConfigError
 from connector.settings import KeyPath, key_text
-from simulator.judge.expect import Value
+from simulator.judge.expect import Value, parse
 from simulator.judge.measures import Measures, Unknown
 from simulator.judge.verdict import Book, Verdict
 from simulator.judge.ways import Ways
@@ -32,6 +32,9 @@ from simulator.trace.record import Sink
 
 EPOCH: Final = 1_767_225_600.0
 """Time of day at which every virtual run starts: 2026-01-01 00:00:00 UTC."""
+DROPPED: Final = "load.dropped_arrivals"
+ASKING: Final = frozenset({DROPPED, "load.sent"})
+"""Facts by which an expectation asks whether all was sent that was planned."""
 LOOK_S: Final = 0.1
 """How often it is looked whether something that nobody announces has come."""
 
@@ -69,6 +72,18 @@ class Outcome:
         if not self.expectations:
             return self.load is None or not self.load.died_of
         return all(checked.ok for checked in self.expectations)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a good end hides, a sentence each: that less was sent than was planned, and nothing asks for it."""
+        dropped = 0 if self.load is None else self.load.dropped_arrivals
+        asked = any(not ASKING.isdisjoint(parse(checked.that).facts) for checked in self.expectations)
+        if self.load is None or not dropped or asked:
+            return ()
+        return (
+            f"{dropped:,} of {self.load.planned:,} planned messages were never sent (dropped arrivals), and no "
+            f'expectation asks for it: add that = "{DROPPED} == 0"',
+        )
 
 
 def played(scenario: Scenario, *, virtual: bool = False, **options: Any) -> Outcome:

@@ -65,6 +65,19 @@ class EsmeProcess:
         return self._process.poll()
 
     @property
+    def is_gone(self) -> bool:
+        """Whether it has ended, and with it all that it has started itself."""
+        if self.status is None:
+            return False
+        try:
+            os.killpg(self._process.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:  # somebody of the group is there who is not ours to ask
+            return False
+        return False
+
+    @property
     def summary(self) -> str:
         """How it fares and the last that it said, in one line."""
         said = next((line for line in reversed(self._said()) if line.strip()), "nothing")

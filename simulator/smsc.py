@@ -18,7 +18,7 @@ from simulator.intake import Judge
 from simulator.ledger import Ledger
 from simulator.link.peer import Peer
 from simulator.link.wire import WireStream
-from simulator.mo import subscriber_message
+from simulator.mo import Split, subscriber_pdus
 from simulator.receipts import Delivery
 from simulator.scenario import Outbind, Rate, Scenario
 from simulator.scenario.fields import endpoint
@@ -64,6 +64,7 @@ class Smsc:
         self._carrier = Carrier(self.scenario, self.ledger, clock, self._trace)
         self._director = Director(self._carrier)
         self._watchers = trio.lowlevel.ParkingLot()
+        self._long_texts = 0
 
     def __repr__(self) -> str:
         numbers = self.statistics()
@@ -136,6 +137,7 @@ class Smsc:
         if wire is not None:
             wire.link = peer
         director.joined(peer, wire, now)
+        self._tell_watchers()
         try:
             if outbind is not None:
                 peer.say(peer.session.request(_outbind_pdu(outbind), now))
@@ -145,18 +147,24 @@ class Smsc:
             await trio.aclose_forcefully(stream)
         finally:
             director.left(number)
+            self._tell_watchers()
             if trace is not None:
                 trace.ended(number, peer.end, reset=peer.end == RESET)
 
     async def _serve(self, peer: Peer) -> None:
         """Serve a link, and see to what its scenario does by the clock: there may be links without `run`."""
-        if not self._director.has_work:
+        if not self._is_attended:
             await peer.run()
             return
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._director.attend)
             await peer.run()
             nursery.cancel_scope.cancel()
+
+    @property
+    def _is_attended(self) -> bool:
+        """Whether each link sees to what happens by the clock."""
+        return self._director.has_work
 
     def _mistaken(self, peer: Peer, errors: BaseExceptionGroup[SmppError]) -> None:
         """Count and tell that a link ended by a mistake: the peer itself knows only that it was stopped."""
@@ -172,14 +180,16 @@ class Smsc:
         """Let another rate pass from now on, or any; the scenario's was the first."""
         self._carrier.intake.set_rate(rate)
 
-    def change(self, scenario: Scenario) -> None:
+    def change(self, scenario: Scenario, *, since_s: float | None = None) -> None:
         """Behave as another scenario says from now on: all but where it listens, and what its seed has drawn already.
 
         Accounts and versions count for binds still to come, rules of the wire for links; rules that stay go on
-        counting.  What the timeline sets for a while stays set.
+        counting.  What the timeline sets for a while stays set.  Times count from the start of the carrier: what lies
+        behind has been, without effect, and an outage that lasts begins now.  Nothing that is due from ``since_s`` on,
+        in seconds since then, lies behind.
         """
         self.scenario = scenario
-        self._director.change(scenario)
+        self._director.change(scenario, since_s)
 
     def set_judge(self, judge: Judge | None) -> None:
         """Let this one say from now on with which command_status each message is refused; 0 lets it pass."""
@@ -199,12 +209,33 @@ class Smsc:
             await self._watchers.park()
         return numbers
 
-    def deliver(self, source: str, destination: str, text: str, *, account: str | None = None) -> None:
+    @property
+    def running_s(self) -> float:
+        """Time since the start of the carrier, in seconds; 0 before it."""
+        return self._director.now_s
+
+    @property
+    def link_numbers(self) -> set[int]:
+        """Numbers of the links that are up, from 1."""
+        return set(self._director.links)
+
+    @property
+    def open_links(self) -> int:
+        """How many links are up."""
+        return len(self._director.links)
+
+    def deliver(
+        self, source: str, destination: str, text: str, *, account: str | None = None, split: Split = "udh8"
+    ) -> None:
         """Send a subscriber's message to an account, the first one that may receive if none is named.
 
-        Raises LookupError when there is no such account, and EncodeError when an address does not fit.
+        A long text goes in parts, joined as ``split`` says: ``udh8``, ``udh16``, ``sar``, or whole in ``payload``.
+        Raises LookupError when there is no such account, EncodeError when an address or the text does not fit, and
+        ValueError for a ``split`` that is none.
         """
-        self.deliver_sm([subscriber_message(source, destination, text)], account=account)
+        pdus = subscriber_pdus(source, destination, text, split=split, reference=self._long_texts + 1 & 0xFF)
+        self._long_texts += len(pdus) > 1
+        self.deliver_sm(pdus, account=account)
 
     def deliver_sm(self, pdus: Iterable[DeliverSm], *, account: str | None = None) -> None:
         """Send these to an account in this order, the first one that may receive if none is named.

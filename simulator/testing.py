@@ -8,7 +8,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final, TypeVar
@@ -19,13 +19,16 @@ import trio
 from connector.errors import ConfigError, EncodeError
 from connector.smpp.pdu import DataSm, SubmitSm
 from simulator.ledger import Entry
+from simulator.mo import Split
 from simulator.process import EsmeProcess
-from simulator.scenario import Listen, Scenario, scenario_of
+from simulator.scenario import Listen, Scenario
+from simulator.scripting import TIMED, from_then_on, script_of
 from simulator.smsc import Smsc
 from simulator.statistics import Statistics
 from simulator.texts import text_of
 from simulator.trace.record import LinkEvent, Packet, Recent
 from simulator.trace.shown import line_of
+from simulator.waiting import CountingSmsc, check
 
 T = TypeVar("T")
 
@@ -34,31 +37,10 @@ ANSWERS_WITHIN_S: Final = 10.0
 """How long a trio test is blocked for an answer of the simulator's thread, on top of what it asked to wait."""
 VIRTUAL_EPOCH_S: Final = 1_700_000_000.0
 """The time of day at which a mock clock begins: the same in every run, so that dates in receipts are too."""
-SUBMITS: Final = "submits"
-COUNTED: Final[dict[str, Callable[["CountingSmsc", Statistics], int]]] = {
-    "links": lambda _, numbers: numbers.links,
-    "binds": lambda _, numbers: numbers.binds,
-    "bound": lambda smsc, _: smsc.bound,
-    SUBMITS: lambda _, numbers: numbers.accepted,
-    "refused": lambda _, numbers: sum(numbers.submits.values()) - numbers.accepted,
-    "receipts": lambda _, numbers: numbers.receipts_acknowledged,
-    "mo": lambda _, numbers: numbers.mo_acknowledged,
-    "penalties": lambda _, numbers: numbers.penalties,
-}
-"""What `TestSmsc.wait` and `TestSmsc.wait_for` can wait for."""
-
-
-class CountingSmsc(Smsc):
-    """A carrier that remembers its binds."""
-
-    @property
-    def bound(self) -> int:
-        """Binds ever let in: those that have gone count as well."""
-        return self._carrier.chronicle.totals["bind.count"]
-
-    def has(self, counts: Mapping[str, int], numbers: Statistics) -> bool:
-        """Say whether there are as many of everything."""
-        return all(COUNTED[name](self, numbers) >= wanted for name, wanted in counts.items())
+LOOKS_EVERY_S: Final = 0.1
+"""How often a wait looks whether there is still an ESME that could bring it about."""
+GIVES_UP_AFTER_S: Final = 0.5
+"""So long no process of the test's has been there and no link up: what was under way has come by then."""
 
 
 @attrs.frozen(kw_only=True)
@@ -210,32 +192,40 @@ class TestSmsc:
 
     # --- what it does
 
-    def script(self, scenario: str | Scenario) -> None:
-        """Behave from now on as a scenario says: TOML text that changes the one before, or a whole one.
+    def script(self, scenario: str | Scenario | None = None) -> None:
+        """Behave from now on as a scenario says; its times, ``at`` and the like, count from this call.
 
-        A text that ``extends`` another scenario changes that one.  Raises ConfigError with every problem of the text
-        and its line.  Accounts and versions count for binds still to come.
+        TOML text is added to what was before: its tables merge into those, its arrays (``[[rule]]``) take their place,
+        so that ``rule = []`` takes all rules away.  A text that ``extends`` another scenario, and a whole Scenario,
+        take the place of everything; ``script()`` makes the carrier plain again, as it was at first.  Of a scenario
+        that is extended or whole the load, the expectations and where it listens do not count; in the text itself
+        they are refused.  Counters of rules that stay go on.  Accounts and versions count for binds still to come,
+        rules of the wire for links.  Before the carrier has started, times count from its start.
+
+        Raises ConfigError with every problem of the text and its line.
         """
         __tracebackhide__ = True  # a wrong text is the test's own, and so is the line to show
+        smsc, said = self._smsc, frozenset(TIMED)
         if isinstance(scenario, str):
             try:
-                scenario = scenario_of(scenario, source="<script>", base=self._scenario)
+                scenario, said = script_of(scenario, self._scenario, started=smsc is not None)
             except ConfigError as error:
                 raise error.with_traceback(None) from None
-        made = self._scenario = attrs.evolve(scenario, listen=self._scenario.listen)
-        smsc = self._smsc
-        if smsc is not None:
-            self._do(lambda: smsc.change(made))
+        made = attrs.evolve(scenario or Scenario(), listen=self._scenario.listen)
+        self._scenario = made if smsc is None else self._do(lambda: _told(smsc, made, said))
 
-    def mo(self, source: str, destination: str, text: str, *, account: str | None = None) -> None:
-        """Send a message from a subscriber.
+    def mo(
+        self, source: str, destination: str, text: str, *, account: str | None = None, split: Split = "udh8"
+    ) -> None:
+        """Send a message from a subscriber; a long text in parts, joined as ``split`` says, as that of ``[[mo]]`` is.
 
-        Raises LookupError where nobody is or was bound to take it, and EncodeError where an address does not fit.
+        Raises LookupError where nobody is or was bound to take it, EncodeError where an address or the text does not
+        fit, and ValueError for a ``split`` that is none.
         """
         __tracebackhide__ = True
         smsc = self._running()
         try:
-            self._do(lambda: smsc.deliver(source, destination, text, account=account))
+            self._do(lambda: smsc.deliver(source, destination, text, account=account, split=split))
         except EncodeError as error:
             raise error.with_traceback(None) from None
         except LookupError as error:
@@ -244,8 +234,14 @@ class TestSmsc:
             raise LookupError("nobody has bound yet: smsc.wait(binds=1) first") from None
 
     def drop_links(self) -> int:
-        """Cut all links without a word; return how many there were."""
-        return self._do(self._running().drop_links)
+        """Cut all links without a word; return how many there were.
+
+        On a port it returns when they have ended; linked in memory, await ``smsc.wait_for(open=0)`` for that.
+        """
+        smsc, token = self._running(), self._token
+        if self._thread is None:
+            return smsc.drop_links()
+        return self._there(lambda: trio.from_thread.run(_dropped, smsc, trio_token=token))
 
     # --- what it saw
 
@@ -270,16 +266,18 @@ class TestSmsc:
     def wait(self, *, within_s: float = 10.0, **counts: int) -> Statistics:
         """Return the numbers once there are so many: ``wait(submits=3)``; AssertionError if not within this time.
 
-        Counts: links, binds (up at this moment: one that has gone counts no more), bound (binds ever let in: it only
-        grows), submits (accepted), refused, receipts and mo (answered by the ESME), penalties.  In an async test it
-        holds the test's own loop up, where `wait_for` lets it run.  TypeError for any other count and for none,
-        RuntimeError where the carrier is linked in memory.
+        Counts of this moment: open (links that are up) and binds; 0 waits until none is left.  Counts that only grow:
+        links and bound (all there ever were), submits (accepted), refused, receipts and mo (taken by the ESME), and
+        penalties.  It fails at once when every process of ``esme_process`` has ended and no link is up: nobody is
+        left to bring it about.  In an async test it holds the test's own loop up, where `wait_for` lets it run.
+        TypeError for any other count and for none, ValueError for 0 of what only grows, RuntimeError where the carrier
+        is linked in memory.
         """
         __tracebackhide__ = True  # a failed wait is shown where the test waits
-        _check(counts)
+        check(counts)
         if self._thread is None and self._smsc is not None:
             raise RuntimeError("it is linked in memory and runs in the loop of the test: await smsc.wait_for()")
-        missed = self._waited(within_s, counts)
+        missed = self._waited(within_s, counts, self._processes)
         if isinstance(missed, Statistics):
             return missed
         held_up = "; nothing else in the test's loop ran meanwhile: await smsc.wait_for() lets it" if _in_loop() else ""
@@ -288,31 +286,44 @@ class TestSmsc:
     async def wait_for(self, *, within_s: float = 10.0, **counts: int) -> Statistics:
         """Do what `wait` does in an async test, be it trio's or asyncio's, while the test's other tasks go on."""
         __tracebackhide__ = True
-        _check(counts)
+        check(counts)
         if self._thread is None and self._smsc is not None:
-            missed = await self._reached(self._smsc, within_s, counts)
+            missed = await self._reached(self._smsc, within_s, counts, ())
         else:
             import anyio.to_thread
 
-            missed = await anyio.to_thread.run_sync(lambda: self._waited(within_s, counts), abandon_on_cancel=True)
+            missed = await anyio.to_thread.run_sync(lambda: self._waited(within_s, counts, ()), abandon_on_cancel=True)
         if isinstance(missed, Statistics):
             return missed
         raise AssertionError(missed)
 
-    def _waited(self, within_s: float, counts: Mapping[str, int]) -> Statistics | str:
-        """Return the numbers once there are so many, or in words what is missing after this time."""
+    def _waited(self, within_s: float, counts: Mapping[str, int], processes: Sequence[EsmeProcess]) -> Statistics | str:
+        """Return the numbers once there are so many, or in words what is missing after this time.
+
+        With ``processes`` it ends earlier where nobody but they could bring it about, and they have gone.
+        """
         smsc, token = self._listening(), self._token
         return self._there(
-            lambda: trio.from_thread.run(self._reached, smsc, within_s, counts, trio_token=token), within_s
+            lambda: trio.from_thread.run(self._reached, smsc, within_s, counts, processes, trio_token=token), within_s
         )
 
-    async def _reached(self, smsc: CountingSmsc, within_s: float, counts: Mapping[str, int]) -> Statistics | str:
-        with trio.move_on_after(within_s):
-            return await smsc.wait_until(lambda numbers: smsc.has(counts, numbers))
-        numbers = smsc.statistics()
-        missed = ", ".join(f"{COUNTED[name](smsc, numbers)} of {wanted} {name}" for name, wanted in counts.items())
+    async def _reached(
+        self, smsc: CountingSmsc, within_s: float, counts: Mapping[str, int], processes: Sequence[EsmeProcess]
+    ) -> Statistics | str:
+        began_at = alone_since = now = trio.current_time()
+        ends_at = began_at + within_s
+        while True:
+            with trio.move_on_at(min(ends_at, now + LOOKS_EVERY_S) if processes else ends_at):
+                return await smsc.wait_until(lambda numbers: smsc.has(counts, numbers))
+            now = trio.current_time()
+            if not processes or smsc.may_yet_have(counts) or not all(process.is_gone for process in processes):
+                alone_since = now
+            if now >= ends_at or now >= alone_since + GIVES_UP_AFTER_S:
+                break
+        waited_s = within_s if now >= ends_at else round(now - began_at, 1)
+        missed = f"after {waited_s:g} s there are {smsc.missing(counts, smsc.statistics())}"
         ended = [process.summary for process in self._processes if process.status is not None]
-        return "; ".join([f"after {within_s:g} s there are {missed}", *ended])
+        return "; ".join([missed, *ended])
 
     def watch(self, process: EsmeProcess) -> None:
         """Have a failed wait tell of this process, should it have ended."""
@@ -322,14 +333,19 @@ class TestSmsc:
         return self._listening() if self._smsc is None else self._smsc
 
 
-def _check(counts: Mapping[str, int]) -> None:
-    __tracebackhide__ = True
-    if not counts:
-        others = ", ".join(name for name in COUNTED if name != SUBMITS)
-        raise TypeError(f"say what to wait for: {SUBMITS}=1, or as many {others}")
-    unknown = sorted(set(counts) - set(COUNTED))
-    if unknown:
-        raise TypeError(f"can wait for {', '.join(COUNTED)}, not for {', '.join(unknown)}")
+def _told(smsc: Smsc, scenario: Scenario, said: frozenset[str]) -> Scenario:
+    """Have a carrier go by a scenario whose times in these tables count from now; return it with times of its own."""
+    then_s = smsc.running_s
+    scenario = attrs.evolve(from_then_on(scenario, said, then_s), seed=smsc.scenario.seed)
+    smsc.change(scenario, since_s=then_s)
+    return scenario
+
+
+async def _dropped(smsc: Smsc) -> int:
+    numbers = smsc.link_numbers
+    smsc.drop_links()
+    await smsc.wait_until(lambda _: numbers.isdisjoint(smsc.link_numbers))
+    return len(numbers)
 
 
 def _beside_trio(call: Callable[[], T], within_s: float) -> T:

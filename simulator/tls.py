@@ -1,6 +1,7 @@
 """The carrier's certificate."""
 
 import ssl
+from importlib.util import find_spec
 from typing import Final
 
 import attrs
@@ -10,6 +11,7 @@ from simulator.scenario import Listen
 
 NAMES: Final = ("localhost", "127.0.0.1", "::1")
 """What a certificate that the carrier signs itself is good for."""
+NO_TRUSTME: Final = 'signing needs trustme: pip install "carrierline[tls]", or give cert and key'
 
 
 @attrs.frozen
@@ -20,6 +22,13 @@ class Tls:
     authority: bytes | None
     """Certificate (PEM) that a client has to trust where the carrier signs itself; None with a certificate of one's
     own."""
+
+
+def problem_of_signing(listen: Listen) -> str | None:
+    """Say why there could be no certificate here for TLS without one of its own, or None."""
+    if listen.tls is None or listen.cert is not None or find_spec("trustme") is not None:
+        return None
+    return NO_TRUSTME
 
 
 def tls_of(listen: Listen) -> Tls:
@@ -43,8 +52,7 @@ def _sign(context: ssl.SSLContext) -> bytes:
     try:
         import trustme  # it brings a library of some megabytes that only this needs
     except ImportError as error:
-        sentence = 'signing needs trustme: pip install "carrierline[tls]", or give cert and key'
-        raise ConfigError([f"listen.tls: {sentence}"]) from error
+        raise ConfigError([f"listen.tls: {NO_TRUSTME}"]) from error
     authority = trustme.CA(organization_name="SMSC simulator")
     authority.issue_cert(*NAMES).configure_cert(context)
     return authority.cert_pem.bytes()

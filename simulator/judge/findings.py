@@ -78,6 +78,12 @@ class Findings:
             ]
             yield from of_kind[:SHOWN]
 
+    def left_off(self, items: Iterable[Item], after_s: float, more: Iterable[Item]) -> dict[str, int]:
+        """Return how many of each kind there are beyond these, where there are any."""
+        more, listed = list(more), Counter(item.kind for item in items)
+        there = {kind: sum(self.count(kind, it, after_s, more) for it in (False, True)) for kind in KINDS}
+        return {kind: number - listed[kind] for kind, number in there.items() if number > listed[kind]}
+
 
 def _name(kind: str, excused: bool) -> str:
     return f"{'excused ' if excused else ''}{kind}"

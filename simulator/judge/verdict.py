@@ -66,11 +66,18 @@ class Verdict:
     """Why there was nothing to judge, as in "nothing was sent"; empty where there was something."""
     items: tuple[Item, ...] = ()
     """Without excuse first; no more than `SHOWN` of each kind, excused or not."""
+    left_off: Mapping[str, int] = attrs.field(factory=dict)
+    """How many more there are of each kind than ``items`` has; none of a kind that is all there."""
+
+    @property
+    def not_excused(self) -> int:
+        """How many messages something happened to that no fault explains."""
+        return (self.lost or 0) + self.not_accepted + self.duplicated + self.unanswered
 
     @property
     def clean(self) -> bool:
         """Whether something was judged, and nothing lost or never accepted, or doubled or unanswered but for faults."""
-        return not (self.nothing or self.lost or self.not_accepted or self.duplicated or self.unanswered)
+        return not (self.nothing or self.not_excused)
 
 
 class Book:
@@ -270,6 +277,7 @@ class Book:
         more = [*self._unsettled(now_s, after_s), *missing]
         unexcused = {kind: findings.count(kind, False, after_s, more) for kind in KINDS}
         excused = {kind: findings.count(kind, True, after_s, more) for kind in KINDS}
+        items = tuple(findings.listed(after_s, more))
         return Verdict(
             accepted=self.accepted,
             lost=None if expected is None else unexcused[LOST],
@@ -281,7 +289,8 @@ class Book:
             not_accepted=unexcused[NOT_ACCEPTED],
             forgotten=self.forgotten,
             nothing=nothing or ("" if self.accepted or expected is not None else "nothing was accepted"),
-            items=tuple(findings.listed(after_s, more)),
+            items=items,
+            left_off=findings.left_off(items, after_s, more),
         )
 
     def _missing(self, expected: Iterable[int], unsent: Mapping[int, int]) -> Iterator[Item]:

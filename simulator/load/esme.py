@@ -26,8 +26,9 @@ Connect = Callable[[], Awaitable[trio.abc.Stream]]
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
 """Between two tries to bind, or to send a part that the carrier asked patience for: each is twice the last."""
-STEADY_S: Final = 30.0
-"""A bind that lasted so long was a good one: the next pause is the first again."""
+STEADY_S: Final = 1.0
+"""A bind that stood so long, or on which anything was accepted, was a good one: the next pause is the first again.  A
+carrier that resets a link now and then does not keep the ESME away."""
 GOODBYE_S: Final = 5.0
 PATIENCE_S: Final = 120.0
 """How long at least a load goes on trying to bind: most outages and most penalties are over by then."""
@@ -83,13 +84,13 @@ class EsmeLoad:
     async def _keep_bound(self, mode: str) -> None:
         failures = 0
         while not self._leaving:
-            failures = 0 if await self._run_link(mode) >= STEADY_S else failures + 1
+            failures = 0 if await self._had_good_link(mode) else failures + 1
             if self._has_lost_patience(trio.current_time()):
                 self._died_of = f"no bind was let in for {format_duration(self._patience_s)}: {self._refused_with}"
                 self._leaving = True
                 self._done.set()
             if not self._leaving:
-                await trio.sleep(self._pause_s(failures))
+                await trio.sleep(self._pause_s(max(0, failures - 1)))
 
     def _has_lost_patience(self, now: float) -> bool:
         """Say whether there has been no bind for so long that there will be none: at all, or before all is sent.
@@ -104,13 +105,13 @@ class EsmeLoad:
     def _has_sender(self) -> bool:
         return any(link.bound_at is not None and link.mode in SENDERS for link in self._links)
 
-    async def _run_link(self, mode: str) -> float:
-        """Serve one link to its end and return how long it was bound."""
+    async def _had_good_link(self, mode: str) -> bool:
+        """Serve one link to its end and say whether it was good for anything."""
         try:
             stream = await self._connect()
         except OSError as error:
             self._refused_with = f"nothing listens: {error.strerror or error}"
-            return 0.0
+            return False
         link = Link(stream, self._login, mode, self)
         self._links.append(link)
         try:
@@ -121,7 +122,7 @@ class EsmeLoad:
             self._refused_with = link.ended_with
             if link.bound_at is not None and mode in SENDERS and not self._has_sender:
                 self._alone_since = trio.current_time()
-        return 0.0 if link.bound_at is None else trio.current_time() - link.bound_at
+        return link.was_heard or (link.bound_at is not None and trio.current_time() - link.bound_at >= STEADY_S)
 
     async def _keep_handing_out(self) -> None:
         while not self._leaving:

@@ -88,6 +88,8 @@ class Link:
         self._woken = False
         self._sleep = trio.lowlevel.ParkingLot()
         self.bound_at: float | None = None
+        self.was_heard = False
+        """Whether the carrier has accepted anything that came on it."""
         self.ended_with = "the carrier closed the link"
         """Why it is over, once it is."""
         self.session = Session(
@@ -190,6 +192,7 @@ class Link:
 
     def _on_answer(self, event: Answered, now: float) -> None:
         if isinstance(event.token, Part):
+            self.was_heard = self.was_heard or not event.command_status
             self._desk.answered(event, now)
 
     def _on_unanswered(self, event: Unanswered, now: float) -> None:

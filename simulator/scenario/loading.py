@@ -1,7 +1,7 @@
 """From a file to a scenario, with what it extends."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -10,8 +10,9 @@ import attrs
 
 from connector.errors import ConfigError
 from connector.key_lines import KeyPath, key_lines
-from connector.settings import key_text, load_table, nearest, parse_table, shown
+from connector.settings import Problems, Rules, key_text, load_table, nearest, parse_table, shown
 from simulator.judge.facts import fact_of
+from simulator.scenario.names import is_read
 from simulator.scenario.whole import Scenario
 
 PROFILE: Final = "profile:"
@@ -33,8 +34,13 @@ def load_scenario(origin: str | Path, *, to_play: bool = False) -> Scenario:
     ConfigError holds every problem of the file and of those it extends, one line each, with its line number; of one
     that is ``to_play`` as it stands also each expectation that needs a load where there is none.
     """
-    loaded = _load(str(origin), Path(), ())
-    problems = list(_without_load(loaded.scenario)) if to_play else []
+    try:
+        loaded = _load(str(origin), Path(), ())
+    except ConfigError:
+        if to_play:
+            _load(str(origin), Path(), (), _ToPlay)  # which has more to say
+        raise
+    problems = list(without_load(loaded.scenario)) if to_play else []
     if problems:
         raise loaded.places.error(problems, str(origin))
     return loaded.scenario
@@ -51,6 +57,24 @@ def scenario_of(text: str, *, source: str, base: Scenario) -> Scenario:
     ConfigError holds every problem, as `load_scenario` has them; files are looked for in the working directory.
     """
     return _made(text, source, Path(), (), _Loaded(base, _Places({}))).scenario
+
+
+@attrs.frozen(kw_only=True)
+class _ToPlay(Scenario):
+    """A scenario that is to be played as it stands."""
+
+    def problems(self) -> Rules:
+        yield super().problems()
+        yield without_load(self)
+
+
+def without_load(scenario: Scenario) -> Problems:
+    """Say which expectations could never be decided, since nobody knows what there was to come."""
+    for index, expect in enumerate(scenario.expect if scenario.load is None else ()):
+        for name in expect.expectation.facts if is_read(expect) else ():
+            fact = fact_of(name)
+            if fact is not None and fact.needs_load:
+                yield ("expect", index, "that"), f"{name} cannot be known without a [load]: add one"
 
 
 @attrs.frozen
@@ -94,12 +118,19 @@ class _Loaded:
     places: _Places
 
 
-def _load(origin: str, beside: Path, heirs: tuple[str, ...]) -> _Loaded:
+def _load(origin: str, beside: Path, heirs: tuple[str, ...], made: type[Scenario] = Scenario) -> _Loaded:
     text, source, folder = _text_of(origin, beside)
-    return _made(text, source, folder, heirs, None)
+    return _made(text, source, folder, heirs, None, made)
 
 
-def _made(text: str, source: str, folder: Path, heirs: tuple[str, ...], base: _Loaded | None) -> _Loaded:
+def _made(
+    text: str,
+    source: str,
+    folder: Path,
+    heirs: tuple[str, ...],
+    base: _Loaded | None,
+    made: type[Scenario] = Scenario,
+) -> _Loaded:
     if source in heirs or len(heirs) >= MOST_GENERATIONS:
         raise ConfigError([f"{source}:1: extends: goes in a circle: {' → '.join((*heirs, source))}"])
     table, lines = parse_table(text, source), key_lines(text)
@@ -114,21 +145,12 @@ def _made(text: str, source: str, folder: Path, heirs: tuple[str, ...], base: _L
             problems = list(error.problems)
     places = (_Places({}) if base is None else base.places).under(table, lines, source)
     try:
-        value = load_table(table, Scenario, source=source, lines=lines, base=base.scenario if base else None)
+        value = load_table(table, made, source=source, lines=lines, base=base.scenario if base else None)
     except ConfigError as error:
         problems += map(places.with_other, error.problems)
     if problems:
         raise ConfigError(problems)
     return _Loaded(value, places)
-
-
-def _without_load(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
-    """Yield the expectations that could never be decided, since nobody knows what there was to come."""
-    for index, expect in enumerate(scenario.expect if scenario.load is None else ()):
-        for name in expect.expectation.facts:
-            fact = fact_of(name)
-            if fact is not None and fact.needs_load:
-                yield ("expect", index, "that"), f"{name} cannot be known without a [load]: add one"
 
 
 class _Unreadable(ConfigError):

@@ -1,6 +1,6 @@
 """Names that a scenario gives and expectations may use: of its rules, and of the faults it does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
 from connector.settings import KeyPath, key_text, shown
@@ -137,11 +137,28 @@ def _misleading(faults: Sequence[tuple[KeyPath, str, str]]) -> Problems:
 
 def unknown_names(scenario: Naming) -> Problems:
     """Say which expectations ask for a rule or a fault that the scenario does not have."""
-    faults = faults_by_name(scenario)
+    faults = _fault_names(scenario)
     known = {f"{RULE_FAMILY}{slug(name)}" for name in rule_names(scenario)}
     known |= {f"{FAULT_FAMILY}{slug(name)}" for name in (*faults, *KINDS)}
     for index, expect in enumerate(scenario.expect):
-        for name in () if any(expect.problems()) else expect.expectation.facts:
+        for name in expect.expectation.facts if is_read(expect) else ():
             problem = problem_of_fact(name, known)
             if problem:
                 yield ("expect", index, "that"), problem
+
+
+def _fault_names(scenario: Naming) -> Iterable[str]:
+    """Return the names of the faults; where what a rule does could not be read, those of all that might do one."""
+    try:
+        return faults_by_name(scenario)
+    except AttributeError:
+        arrays: dict[str, Sequence[Named]] = {"rule": scenario.rule, "wire": scenario.wire, "inject": scenario.inject}
+        return [*OF_TABLES, *(name for array, entries in arrays.items() for _, name in _named(array, entries))]
+
+
+def is_read(expect: Expect) -> bool:
+    """Say whether what is expected could be read, whatever else of the entry could not."""
+    try:
+        return bool(expect.expectation.facts)
+    except (AttributeError, ValueError):
+        return False

@@ -1,7 +1,7 @@
 """What crosses the links, PDU by PDU, for whoever wants to see it: a file, a test that failed, Wireshark."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import attrs
@@ -13,6 +13,8 @@ LONGEST_PDU: Final = 1 << 20
 """What says it is longer is no PDU: it is kept as it came."""
 RESET: Final = "fault: reset"
 """The reason for the end of a link that was reset."""
+_RESPONSE: Final = b"\x80"
+"""First octet of the command_id of a response."""
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +67,8 @@ class Trace:
         self._partial: dict[tuple[int, bool], bytes] = {}
         self._remarks: dict[int, list[tuple[bytes, str]]] = {}
         self._accounts: dict[int, str] = {}
+        self._refused: dict[int, dict[int, str]] = {}
+        """What refused the requests of a link whose answers have not left, by their sequence_number."""
 
     def began(self, link: int) -> None:
         """Note a new link."""
@@ -78,6 +82,7 @@ class Trace:
                 self._packet(link, rest, outgoing=outgoing)
         remark = "; ".join([*(text for _, text in self._remarks.pop(link, [])), reason])
         self._accounts.pop(link, None)
+        self._refused.pop(link, None)
         self._tell(LinkEvent(at=self._clock(), link=link, ended=True, remark=remark, reset=reset))
 
     def bound(self, link: int, account: str) -> None:
@@ -87,6 +92,10 @@ class Trace:
     def remark(self, link: int, text: str, begins: bytes) -> None:
         """Have this go with the packet of a link that begins so, with the end of the link where there is none."""
         self._remarks.setdefault(link, []).append((begins[: tables.HEADER_OCTETS], text))
+
+    def refused(self, link: int, sequence_numbers: Iterable[int], by: str) -> None:
+        """Have the answers to these requests say what refused them: a limit by its key, as in "limits.rate"."""
+        self._refused.setdefault(link, {}).update(dict.fromkeys(sequence_numbers, f"refused by {by}"))
 
     def note(self, link: int, text: str) -> None:
         """Tell something that belongs to no packet."""
@@ -109,6 +118,9 @@ class Trace:
 
     def _packet(self, link: int, octets: bytes, *, outgoing: bool) -> None:
         remark = self._remark_for(link, octets) if self._remarks else ""
+        if outgoing and (refused := self._refused.get(link)) and octets[4:5] == _RESPONSE:
+            by = refused.pop(int.from_bytes(octets[12:16], "big"), "")
+            remark = "; ".join(filter(None, (by, remark)))
         account = self._accounts.get(link)
         self._tell(
             Packet(

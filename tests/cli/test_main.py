@@ -95,7 +95,6 @@ def test_a_wrong_call_is_one_line_and_status_2(
         (("verify", "--store", __file__), "not a database"),
         (("messages", "list", "--url", "http://127.0.0.1:1"), "no connector answers at http://127.0.0.1:1"),
         (("decode", "zz"), "neither hexadecimal octets nor a file: 'zz'"),
-        (("simulate", "--record", "/nope/ledger.jsonl"), "/nope/ledger.jsonl: No such file or directory"),
     ],
 )
 def test_what_fails_is_one_line_and_status_1(

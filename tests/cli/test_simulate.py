@@ -1,11 +1,12 @@
 """``carrierline simulate`` as a player: what it prints, and how it ends."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
 
-from simulator.scenario import profiles
+from simulator.scenario import load_scenario, profiles
 from tests.cli.calls import Caller
 
 PLAYED = """
@@ -129,11 +130,101 @@ def test_what_cannot_be_played_is_one_line_and_status_2(
     assert ended.err.count("\n") == 1
 
 
+def test_what_is_to_be_checked_has_to_be_named(carrierline: Caller) -> None:
+    ended = carrierline("simulate", "--check")
+    assert (ended.status, ended.out) == (2, "")
+    assert "--check needs a FILE, or profile:NAME" in ended.err
+
+
+def test_every_mistake_is_told_at_once_also_what_expectations_ask_for(carrierline: Caller, scenario: Path) -> None:
+    scenario.write_text(
+        '[limits]\nwindow = 0\n[[rule]]\nname = "barred"\nreply = "ESME_NOSUCH"\n'
+        '[[expect]]\nthat = "rule.nosuch == 0"\n[[expect]]\nthat = "message.lost == 0"\n'
+        '[[expect]]\nthat = "rule.barred == 0 and faults.barred == 0"\n'
+    )
+    problems = carrierline("simulate", str(scenario), "--check").err.splitlines()
+    assert [problem.removeprefix(f"{scenario}:").split(": ")[0] for problem in problems] == ["2", "5", "7", "9"]
+    assert 'there is no fact "rule.nosuch"' in problems[2]
+    assert "message.lost cannot be known without a [load]" in problems[3]
+
+
+@pytest.mark.parametrize("option", ["--record", "--trace", "--pcap"])
+def test_a_file_that_cannot_be_written_is_status_3(carrierline: Caller, scenario: Path, option: str) -> None:
+    ended = carrierline("simulate", str(scenario), "--virtual", option, "/nope/there.is")
+    assert (ended.status, ended.out) == (3, "")
+    assert ended.err == "carrierline: /nope/there.is: No such file or directory\n"
+
+
+def test_a_port_that_is_taken_is_status_3(carrierline: Caller, scenario: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        where = f"127.0.0.1:{taken.getsockname()[1]}"
+        ended = carrierline("simulate", str(scenario), "--smpp", where)
+    assert (ended.status, ended.out) == (3, "")
+    assert ended.err.startswith(f"carrierline: cannot listen on {where}: ")
+
+
+def test_a_certificate_that_cannot_be_signed_here_is_told_before_anything_runs(
+    carrierline: Caller, scenario: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.tls.find_spec", lambda _name: None)
+    scenario.write_text(PLAYED.replace("smpp =", 'tls = "127.0.0.1:0"\nsmpp ='))
+    for more in (["--check"], []):
+        ended = carrierline("simulate", str(scenario), *more)
+        assert (ended.status, ended.out) == (3, "")
+        told = f'{scenario}:5: listen.tls: signing needs trustme: pip install "carrierline[tls]", or give cert and key'
+        assert ended.err == f"carrierline: {told}\n"
+    assert carrierline("simulate", str(scenario), "--check", "--virtual").status == 0
+
+
+DROPPING = """
+[limits]
+rate = { per_second = 1, burst = 1 }
+[load]
+stages = [{ for = "10s", to = 20 }]
+settle = "5s"
+"""
+
+
+def test_a_good_end_with_dropped_arrivals_warns_unless_they_were_asked_for(carrierline: Caller, scenario: Path) -> None:
+    scenario.write_text(DROPPING + '[[expect]]\nthat = "message.lost == 0"\n')
+    ended = carrierline("simulate", str(scenario), "--virtual", "--json")
+    told = json.loads(ended.out)
+    dropped = told["load"]["dropped_arrivals"]
+    assert (ended.status, dropped > 0) == (0, True)
+    assert f"carrierline: warning: {dropped} of 100 planned messages were never sent (dropped arrivals)" in ended.err
+    assert [f"{dropped} of 100" in warning for warning in told["warnings"]] == [True]
+    scenario.write_text(DROPPING + '[[expect]]\nthat = "load.dropped_arrivals >= 0"\n')
+    ended = carrierline("simulate", str(scenario), "--virtual", "--json")
+    assert (ended.status, ended.err, json.loads(ended.out)["warnings"]) == (0, "", [])
+
+
+def test_json_says_how_many_messages_it_does_not_list(carrierline: Caller, scenario: Path) -> None:
+    scenario.write_text(
+        PLAYED.replace("messages = 50", "messages = 300\nattempts = 1")
+        + '[[rule]]\nname = "swallowed"\nfault = { kind = "no-response", point = "after-accept-before-response" }\n'
+    )
+    verdict = json.loads(carrierline("simulate", str(scenario), "--virtual", "--json").out)["verdict"]
+    assert (len(verdict["items"]), verdict["left_off"]) == (100, {"unanswered": verdict["excused"] - 100})
+
+
+def test_two_counts_of_binds_have_two_names_and_none_bound_is_said(carrierline: Caller, scenario: Path) -> None:
+    scenario.write_text(PLAYED + '[[timeline]]\nat = "0s"\nfor = "10s"\ndo = "outage"\n')
+    lines = carrierline("simulate", str(scenario), "--virtual").out.splitlines()
+    told = [line.rsplit(None, 1) for line in lines if "bound" in line]
+    assert told == [["bound at the end", "1"], ["times bound", "1"]]
+    scenario.write_text(PLAYED + '[[timeline]]\nat = "0s"\nfor = "10h"\ndo = "outage"\n')
+    lines = carrierline("simulate", str(scenario), "--virtual").out.splitlines()
+    assert [line.rsplit(None, 1) for line in lines if line.startswith("bound")] == [["bound at the end", "0"]]
+
+
 def test_the_profiles_are_listed_with_what_they_are_about(carrierline: Caller) -> None:
     ended = carrierline("simulate", "--list", "--json")
     told = {each["name"]: each["about"] for each in json.loads(ended.out)}
     assert set(told) == set(profiles())
     assert all(told.values())
+    with_load = {each["name"] for each in json.loads(ended.out) if each["load"]}
+    assert with_load == {name for name in profiles() if load_scenario(f"profile:{name}").load}
+    assert {"healthy", "throttling", "hostile"} <= with_load < set(profiles())
     assert "hex-dec" in carrierline("simulate", "--list").out
 
 

@@ -271,6 +271,15 @@ def test_a_transmitter_has_a_receiver_beside_it_for_its_receipts() -> None:
     assert (numbers.answered, numbers.receipts_matched, numbers.binds) == (100, 100, 2)
 
 
+def test_a_carrier_that_resets_links_now_and_then_still_gets_all_of_the_traffic() -> None:
+    reset = '[[rule]]\nwhen = { every = 97 }\nfault = { kind = "reset", point = "before-response" }\n'
+    text = reset + '[response]\ndelay = "25ms"\n' + OPEN.replace("10s", "3m").replace("[load]", '[load]\nsettle = "1m"')
+    outcome = outcome_of(text)
+    assert outcome.load is not None
+    assert (outcome.load.dropped_arrivals, outcome.load.answered) == (0, outcome.load.planned)
+    assert outcome.load.binds > 50
+
+
 REFUSED = '[[rule]]\nwhen = { command = "bind_*" }\nreply = "ESME_RINVPASWD"\n'
 
 

@@ -97,6 +97,32 @@ def test_a_script_decides_what_the_carrier_does(pytester: pytest.Pytester) -> No
     result.assert_outcomes(passed=2)
 
 
+def test_what_a_script_has_for_now_happens_on_a_port_too(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+        from client import send
+
+        MO = '[[mo]]\\nfrom = "447"\\nto = "60777"\\ntext = "now"\\nat = "0s"\\n'
+
+        def test_a_message_of_a_subscriber(smsc):
+            client = send(smsc)
+            smsc.wait(binds=1)
+            smsc.script(MO)
+            client.set_message_received_handler(lambda pdu: 0)
+            client.read_once()
+            smsc.wait(mo=1)
+
+        def test_an_outage(smsc):
+            client = send(smsc)
+            smsc.wait(binds=1)
+            smsc.script('[[timeline]]\\nat = "0s"\\nfor = "1m"\\ndo = "outage"\\nmode = "drop"')
+            smsc.wait(binds=0, open=0)
+        """,
+    )
+    result.assert_outcomes(passed=2)
+
+
 def test_a_script_names_the_line_and_may_extend_another_scenario(pytester: pytest.Pytester) -> None:
     result = ran(
         pytester,
@@ -568,6 +594,91 @@ def test_a_bind_that_has_gone_was_bound_and_is_no_bind(pytester: pytest.Pytester
         """,
     )
     result.assert_outcomes(passed=1)
+
+
+def test_none_left_is_waited_for_and_what_only_grows_is_never_none(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+        import threading, time
+        import pytest
+        from client import send
+
+        def test_they_have_gone_when_they_were_dropped(smsc):
+            kept = [send(smsc) for _ in range(5)]
+            assert smsc.drop_links() == 5
+            assert smsc.statistics.binds == 0
+
+        def test_until_the_last_has_gone(smsc):
+            client = send(smsc)
+            threading.Timer(0.2, client.disconnect).start()
+            assert smsc.wait(binds=0, open=0).links == 1
+
+        def test_one_stays(smsc):
+            client = send(smsc)
+            with pytest.raises(AssertionError, match="there are 1 binds instead of none"):
+                smsc.wait(binds=0, within_s=0.1)
+
+        async def test_none_of_what_only_grows(smsc):
+            with pytest.raises(ValueError, match="^links=0 waits .*: links only ever grows; binds=0 and open=0"):
+                smsc.wait(links=0)
+            with pytest.raises(ValueError, match="^submits=0 waits for nothing"):
+                await smsc.wait_for(submits=0)
+            with pytest.raises(ValueError, match="^binds=-1 waits for nothing: binds=0 waits until none is left$"):
+                smsc.wait(binds=-1)
+            with pytest.raises(TypeError, match="^submits is a whole number, not True$"):
+                smsc.wait(submits=True)
+
+        @pytest.mark.virtual_time
+        async def test_in_memory(smsc):
+            async with smsc.linked():
+                await smsc.wait_for(open=1)
+                assert smsc.drop_links() == 1
+                await smsc.wait_for(open=0)
+        """,
+    )
+    result.assert_outcomes(passed=5)
+
+
+def test_a_wait_ends_early_when_nobody_is_left_to_bring_it_about(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+        import sys, threading, time
+        import pytest
+        from client import send
+
+        ONE = "import os, types; from client import send; at = os.environ; "
+        ONE += "send(types.SimpleNamespace(host=at['SMSC_HOST'], port=int(at['SMSC_PORT'])), 'hi').disconnect()"
+
+        def test_it_has_crashed(smsc, esme_process):
+            esme_process(sys.executable, "-c", "raise SystemExit('no such host')")
+            began = time.monotonic()
+            with pytest.raises(AssertionError, match="s there are 0 of 1 submits; .* with status 1, .*no such host"):
+                smsc.wait(submits=1, within_s=30)
+            assert time.monotonic() - began < 15
+
+        def test_it_has_done_its_work_which_was_not_enough(smsc, esme_process):
+            esme_process(sys.executable, "-c", ONE)
+            began = time.monotonic()
+            with pytest.raises(AssertionError, match="there are 1 of 2 submits"):
+                smsc.wait(submits=2, within_s=30)
+            assert time.monotonic() - began < 15
+
+        def test_one_that_it_has_started_itself_is_there(smsc, esme_process, tmp_path):
+            (tmp_path / "one.py").write_text("import time; time.sleep(1.5); " + ONE)
+            esme_process("sh", "-c", f"{sys.executable} {tmp_path}/one.py &")
+            smsc.wait(submits=1, within_s=30)
+
+        def test_somebody_else_is_there(smsc, esme_process):
+            client = send(smsc)
+            esme_process("true").wait()
+            message = dict(source_addr="1", destination_addr="2", short_message=b"late")
+            threading.Timer(1, lambda: client.send_message(**message)).start()
+            smsc.wait(submits=1, within_s=30)
+        """,
+    )
+    result.assert_outcomes(passed=4)
 
 
 def test_a_link_in_memory_is_trio_s(pytester: pytest.Pytester) -> None:

@@ -700,7 +700,7 @@ async def test_a_message_by_hand_reaches_the_account_that_is_named(autojump_cloc
     async with linked(smsc) as one, linked(smsc) as two:
         await one.bind(system_id="one")
         await two.bind(system_id="two")
-        smsc.deliver("447911123456", "60777", "x" * 300, account="two")
+        smsc.deliver("447911123456", "60777", "x" * 300, account="two", split="payload")
         (pdu,) = await two.delivered(1)
         await smsc.wait_until(lambda numbers: numbers.mo_acknowledged == 1)
         with pytest.raises(LookupError, match="three"):
@@ -762,7 +762,7 @@ async def test_a_text_too_long_for_a_33_peers_short_message_is_delivered_all_the
     smsc = smsc_of()
     async with linked(smsc, interface_version=0x33) as esme:
         assert await esme.bind("receiver") == 0
-        smsc.deliver("447400123456", "60777", "x" * 300)
+        smsc.deliver("447400123456", "60777", "x" * 300, split="payload")
         (delivered,) = await esme.delivered(1)
         assert len(delivered.message_octets) == 300
 
