@@ -13,7 +13,6 @@ import trio
 from connector.api import app as api
 from connector.carrier.carrier import Carrier
 from connector.carrier.link import Connect, connect_tcp
-from connector.carrier.setbacks import doubt_policy
 from connector.carriers import Carriers
 from connector.clock import ClockWatch
 from connector.config import Config, Credentials, KeyConfig
@@ -315,6 +314,7 @@ class Connector:
         self.config = config
         self._routing.change(config, states)
         self._switch_carriers(config, secrets, difference)
+        self._results.change(config.lane)
         self._dispatch.change(config.lane)
         self._refiler.change(Filing(config))
         self.intake.change(config, self._normaliser())
@@ -390,8 +390,8 @@ class Connector:
             await self._results.settled()
 
     async def _open(self) -> None:
-        policies = {name: doubt_policy(lane) for name, lane in self.config.lane.items()}
-        self._recovered = await recover(self._store, policies, self._clock)
+        self._results.change(self.config.lane)
+        self._recovered = await recover(self._store, self._store.policies, self._clock)
         self._ids = Ids(self._clock, last=await self._store.last_id())
         await self._facts.open()
         states = await self._store.queues(queue_names(self.config))

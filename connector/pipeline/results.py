@@ -1,10 +1,12 @@
 """What comes back, to disk: everything all binds have read since the last commit, in one list, in read order."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import trio
 
 from connector.carrier.inbox import Batch
+from connector.carrier.setbacks import doubt_policy
+from connector.config import LaneConfig
 from connector.errors import StoreBroken, StoreError
 from connector.lifecycle import Status
 from connector.model import Answer, Inbound, Moved, Part, Result
@@ -67,6 +69,10 @@ class Results:
         """From the read of an answer to its commit, smoothed."""
         self.counts: dict[str, int] = {}
         """Parts by the status they came to, since the start."""
+
+    def change(self, lanes: Mapping[str, LaneConfig]) -> None:
+        """Go by the patience of these lanes from now on."""
+        self._store.policies = {name: doubt_policy(lane) for name, lane in lanes.items()}
 
     # --- the inbox ---
 

@@ -18,11 +18,25 @@ import attrs
 
 from connector.lifecycle import Event, Status
 from connector.model import Answer, Lost, Receipt
-from connector.store.history import NOT_FINAL, Settled, event_of, line, receipt_line, said_by, settled_line
+from connector.store.history import (
+    NOT_FINAL,
+    Settled,
+    event_of,
+    is_said,
+    line,
+    receipt_line,
+    said_by,
+    said_in,
+    settled_line,
+    since_claimed,
+)
 from connector.store.rules import after_answer
 
 NO_CARRIER: Final = ""
 """In place of the carrier, where the key of a parked receipt is a part: no carrier has this name."""
+
+OF_EARLIER: Final = "of an earlier attempt: "
+"""How the details of words begin that are not about a part's newest attempt."""
 
 _CAME_TO_NOTHING: Final = frozenset({Event.DEFERRED, Event.REROUTED, Event.NOT_WRITTEN, Event.REFUSED, Event.EXHAUSTED})
 
@@ -59,15 +73,31 @@ def is_only_noted(word: Word, *, sent_at: float | None, is_lost: bool) -> bool:
     return sent_at is not None or is_lost
 
 
-def word_line(word: Word) -> str:
-    """Return the line for a last word that moves nothing.  One about an earlier attempt is written as none that is
-    final, or it would read as the end of the newest one."""
+def word_line(word: Word, *, moves: bool = False) -> str:
+    """Return the line for a word.  One about an earlier attempt that does not move its part is written as none that is
+    final, or it would read as the end of the newest one; and it has the id, which tells of which attempt it is."""
     receipt = word.receipt
-    if not word.is_earlier or receipt.event is Event.DELIVERED:
+    if not word.is_earlier:
         return receipt_line(receipt)
-    said = said_by(receipt)
-    detail = f"of an earlier attempt: {receipt.event}{', ' + said if said else ''}"
-    return line(receipt.at, NOT_FINAL, receipt.carrier, 0, detail)
+    end = "" if moves or receipt.event is None else str(receipt.event)
+    told = (end, said_by(receipt) or "", *(f"id {written}" for written in (receipt.ids or receipt.keys)[:1]))
+    event = receipt.event if moves and receipt.event is not None else NOT_FINAL
+    return line(receipt.at, event, receipt.carrier, 0, OF_EARLIER + ", ".join(filter(None, told)))
+
+
+def is_repeated(word: Word, history: str, carrier: str | None, attempt: int, *, is_end: bool) -> bool:
+    """Tell whether the same carrier has said this last word of the same attempt before.
+
+    ``attempt``: the newest one, through ``carrier``; ``is_end``: whether the part has come to this end.  Then another
+    spelling of the word is no other word.
+    """
+    if word.is_earlier:
+        return any(said_in(word_line(word, moves=moves)) in history for moves in (False, True))
+    if not is_end:
+        return is_said(history, carrier, attempt, receipt_line(word.receipt))
+    said = f"|{word.receipt.event}|{word.receipt.carrier}|0|"
+    since = since_claimed(history, carrier, attempt)
+    return since.count(said) > since.count(said + OF_EARLIER)
 
 
 @attrs.define

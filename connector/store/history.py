@@ -54,8 +54,13 @@ def said_in(line_: str) -> str:
 
 def is_said(history: str, carrier: str | None, attempt: int, line_: str) -> bool:
     """Tell whether a history says this already since the part's newest attempt, through ``carrier``, was claimed."""
-    since = max(0, history.find(f"|{Event.CLAIMED}|{carrier or ''}|{attempt}|"))
-    return said_in(line_) in history[since:]
+    return said_in(line_) in since_claimed(history, carrier, attempt)
+
+
+def since_claimed(history: str, carrier: str | None, attempt: int) -> str:
+    """Return what a history says since this attempt, through ``carrier``, was claimed; all of it where it does not
+    tell of that."""
+    return history[max(0, history.find(f"|{Event.CLAIMED}|{carrier or ''}|{attempt}|")) :]
 
 
 def entries(part: int, history: str) -> list[TimelineEntry]:

@@ -13,19 +13,20 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 import attrs
 
 from connector.lifecycle import Event
-from connector.model import Answer, Clue, Moved, Receipt, user_message_reference
+from connector.model import Answer, Clue, DoubtPolicy, Moved, Receipt, user_message_reference
 from connector.store.earlier import Word
 from connector.store.history import Settled
 from connector.store.nameless import may_be_anothers
 from connector.store.parking import other_forms, tie_keys, written_ids
 from connector.store.privacy import LEAST_DIGITS, national, pseudonym
-from connector.store.rules import is_another_number, same_number
+from connector.store.rules import is_another_number, policy_of, same_number
 
 MOST_HELD: Final = 50
 """Attempts under one id that are looked at, the newest ones, messages to one number, and receipts parked under one key:
 a carrier that gives every message the same id costs no more than others."""
 TOLD_PATIENCE_S: Final = 86_400.0
-"""How long the last word is awaited for a part that only a receipt on the way has told of."""
+"""How long the last word is awaited for a part that only a receipt on the way has told of, where nobody says how long
+its lane waits."""
 LATE_ANSWER_S: Final = 900.0
 """How much later than a receipt its answer may be settled: it was parked for so long, and joined then."""
 SHORTEST_TEXT: Final = 4
@@ -53,6 +54,8 @@ class Held(NamedTuple):
     """When it was answered."""
     id: str
     """As the carrier wrote it."""
+    life: int = 0
+    """Of the store, in which it was claimed: a clock may have been set back between two of them."""
     is_erased: bool = False
     """Whether its number was erased, and is known here only because the receipt names it."""
     is_earlier: bool = False
@@ -95,7 +98,7 @@ class Why(StrEnum):
 class Rows(Protocol):
     """What an engine has of receipts and of what they may mean, inside a transaction."""
 
-    def look(self, receipt: Receipt) -> tuple[Held | Why, Receipt]:
+    def look(self, receipt: Receipt, *, is_fresh: bool) -> tuple[Held | Why, Receipt]:
         """Return what `look` does, by the rows."""
 
     def open_to(self, receipt: Receipt) -> Iterable[Doubted]:
@@ -104,8 +107,8 @@ class Rows(Protocol):
     def without_ids(self, to: str) -> Iterable[tuple[int, str]]:
         """Return the parts to a number (E.164 digits) that may have attempts without an id, with their histories."""
 
-    def attempt_of(self, part: int) -> int:
-        """Return the number of a part's newest attempt."""
+    def told(self, part: int) -> tuple[int, str]:
+        """Return the number of a part's newest attempt, and its lane."""
 
     def joined(self, answer: Answer) -> list[Receipt]:
         """Return the parked receipts that an answer was missing for, taken out of parking."""
@@ -114,34 +117,55 @@ class Rows(Protocol):
         """Keep a receipt that means none; it is found under ``also``, too."""
 
 
-def match(receipts: Iterable[Receipt], rows: Rows, settle: Settle) -> tuple[list[Moved], list[Word]]:
+def match(
+    parked: Iterable[Receipt],
+    fresh: Iterable[Receipt],
+    rows: Rows,
+    settle: Settle,
+    policies: Mapping[str, DoubtPolicy],
+) -> tuple[list[Moved], list[Word]]:
     """Find the part of each receipt, and park those that mean none; return what moved, and the others with their parts.
 
-    ``settle`` is told of an attempt in doubt whose answer a receipt stands for.
+    ``parked``: those taken out of parking; ``fresh``: those that a carrier has just sent.
+    ``settle`` is told of an attempt in doubt whose answer a receipt stands for; ``policies``: by lane, how long its
+    last word is awaited then.
     """
     moved: list[Moved] = []
     matched: list[Word] = []
-    todo = list(receipts)
-    for receipt in todo:  # it grows: what tells of a part may bring others that were parked
-        found, said = rows.look(receipt)
+    todo = [*((receipt, False) for receipt in parked), *((receipt, True) for receipt in fresh)]
+    for receipt, is_fresh in todo:  # it grows: what tells of a part may bring others that were parked
+        found, said = rows.look(receipt, is_fresh=is_fresh)
         is_tied = isinstance(found, Held) and found.is_likeness and _is_tied(receipt, found, rows)
         if isinstance(found, Held) and not is_tied:
             matched.append(Word(said, found.part, found.is_earlier))
             continue
         why = Why.UNKNOWN_ID if isinstance(found, Held) else found
-        open_ = [] if receipt.clue is None else list(rows.open_to(receipt))
+        open_ = [] if receipt.clue is None else _open_to(receipt, rows, is_fresh=is_fresh)
         part = None if receipt.clue is None else by_clue(receipt, receipt.clue, Why.SEVERAL if is_tied else why, open_)
         if part is None:
             rows.park(receipt, why, tie_keys(receipt) if is_tied else ())
             continue
         to, is_erased = next((each.to, each.is_erased) for each in open_ if each.part == part)
         said = _without(receipt, to) if is_erased else receipt
-        answer = answer_in(said, part, rows.attempt_of(part), to)
+        attempt, lane = rows.told(part)
+        answer = answer_in(said, part, attempt, to, _patience_s(lane, policies))
         change = settle(answer)
         moved += [] if change is None else [change]
-        todo += rows.joined(answer)
+        todo += [(each, False) for each in rows.joined(answer)]
         matched.append(Word(said, part))
     return moved, matched
+
+
+def _open_to(receipt: Receipt, rows: Rows, *, is_fresh: bool) -> list[Doubted]:
+    """Return what `by_clue` chooses from; before a fresh receipt all of it was there, whatever a clock has said."""
+    open_ = rows.open_to(receipt)
+    if not is_fresh:
+        return list(open_)
+    return [each._replace(created_at=min(each.created_at, receipt.at)) for each in open_]
+
+
+def _patience_s(lane: str, policies: Mapping[str, DoubtPolicy]) -> float:
+    return policy_of(lane, policies).patience_s if policies else TOLD_PATIENCE_S
 
 
 def _is_tied(receipt: Receipt, held: Held, rows: Rows) -> bool:
@@ -171,20 +195,36 @@ def meant(receipt: Receipt, held: Callable[[str], Sequence[Held]]) -> Held | Why
     return _only_one((each for found in under.values() for each in found), receipt) or why
 
 
-def look(receipt: Receipt, held: Callable[[str], Sequence[Held]], key: Key) -> tuple[Held | Why, Receipt]:
+def look(
+    receipt: Receipt, held: Callable[[str], Sequence[Held]], key: Key, *, is_fresh: bool = False
+) -> tuple[Held | Why, Receipt]:
     """Return what `meant` does where numbers may have been erased, and the receipt as its part may have it.
+
+    ``is_fresh``: whether a carrier has just sent it; one that was parked has only its time to tell what came before it.
 
     An erased number is a keyed hash in the rows: the number that a receipt names is compared with that.  What is
     written into the rows of such a part has that number no more.  Without the key nothing can be told of such a part.
     """
 
     def named(under: str) -> Sequence[Held]:
-        return named_by(receipt, [row for form in _as_erased(under, receipt) for row in held(form)], key)
+        rows = [_in_order(row, receipt, is_fresh=is_fresh) for form in _as_erased(under, receipt) for row in held(form)]
+        return named_by(receipt, rows, key)
 
     found = meant(receipt, named)
     if isinstance(found, Why) or not found.is_erased:
         return found, receipt
     return found, _without(receipt, found.to)
+
+
+def _in_order(held: Held, receipt: Receipt, *, is_fresh: bool) -> Held:
+    """Return an attempt with the moment at which a receipt sees it answered.
+
+    A fresh receipt comes after every answer that is kept, and by a clock that was set back none of them is too young or
+    too old for it.  One that was parked is compared by time alone: it does not know in which life it came.
+    """
+    if not is_fresh:
+        return held._replace(life=0)
+    return held if held.at <= receipt.at else held._replace(at=receipt.at)
 
 
 def named_by(receipt: Receipt, held: Sequence[Held], key: Key) -> Sequence[Held]:
@@ -306,8 +346,11 @@ def by_clue(receipt: Receipt, clue: Clue, why: Why, open_: Iterable[Doubted]) ->
     return fit[0].part if len(fit) == 1 and fit[0].is_doubted else None
 
 
-def answer_in(receipt: Receipt, part: int, attempt: int, to: str) -> Answer:
-    """Return the answer that a receipt stands for: it says that the carrier has the part, and under which id."""
+def answer_in(receipt: Receipt, part: int, attempt: int, to: str, patience_s: float) -> Answer:
+    """Return the answer that a receipt stands for: it says that the carrier has the part, and under which id.
+
+    From then on its last word is awaited for ``patience_s`` seconds.
+    """
     key = receipt.keys[0] if receipt.keys else None
     return Answer(
         part,
@@ -318,7 +361,7 @@ def answer_in(receipt: Receipt, part: int, attempt: int, to: str) -> Answer:
         carrier_message_id=written_ids(receipt)[0] if key else None,
         key=key,
         to=to,
-        due_at=receipt.at + TOLD_PATIENCE_S,
+        due_at=receipt.at + patience_s,
         detail="by its receipt",
     )
 
@@ -367,7 +410,7 @@ def _meant(held: Sequence[Held], receipt: Receipt) -> Held | None:
     fit = [each for each in held if same_number(each.to, receipt.number)]
     before = [each for each in fit if each.at <= receipt.at]
     if before:
-        return _present(max(before, key=lambda each: (each.at, each.part)), fit)
+        return _present(max(before, key=lambda each: (each.life, each.at, each.part)), fit)
     after = [each for each in fit if each.at <= receipt.at + LATE_ANSWER_S]
     return _present(min(after, key=lambda each: (each.at, each.part)), fit) if after else None
 

@@ -53,6 +53,7 @@ from connector.store.memory_receipts import Receipts
 from connector.store.memory_retention import LAST_GONE, RetentionVerbs
 from connector.store.memory_rows import PartRow, RefRow, Rows, Snapshot, append_row
 from connector.store.rules import (
+    NO_POLICIES,
     REROUTE_LOOK_S,
     UNSETTLED,
     accepted_only,
@@ -250,16 +251,18 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
 
     # --- what comes back ---
 
-    def results(self, results: Sequence[Result], *, owner: Owner, now: float) -> list[Moved]:
+    def results(
+        self, results: Sequence[Result], *, owner: Owner, now: float, policies: Mapping[str, DoubtPolicy] = NO_POLICIES
+    ) -> list[Moved]:
         self._now = max(self._now, now)
         settled = [result for result in results if isinstance(result, Settled)]
         earlier = self._receipts.unpark_earlier(result.part for result in settled)
         earlier.read(settled)
         moved = [change for result in settled if (change := self._settle(result, owner, earlier))]
         moved = [self._untied(change) for change in moved]
-        receipts = [receipt for result in settled for receipt in self._receipts.unpark(result)]
-        receipts += [result for result in results if isinstance(result, Receipt)]
-        moved += self._receipts.match(receipts, lambda answer: self._settle(answer, owner), earlier)
+        parked = [receipt for result in settled for receipt in self._receipts.unpark(result)]
+        fresh = [result for result in results if isinstance(result, Receipt)]
+        moved += self._receipts.match(parked, fresh, lambda answer: self._settle(answer, owner), earlier, policies)
         for result in results:
             if isinstance(result, Inbound):
                 self._keep_inbound(result, owner)
@@ -372,7 +375,7 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
             self._tally.attempted(doubted=1)
         parts = [change.part for change in moved]
         earlier, receipts = self._receipts.unpark_earlier(parts), self._receipts.unpark_told(parts)
-        return moved + self._receipts.match(receipts, lambda answer: self._settle(answer, owner), earlier)
+        return moved + self._receipts.match(receipts, (), lambda answer: self._settle(answer, owner), earlier, policies)
 
     def sweep(self, limit: int, *, before: float) -> int:
         old = sorted((row.at, *ref) for ref, row in self._rows.refs.working.rows.items() if row.at < before)

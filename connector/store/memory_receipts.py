@@ -1,12 +1,12 @@
 """Receipts in memory: the same answers as `connector.store.sqlite_receipts`, on dicts."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from connector.lifecycle import Event, Status, move
-from connector.model import Answer, Message, Moved, Receipt
-from connector.store.earlier import NO_CARRIER, Earlier, Word, is_only_noted, part_key, word_line
-from connector.store.history import Settled, is_said, receipt_line
+from connector.model import Answer, DoubtPolicy, Message, Moved, Receipt
+from connector.store.earlier import NO_CARRIER, Earlier, Word, is_only_noted, is_repeated, part_key, word_line
+from connector.store.history import Settled, is_said
 from connector.store.joining import (
     MOST_HELD,
     Doubted,
@@ -55,30 +55,41 @@ class Receipts:
 
     # --- matching ---
 
-    def match(self, receipts: Sequence[Receipt], settle: Settle, earlier: Earlier) -> list[Moved]:
+    def match(
+        self,
+        parked: Sequence[Receipt],
+        fresh: Sequence[Receipt],
+        settle: Settle,
+        earlier: Earlier,
+        policies: Mapping[str, DoubtPolicy],
+    ) -> list[Moved]:
         moved = [change for word in earlier.in_order() if (change := self._finish(word))]
-        settled, matched = match(receipts, self, settle)
+        settled, matched = match(parked, fresh, self, settle, policies)
         moved += settled
         for word in matched:
             if word.receipt.event is None:
-                self._hope(word.part, word.receipt)
+                self._hope(word)
         words = [word for word in matched if word.receipt.event is not None]
         moved += [change for word in words if (change := self._finish(word))]
         self._places.clear()
         return moved
 
-    def look(self, receipt: Receipt) -> tuple[Held | Why, Receipt]:
-        return look(receipt, lambda key: self._held(receipt.carrier, key), lambda: KEY)
+    def look(self, receipt: Receipt, *, is_fresh: bool) -> tuple[Held | Why, Receipt]:
+        return look(receipt, lambda key: self._held(receipt.carrier, key), lambda: KEY, is_fresh=is_fresh)
 
     def _held(self, carrier: str, key: str) -> list[Held]:
         parts = sorted(self._rows.parts.working.at((carrier, key)), reverse=True)[:MOST_HELD]
         rows = [self._row(part) for part in parts]
-        found = [Held(row.id, self._to(row.id), row.sent_at or 0, row.carrier_message_id or key) for row in rows]
+        found = [
+            Held(row.id, self._to(row.id), row.sent_at or 0, row.carrier_message_id or key, row.fence) for row in rows
+        ]
         late = sorted(self._rows.other_ids.working.at((carrier, key)), key=lambda it: it[2], reverse=True)[:MOST_HELD]
         known = self._rows.messages.working.rows
         others = [it for name in late if (it := self._rows.other_ids.working.rows[name]).part >> 8 in known]
         return found + [
-            Held(it.part, self._to(it.part), it.sent_at, it.carrier_message_id, is_earlier=True) for it in others
+            Held(it.part, self._to(it.part), it.sent_at, it.carrier_message_id, fence, is_earlier=True)
+            for it in others
+            for fence in [self._row(it.part).fence]
         ]
 
     def open_to(self, receipt: Receipt) -> Iterable[Doubted]:
@@ -102,23 +113,22 @@ class Receipts:
                 rows = (self._row(part.id) for part in self._rows.messages.working.rows[identity].parts())
                 yield from ((row.id, row.history) for row in rows if _may_lack_an_id(row))
 
-    def attempt_of(self, part: int) -> int:
-        return self._row(part).attempt
+    def told(self, part: int) -> tuple[int, str]:
+        row = self._row(part)
+        return row.attempt, self._rows.queues.working.rows[row.queue].lane
 
     def joined(self, answer: Answer) -> list[Receipt]:
         return self.unpark(answer)
 
     # --- words ---
 
-    def _hope(self, part: int, receipt: Receipt) -> None:
-        self._say(self._row(part), receipt_line(receipt))
-        row = self._row(part)
-        if row.hopeful != receipt.hopeful:
-            self._rows.parts.set(part, row.with_hope(receipt.hopeful))
-
-    def _say(self, row: PartRow, line: str) -> None:
+    def _hope(self, word: Word) -> None:
+        row, line = self._row(word.part), word_line(word)
         if not is_said(row.history, row.carrier, row.attempt, line):
             self._note(row, line)
+        row = self._row(word.part)
+        if row.hopeful != word.receipt.hopeful:
+            self._rows.parts.set(word.part, row.with_hope(word.receipt.hopeful))
 
     def _finish(self, word: Word) -> Moved | None:
         receipt, row = word.receipt, self._row(word.part)
@@ -128,14 +138,16 @@ class Receipts:
         if new is None:
             if row.status is Status.SENDING:
                 self._park(ParkedRow(receipt, Why.EARLIER_ATTEMPT, word.part))
-            elif row.status is not move(Status.SENT, receipt.event):
-                self._say(row, word_line(word))
+                return None
+            is_end = row.status is move(Status.SENT, receipt.event)
+            if not is_repeated(word, row.history, row.carrier, row.attempt, is_end=is_end):
+                self._note(row, word_line(word))
             return None
         why: dict[str, Any] = {"reason": receipt.reason, "temporary": receipt.temporary}
         if new is Status.DELIVERED:
             why = {"reason": None, "temporary": None}
         end = {"due_at": None, "finished_at": receipt.at, "done_at": receipt.done_at}
-        return self._change(row, new, receipt_line(receipt), **end, **why)
+        return self._change(row, new, word_line(word, moves=True), **end, **why)
 
     # --- parking ---
 

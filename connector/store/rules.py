@@ -1,7 +1,8 @@
 """Rules that hold for every engine: which part a receipt means, what may be changed from outside, what doubts do."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeGuard
+from types import MappingProxyType
+from typing import Final, TypeGuard
 
 from connector.lifecycle import Event, Status, move
 from connector.model import REROUTE_LOOK_S as REROUTE_LOOK_S
@@ -10,6 +11,9 @@ from connector.model import Answer, DoubtPolicy, Lost, Move, NotSent, Reason, is
 SAME_DIGITS = 8
 """Digits compared from the end: carriers swap national and international spellings, and a subscriber's own digits are
 the last ones."""
+
+NO_POLICIES: Final[Mapping[str, DoubtPolicy]] = MappingProxyType({})
+"""Where nobody says what becomes of doubts in a lane."""
 
 SENT_LOOKED_AT = 100
 """Newest messages to a number among which the one is looked for that its subscriber answers."""

@@ -62,6 +62,7 @@ from connector.store.file import (
 )
 from connector.store.file import translated as translated
 from connector.store.held import HeldFiles
+from connector.store.rules import NO_POLICIES
 from connector.store.sqlite_results import Results
 from connector.store.sqlite_retention import Retention
 from connector.store.sqlite_writes import Writes
@@ -185,10 +186,12 @@ class SqliteEngine:
         with translated():
             return self._writes.claim(claims, owner=owner, now=now)
 
-    def results(self, results: Sequence[Result], *, owner: Owner, now: float) -> list[Moved]:
+    def results(
+        self, results: Sequence[Result], *, owner: Owner, now: float, policies: Mapping[str, DoubtPolicy] = NO_POLICIES
+    ) -> list[Moved]:
         with translated():
             self._writes.now = max(self._writes.now, now)
-            return self._results.apply(results, owner=owner)
+            return self._results.apply(results, owner=owner, policies=policies)
 
     def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]:
         with translated():
@@ -197,7 +200,7 @@ class SqliteEngine:
     def recover(self, owner: Owner, *, limit: int, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]:
         with translated():
             moved = self._writes.recover(owner, limit=limit, now=now, policies=policies)
-            return moved + self._results.recovered([change.part for change in moved], owner)
+            return moved + self._results.recovered([change.part for change in moved], owner, policies)
 
     def refile(self, moves: Sequence[Refile], *, now: float) -> list[Refiled]:
         with translated():

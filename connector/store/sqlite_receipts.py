@@ -6,15 +6,15 @@ Every look-up is by an index and looks at a bounded number of rows, whatever is 
 import json
 import logging
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from connector.errors import StoreError
 from connector.lifecycle import TRANSITIONS, Event, Status, move
-from connector.model import Answer, Clue, Moved, ParkedReceipt, Receipt
-from connector.store.earlier import NO_CARRIER, Earlier, Word, is_only_noted, part_key, word_line
-from connector.store.history import Settled, receipt_line, said_in
+from connector.model import Answer, Clue, DoubtPolicy, Moved, ParkedReceipt, Receipt
+from connector.store.earlier import NO_CARRIER, Earlier, Word, is_only_noted, is_repeated, part_key, word_line
+from connector.store.history import Settled, said_in
 from connector.store.joining import (
     MOST_HELD,
     Doubted,
@@ -50,13 +50,14 @@ _FINISH = """
 # the same where the part may be anything else that a word still moves
 _FINISH_ANY = _FINISH.partition(" AND status")[0]
 _HELD = """
-    SELECT part.id, message.to_addr, coalesce(part.sent_at, 0), coalesce(part.carrier_message_id, part.key)
+    SELECT part.id, message.to_addr, coalesce(part.sent_at, 0), coalesce(part.carrier_message_id, part.key),
+        part.fence
     FROM part JOIN message ON message.id = part.id >> 8
     WHERE part.carrier = ? AND part.key = ? ORDER BY part.id DESC LIMIT ?
 """
 _HELD_LATE = """
-    SELECT other_id.part, message.to_addr, other_id.sent_at, other_id.carrier_message_id
-    FROM other_id JOIN message ON message.id = other_id.part >> 8
+    SELECT other_id.part, message.to_addr, other_id.sent_at, other_id.carrier_message_id, part.fence
+    FROM other_id JOIN message ON message.id = other_id.part >> 8 JOIN part ON part.id = other_id.part
     WHERE other_id.carrier = ? AND other_id.key = ? ORDER BY other_id.part DESC LIMIT ?
 """
 _DOUBTED = """
@@ -74,7 +75,10 @@ _WITHOUT_IDS = """
     JOIN part ON part.id BETWEEN message.id << 8 AND message.id << 8 | 255
     WHERE part.status = 'sending' OR part.doubts > 0 OR part.key IS NULL AND part.sent_at IS NOT NULL
 """
-_STANDING = "SELECT status, due_at, queue, sent_at, lost = attempt FROM part WHERE id = ?"
+_STANDING = """
+    SELECT status, due_at, queue, sent_at, lost = attempt, history, carrier, attempt FROM part WHERE id = ?
+"""
+_SAY = "UPDATE part SET history = history || ? WHERE id = ?"
 _SENT = "SELECT id FROM part WHERE status = 'sent' AND id IN (SELECT value FROM json_each(?))"
 _PARK = """
     INSERT INTO parked (id, carrier, keys, at, event, number, detail, reason, temporary, done_at, why, more)
@@ -84,6 +88,7 @@ _UNPARK = """
     SELECT id, carrier, keys, at, event, number, detail, reason, temporary, done_at, more FROM parked
     WHERE id IN (SELECT parked FROM parked_key WHERE carrier = ? AND key = ? ORDER BY parked DESC LIMIT ?) ORDER BY id
 """
+_TOLD = "SELECT attempt, queue.lane FROM part JOIN queue ON queue.id = part.queue WHERE part.id = ?"
 _WENT = "SELECT part.carrier, message.to_addr FROM part JOIN message ON message.id = part.id >> 8 WHERE part.id = ?"
 _PARKED = """
     SELECT id, why, carrier, keys, at, event, number, detail, reason, temporary, done_at, more FROM parked
@@ -91,12 +96,11 @@ _PARKED = """
 """
 _KEEP_ID = "INSERT OR REPLACE INTO other_id VALUES (?, ?, ?, ?, ?)"
 # what was said before of the newest attempt is not said again (see history.is_said)
-_REPEAT = """
+_NOTE = """
     UPDATE part SET history = history || iif(
         instr(substr(history, instr(history, '|claimed|' || coalesce(carrier, '') || '|' || attempt || '|')), ?), '', ?
-    ) WHERE id = ?
+    ), hopeful = ? WHERE id = ?
 """
-_NOTE = _REPEAT.replace(") WHERE", "), hopeful = ? WHERE")
 
 
 class Receipts:
@@ -109,7 +113,7 @@ class Receipts:
         self._db = db
         self._tally = tally
         self._known: dict[tuple[str, str], Held] = {}
-        """The newest attempt under a key; the id of a `sent` part never changes."""
+        """The newest attempt of this life under a key; the id of a `sent` part never changes."""
         self._places = Places()
         self._parked = self._load_parked()
         self._has_other_ids = bool(db.execute("SELECT EXISTS (SELECT 1 FROM other_id)").fetchone()[0])
@@ -127,7 +131,7 @@ class Receipts:
                 self._known.pop((carrier, key), None)
 
     def remember(self, settled: Iterable[Settled]) -> None:
-        """Take note of the ids these answers gave to their parts."""
+        """Take note of the ids these answers gave to their parts, which were claimed in this life."""
         known = self._known
         for result in settled:
             if isinstance(result, Answer) and result.key is not None and result.event is Event.ACKNOWLEDGED:
@@ -152,17 +156,24 @@ class Receipts:
 
     # --- matching ---
 
-    def match(self, receipts: Sequence[Receipt], settle: Settle, earlier: Earlier) -> list[Moved]:
+    def match(
+        self,
+        parked: Sequence[Receipt],
+        fresh: Sequence[Receipt],
+        settle: Settle,
+        earlier: Earlier,
+        policies: Mapping[str, DoubtPolicy],
+    ) -> list[Moved]:
         """Apply each receipt to its part, or park it; before them the words about ``earlier`` attempts.
 
-        ``settle`` is told of an attempt in doubt whose answer a receipt stands for.
+        The others are as `connector.store.joining.match` has them.
         """
         moved = [change for word in earlier.in_order() if (change := self._finish_one(word))]
-        settled, matched = match(receipts, self, settle)
+        settled, matched = match(parked, fresh, self, settle, policies)
         notes = [
             (said_in(line), line, word.receipt.hopeful, word.part)
             for word in matched
-            if word.receipt.event is None and (line := receipt_line(word.receipt))
+            if word.receipt.event is None and (line := word_line(word))
         ]
         if notes:
             self._db.executemany(_NOTE, notes)
@@ -171,13 +182,13 @@ class Receipts:
         self._places.clear()
         return moved
 
-    def look(self, receipt: Receipt) -> tuple[Held | Why, Receipt]:
+    def look(self, receipt: Receipt, *, is_fresh: bool) -> tuple[Held | Why, Receipt]:
         """Return the attempt a receipt means and what of it may be kept: see `connector.store.joining.look`."""
-        if receipt.keys:
+        if is_fresh and receipt.keys:
             known = self._known.get((receipt.carrier, receipt.keys[0]))
             if known is not None and is_plain(receipt, known):
                 return known, receipt
-        return look(receipt, lambda key: self._held(receipt.carrier, key), self._key)
+        return look(receipt, lambda key: self._held(receipt.carrier, key), self._key, is_fresh=is_fresh)
 
     def _held(self, carrier: str, key: str) -> list[Held]:
         held = [Held(*row) for row in self._db.execute(_HELD, (carrier, key, MOST_HELD)).fetchall()]
@@ -205,10 +216,10 @@ class Receipts:
             log.warning("receipts for erased numbers find no message: %s", error)
             return None
 
-    def attempt_of(self, part: int) -> int:
-        """Return the number of a part's newest attempt."""
-        attempt: int = self._db.execute("SELECT attempt FROM part WHERE id = ?", (part,)).fetchone()[0]
-        return attempt
+    def told(self, part: int) -> tuple[int, str]:
+        """Return the number of a part's newest attempt, and its lane."""
+        attempt, lane = self._db.execute(_TOLD, (part,)).fetchone()
+        return attempt, lane
 
     def joined(self, answer: Answer) -> list[Receipt]:
         """Return the parked receipts that an answer was missing for, which a receipt has brought."""
@@ -273,15 +284,14 @@ class Receipts:
         """
         event, part = word.receipt.event, word.part
         assert event is not None
-        status, due_at, queue, sent_at, is_lost = self._db.execute(_STANDING, (part,)).fetchone()
+        status, due_at, queue, sent_at, is_lost, *told = self._db.execute(_STANDING, (part,)).fetchone()
         old = Status(status)
         new = None if is_only_noted(word, sent_at=sent_at, is_lost=bool(is_lost)) else move(old, event)
         if new is None:
             if old is Status.SENDING:
                 self.park(word.receipt, Why.EARLIER_ATTEMPT, [(NO_CARRIER, part_key(part))])
-            elif status != _AFTER_SENT[event]:
-                line = word_line(word)
-                self._db.execute(_REPEAT, (said_in(line), line, part))
+            elif not is_repeated(word, *told, is_end=status == _AFTER_SENT[event]):
+                self._db.execute(_SAY, (word_line(word), part))
             return None
         self._db.execute(_FINISH_ANY, _finish_row(new.value, word))
         self._tally.moved([part], old, new)
@@ -380,7 +390,7 @@ def _finish_row(status: str, word: Word) -> tuple[Any, ...]:
     why = receipt.reason, receipt.temporary
     if receipt.event is Event.DELIVERED:
         why = None, None
-    return status, receipt.at, *why, receipt.done_at, receipt_line(receipt), word.part
+    return status, receipt.at, *why, receipt.done_at, word_line(word, moves=True), word.part
 
 
 def _parked_row(receipt: Receipt) -> tuple[object, ...]:

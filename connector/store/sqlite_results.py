@@ -7,13 +7,13 @@ compare-and-set; only when a row did not move as expected is the kind done again
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from connector.lifecycle import FINAL, TRANSITIONS, Event, Status
-from connector.model import Answer, Inbound, Lost, Moved, NotSent, Owner, Receipt, Result, is_whole
+from connector.model import Answer, DoubtPolicy, Inbound, Lost, Moved, NotSent, Owner, Receipt, Result, is_whole
 from connector.store.earlier import Earlier
 from connector.store.history import Settled, event_of, settled_line
 from connector.store.rules import (
@@ -81,29 +81,31 @@ class Results:
         self.used = True
         self._receipts.drop(ids)
 
-    def apply(self, results: Sequence[Result], *, owner: Owner) -> list[Moved]:
+    def apply(self, results: Sequence[Result], *, owner: Owner, policies: Mapping[str, DoubtPolicy]) -> list[Moved]:
         """Write what these mean; return the parts whose status really changed, answers' first."""
         self.used = True
         settled = [result for result in results if isinstance(result, Settled)]
-        receipts = [result for result in results if isinstance(result, Receipt)]
+        fresh = [result for result in results if isinstance(result, Receipt)]
         earlier = self._receipts.unpark_earlier(result.part for result in settled)
         earlier.read(settled)
         moved = self._settle(settled, owner, earlier) if settled else []
         if any(change.status is Status.ACCEPTED for change in moved):
             moved = [self._untied(change) for change in moved]
-        receipts = self._receipts.unpark(settled) + receipts
-        if receipts or earlier.words:
-            moved += self._receipts.match(receipts, lambda answer: self._settle_one(answer, owner), earlier)
+        parked = self._receipts.unpark(settled)
+        if parked or fresh or earlier.words:
+            moved += self._receipts.match(
+                parked, fresh, lambda answer: self._settle_one(answer, owner), earlier, policies
+            )
         self._keep_inbound([result for result in results if isinstance(result, Inbound)], owner)
         return moved
 
-    def recovered(self, parts: Sequence[int], owner: Owner) -> list[Moved]:
+    def recovered(self, parts: Sequence[int], owner: Owner, policies: Mapping[str, DoubtPolicy]) -> list[Moved]:
         """Look again at the receipts that may tell parts which a restart has put in doubt; return what moved."""
         self.used = True
         earlier, receipts = self._receipts.unpark_earlier(parts), self._receipts.unpark_told(parts)
         if not receipts and not earlier.words:
             return []
-        return self._receipts.match(receipts, lambda answer: self._settle_one(answer, owner), earlier)
+        return self._receipts.match(receipts, (), lambda answer: self._settle_one(answer, owner), earlier, policies)
 
     def _untied(self, change: Moved) -> Moved:
         """Free the message of a part of several that waits again, if no carrier has or may have any of it."""
@@ -135,13 +137,13 @@ class Results:
             self._db.executemany(_DOUBT, [(part,) for part in by_status.get(Status.IN_DOUBT, ())])
             if by_status.keys() - {Status.SENT}:
                 self._set_back(won)
+            self._receipts.remember(won)
         else:
             self._db.execute("ROLLBACK TO settle")
             changes = [(result, change) for result in settled if (change := self._settle_one(result, owner, earlier))]
             won, moved = [result for result, _ in changes], [change for _, change in changes]
             self._set_back(won)
         self._db.execute("RELEASE settle")
-        self._receipts.remember(won)
         return moved
 
     def _settle_one(self, result: Settled, owner: Owner, earlier: Earlier | None = None) -> Moved | None:
@@ -158,22 +160,24 @@ class Results:
         if ours:
             meant, note, new, doubts = (earlier or Earlier()).settle(result, old, doubts=doubts, was_lost=was_lost)
         if new is None:
-            self._keep_late(result, old if ours else None, key)
+            self._keep_late(result, old if ours else None, key, is_of_this_life=fence == owner.fence)
             return None
         values = _settled_values(meant, new)
         lost = attempt if isinstance(result, Lost) else 0
         self._db.execute(_SETTLE_ANY, (result.carrier, *values, note, doubts, lost, result.part))
         self._tally.moved([result.part], old, new)
         self._tally.attempted(*attempts_of(result, old, was_lost=was_lost))
+        if fence == owner.fence:
+            self._receipts.remember([result])
         return Moved(result.part, new, queue if waits(old, due_at) else None, queue)
 
-    def _keep_late(self, result: Settled, status: Status | None, key: str | None) -> None:
+    def _keep_late(self, result: Settled, status: Status | None, key: str | None, *, is_of_this_life: bool) -> None:
         """Write down a result that moves nothing; ``status``: the part's, where its newest attempt is meant."""
         late = self._receipts.as_kept(result)
         note = settled_line(late)
         if status is not None and names_the_unknown(late, status, key):
             self._db.execute(_NAME, (late.key, late.carrier_message_id, late.at, note, late.part))
-            if late is result:
+            if late is result and is_of_this_life:
                 self._receipts.remember([late])
             return
         self._db.execute(_NOTE, (note, late.part))

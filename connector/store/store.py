@@ -44,6 +44,7 @@ from connector.model import (
 )
 from connector.store.ballast import Ballast
 from connector.store.batcher import BatcherStatistics, Urgency, Writer
+from connector.store.rules import NO_POLICIES
 
 log = logging.getLogger("carrierline.store")
 
@@ -73,7 +74,9 @@ class Engine(Protocol):
         self, messages: Sequence[Message], claims: Sequence[Claim], *, owner: Owner, now: float
     ) -> list[Kept | Duplicate | Conflict]: ...
     def claim(self, claims: Sequence[Claim], *, owner: Owner, now: float) -> list[Claim]: ...
-    def results(self, results: Sequence[Result], *, owner: Owner, now: float) -> list[Moved]: ...
+    def results(
+        self, results: Sequence[Result], *, owner: Owner, now: float, policies: Mapping[str, DoubtPolicy] = NO_POLICIES
+    ) -> list[Moved]: ...
     def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]: ...
     def recover(self, owner: Owner, *, limit: int, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]: ...
     def refile(self, moves: Sequence[Refile], *, now: float) -> list[Refiled]: ...
@@ -123,6 +126,8 @@ class Store:
         self._writer = writer
         self.ballast = ballast or Ballast()
         self.owner = engine.owner
+        self.policies: Mapping[str, DoubtPolicy] = NO_POLICIES
+        """By lane, how long a carrier's word is awaited: whoever knows the configuration sets it."""
         self.is_broken = False
         """Whether it can promise nothing more: nobody need wait for a commit."""
 
@@ -176,7 +181,7 @@ class Store:
         return await self._insist(
             Urgency.RESULTS,
             len(results),
-            lambda: self._engine.results(results, owner=self.owner, now=now),
+            lambda: self._engine.results(results, owner=self.owner, now=now, policies=self.policies),
             waits=insist,
         )
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock
@@ -90,6 +91,24 @@ async def test_a_word_on_the_way_settles_the_doubt_and_the_last_one_ends_it(auto
         await it.counted(Status.DELIVERED, 1)
         found = events(await it.message(message))
         assert found == ["accepted", "claimed", "lost", "acknowledged", "receipt", "delivered"]
+
+
+@pytest.mark.parametrize("reloaded_s", [None, 40.0, 600.0])
+async def test_what_only_a_word_on_the_way_has_told_of_has_its_lanes_patience(
+    reloaded_s: float | None, autojump_clock: MockClock
+) -> None:
+    """The carrier says nothing more; a reload before that word has the lane wait for ``reloaded_s``."""
+    receipts = after(RECEIPT_S, intermediate={"ENROUTE": 1.0})
+    async with carrier(dialect("text", registered_delivery=16), receipts, answers=False) as it:
+        if reloaded_s is not None:
+            lanes = lane("promotional", patience_s=reloaded_s)
+            await it.reload(attrs.evolve(it.config, lane={**it.config.lane, **lanes}))
+        [message] = await it.send()
+        await it.counted(Status.SENT, 1)
+        await it.counted(Status.UNKNOWN, 1, within_s=4 * PATIENCE_S)
+        [word] = [entry for entry in (await it.message(message)).timeline if entry.event == "receipt"]
+        [end] = [entry for entry in (await it.message(message)).timeline if entry.event == "silence"]
+        assert 0 <= end.at - word.at - (reloaded_s or PATIENCE_S) < 15
 
 
 # --- words that are not the last ------------------------------------------------------------------------------------

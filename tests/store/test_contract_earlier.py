@@ -114,7 +114,7 @@ def test_the_newest_attempt_that_is_taken_has_its_own_end(world: World, resent: 
     world.results(receipt("old", event=word))
     taken = acknowledged(part(5), "new", attempt=2, at=1_030.0)
     assert world.results(taken) == [Moved(part(5), Status.SENT)]
-    assert noted(world) == [f"of an earlier attempt: {word}, DELIVRD 000"], "and no more"
+    assert noted(world) == [f"of an earlier attempt: {word}, DELIVRD 000, id old"], "and no more"
     assert [item.part for item in world.engine.due(9, now=9_999.0)] == [part(5)], "its own word is awaited"
     assert world.results(receipt("new")) == [Moved(part(5), Status.DELIVERED)]
     assert world.engine.ledger().parked == 0
@@ -148,7 +148,7 @@ def test_another_end_leaves_the_doubt_about_the_newest_attempt_that_is_lost(
         world.restart()
     moved = world.recover() if crash else world.results(lost(part(5), attempt=2))
     assert moved == [Moved(part(5), Status.IN_DOUBT)]
-    assert noted(world) == [f"of an earlier attempt: {word}, DELIVRD 000"]
+    assert noted(world) == [f"of an earlier attempt: {word}, DELIVRD 000, id old"]
     assert world.engine.ledger().parked == 0
     assert world.results(acknowledged(part(5), "new", attempt=2))[0].status is Status.SENT
     assert world.results(receipt("new")) == [Moved(part(5), Status.DELIVERED)]
@@ -171,7 +171,8 @@ def test_an_end_of_an_earlier_attempt_is_not_that_of_one_that_is_taken(
     old = receipt("old", event=word, reason="absent_subscriber", temporary=True)
     assert world.results(old, old) == []
     assert world.results(old) == []
-    assert noted(world) == [f"of an earlier attempt: {word}, DELIVRD 000: absent_subscriber, temporary"], "once"
+    said = "DELIVRD 000: absent_subscriber, temporary, id old"
+    assert noted(world) == [f"of an earlier attempt: {word}, {said}"], "once"
     assert (world.status(5), world.view(5).reason, world.events_after(before)) == (Status.SENT, None, [])
     assert world.results(receipt("new")) == [Moved(part(5), Status.DELIVERED)]
     assert world.results(old) == []
@@ -243,6 +244,84 @@ def test_the_end_is_the_same_whether_the_word_or_the_answer_comes_first(
     assert after in {Status.DELIVERED, ENDS.get(word), Status.SENT, Status.IN_DOUBT}
 
 
+# --- what is said twice, and what is another word ---
+
+
+def sent_again_through_south(world: World) -> None:
+    """Lost at north, delivered by south; then north answers after all."""
+    world.resent(message(5), carrier="south")
+    world.results(acknowledged(part(5), "new", attempt=2, carrier="south"))
+    assert world.results(receipt("new", carrier="south")) == [Moved(part(5), Status.DELIVERED)]
+    world.results(acknowledged(part(5), "old"))
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_that_the_handset_has_it_twice_is_noted(world: World, crash: bool) -> None:
+    sent_again_through_south(world)
+    if crash:
+        world.restart()
+    assert world.results(receipt("old")) == []
+    assert noted(world) == ["of an earlier attempt: delivered, DELIVRD 000, id old"]
+    assert world.view(5).timeline[-1].carrier == "north"
+    assert (world.results(receipt("old"), receipt("old")), len(noted(world))) == ([], 1)
+    assert (world.status(5), world.engine.ledger().parked) == (Status.DELIVERED, 0)
+
+
+def test_that_the_handset_has_it_twice_is_noted_when_its_own_answer_brings_the_receipt(world: World) -> None:
+    world.resent(message(5), carrier="south")
+    world.results(acknowledged(part(5), "new", attempt=2, carrier="south"), receipt("new", carrier="south"))
+    world.results(receipt("old"))
+    assert waiting_reasons(world) == ["unknown_id"]
+    world.results(acknowledged(part(5), "old"))
+    assert noted(world) == ["of an earlier attempt: delivered, DELIVRD 000, id old"]
+
+
+@WAYS
+def test_that_the_handset_has_it_twice_is_noted_whichever_attempt_is_told_first(world: World, resent: object) -> None:
+    resent(world)  # type: ignore[operator]
+    world.results(acknowledged(part(5), "new", attempt=2))
+    assert world.results(receipt("old")) == [Moved(part(5), Status.DELIVERED)]
+    assert world.results(receipt("new"), receipt("new"), receipt("old")) == []
+    told = [entry.detail for entry in world.view(5).timeline if entry.event == "delivered"]
+    assert told == ["of an earlier attempt: DELIVRD 000, id old", "DELIVRD 000"]
+    assert noted(world) == []
+
+
+def test_two_earlier_attempts_through_one_carrier_are_two_words(world: World) -> None:
+    resent_in_doubt(world)
+    world.results(answered(part(5), Event.DEFERRED, attempt=2))
+    world.claim(claim(part(5), 3, doubts=0), claim(part(5), 3, doubts=1))
+    world.results(acknowledged(part(5), "older", attempt=2), acknowledged(part(5), "new", attempt=3))
+    words = [receipt(key, event=Event.UNDELIVERED) for key in ("old", "older")]
+    assert world.results(*words, *words) == []
+    assert noted(world) == [f"of an earlier attempt: undelivered, DELIVRD 000, id {key}" for key in ("old", "older")]
+
+
+def test_a_word_on_the_way_about_an_earlier_attempt_is_not_one_about_the_newest(world: World) -> None:
+    resent_in_doubt(world)
+    world.results(acknowledged(part(5), "new", attempt=2))
+    words = [receipt(key, event=None, detail="ENROUTE 000") for key in ("new", "old")]
+    world.results(*words, *words)
+    assert noted(world) == ["ENROUTE 000", "of an earlier attempt: ENROUTE 000, id old"]
+
+
+def test_the_same_end_in_other_words_is_no_other_word(world: World) -> None:
+    world.sent(5, "new")
+    world.results(receipt("new"))
+    before = world.view(5)
+    assert world.results(receipt("new", detail="2"), receipt("new")) == []
+    assert world.view(5) == before
+
+
+def test_the_carriers_word_is_noted_where_an_end_was_only_ours(world: World) -> None:
+    world.sent(5, "new")
+    world.results(receipt("new", event=None, detail="ACCEPTD 000", hopeful=True))
+    assert world.change(Event.SILENCE, part(5)) == [Moved(part(5), Status.DELIVERED)]
+    assert world.results(receipt("new"), receipt("new")) == []
+    delivered = [(entry.carrier, entry.detail) for entry in world.view(5).timeline if entry.event == "delivered"]
+    assert delivered == [(None, "accepted_only"), ("north", "DELIVRD 000")]
+
+
 # --- several results of one attempt in one read ---
 
 
@@ -303,7 +382,8 @@ def test_delivered_wins_whatever_else_was_said_before_it(world: World) -> None:
     world.results(came_to_nothing(Event.REFUSED))
     assert world.status(5) is Status.DELIVERED
     assert world.history(5)[-4:] == ["refused", "delivered", "receipt", "receipt"]
-    assert noted(world) == [f"of an earlier attempt: {word}, DELIVRD 000" for word in ("expired", "undelivered")]
+    others = [f"of an earlier attempt: {word}, DELIVRD 000, id old" for word in ("expired", "undelivered")]
+    assert noted(world) == others
     assert world.engine.ledger().parked == 0
 
 
@@ -398,7 +478,10 @@ def test_a_final_status_is_never_moved_by_the_word(world: World) -> None:
     resent_without_doubt(world)
     world.results(answered(part(5), Event.REFUSED, attempt=2))
     assert world.results(receipt("old")) == []
-    assert (world.status(5), world.history(5)[-1]) == (Status.REJECTED, "delivered")
+    assert (world.status(5), noted(world)) == (
+        Status.REJECTED,
+        ["of an earlier attempt: delivered, DELIVRD 000, id old"],
+    )
 
 
 def test_a_word_that_goes_back_takes_nobodys_place(world: World) -> None:

@@ -136,8 +136,10 @@ class TwoEngines(RuleBasedStateMachine):
             self.open = False
             self.kept = self.same(lambda engine: engine.last_id())
 
-    @rule()
-    def crash(self) -> None:
+    @rule(back_s=st.sampled_from([0, 0, 0, 15, 1_000]))
+    def crash(self, back_s: int) -> None:
+        """Begin another life; somebody may have set the clock back."""
+        self.now -= back_s
         disk, memory = self.engines
         disk.close()
         self.engines = [SqliteEngine(disk.path), MemoryEngine.restored(memory.snapshot())]
@@ -220,7 +222,7 @@ class TwoEngines(RuleBasedStateMachine):
             for entry, kind, after, setback in zip(newest.values(), kinds, afters, setbacks, strict=False)
             if kind is not None
         ]
-        self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now))
+        self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now, policies=RESENDING))
         self.now += 2
         self.what_is_due_is_moved(10, True)
 
@@ -232,7 +234,7 @@ class TwoEngines(RuleBasedStateMachine):
             for carrier, keys, event, number, detail, why in receipts
         ]
         found.append(Inbound("north", self.now, NUMBER, "60300", "STOP", b"STOP", 0, 0))
-        self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now))
+        self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now, policies=RESENDING))
 
     @rule(
         limit=st.integers(1, 6),
@@ -253,7 +255,7 @@ class TwoEngines(RuleBasedStateMachine):
             self._outcome(event, entry.part, entry.attempt, key, after, None, setback)
             for entry, key in zip(entries, keys, strict=False)
         ]
-        self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now))
+        self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now, policies=RESENDING))
 
     @rule(
         words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=4),
@@ -306,7 +308,7 @@ class TwoEngines(RuleBasedStateMachine):
             self._outcome(event, entry.part, entry.attempt, key, None, None)
             for entry, key in zip(entries, keys, strict=False)
         ]
-        self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now))
+        self.write(lambda engine: engine.results(found, owner=engine.owner, now=self.now, policies=RESENDING))
 
     def _outcome(
         self,

@@ -1,6 +1,6 @@
 """A store under test: each verb in a transaction of its own, and after each the books must balance."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import attrs
@@ -116,6 +116,7 @@ class World:
     engine: Engine
     reopened: Callable[[Engine], Engine]
     now: float = 1_000.0
+    policies: Mapping[str, DoubtPolicy] = POLICIES
 
     def __attrs_post_init__(self) -> None:
         self.queues()
@@ -143,7 +144,8 @@ class World:
         return self._one(lambda: self.engine.claim(claims, owner=self.engine.owner, now=self.now))
 
     def results(self, *results: Result) -> list[Moved]:
-        return self._one(lambda: self.engine.results(results, owner=self.engine.owner, now=self.now))
+        owner, policies = self.engine.owner, self.policies
+        return self._one(lambda: self.engine.results(results, owner=owner, now=self.now, policies=policies))
 
     def change(self, event: Event, *parts: int, reason: str | None = None, due_at: float | None = None) -> list[Moved]:
         moves = [Move(part, event, reason, due_at) for part in parts]
@@ -151,7 +153,7 @@ class World:
 
     def recover(self, limit: int = 100) -> list[Moved]:
         owner = self.engine.owner
-        return self._one(lambda: self.engine.recover(owner, limit=limit, now=self.now, policies=POLICIES))
+        return self._one(lambda: self.engine.recover(owner, limit=limit, now=self.now, policies=self.policies))
 
     def refile(self, *moves: Refile) -> list[Refiled]:
         return self._one(lambda: self.engine.refile(moves, now=self.now))
