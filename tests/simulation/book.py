@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 HEADER: Final = bytes.fromhex("050003")
 RESPONSE: Final = 0x8000_0000
 SUBMIT_SM: Final = 0x04
+UNBIND: Final = 0x06
 OUTCOMES: Final = frozenset(
     {
         Event.ACKNOWLEDGED,
@@ -41,6 +42,8 @@ CLOCK_TICK_S: Final = 0.001
 """Histories are kept to the millisecond."""
 DRAIN_MORE_S: Final = 20.0
 """Beyond twice the longest drain: claims and last commits before and after it, 5 s each, and a last word."""
+LOOKS_IN_SENDING: Final = 12
+"""A minute: the longest response timer, the longest write and some commits."""
 MOST_HEADS: Final = 1_200
 """Parts a queue may have in memory: what it asks for at once, and what came in meanwhile."""
 
@@ -86,6 +89,10 @@ class Book:
         self.cancelled: dict[int, float] = {}
         """Parts that were taken back before they left."""
         self._story: dict[int, list[str]] = {}
+        self._in_sending: dict[tuple[int, int, int], int] = {}
+        """Looks in a row that have seen an attempt without an end, by life, part and attempt."""
+        self.draining_since: float | None = None
+        """When the orderly stop under way began."""
 
     # --- callers ---
 
@@ -157,6 +164,8 @@ class Book:
             self._one_more_in_flight(wire, command, sequence)
             if command == SUBMIT_SM:
                 self._submitted(wire, pdu)
+            elif command == UNBIND and self.draining_since is not None:
+                self._said_goodbye(wire, self.draining_since)
 
     def _one_more_in_flight(self, wire: Wire, command: int, sequence: int) -> None:
         now = self._world.now()  # the connector's timers count the time it was suspended
@@ -167,6 +176,14 @@ class Book:
             flying = sum(it == SUBMIT_SM and now - at < wire.timeout_s for it, at in wire.asked.values())
             window = self._binds(wire.link.host)[0].window_size
             self._judge.holds(18, flying <= window, f"{flying} in flight, the window is {window}")
+
+    def _said_goodbye(self, wire: Wire, since: float) -> None:
+        """Look, in an orderly stop, whether all answers are there; of a link that went deaf they are not waited for."""
+        now, waited_s = self._world.now(), trio.current_time() - since
+        ages_s = [now - at for command, at in wire.asked.values() if command == SUBMIT_SM]
+        is_deaf = any(age_s >= wire.timeout_s for age_s in ages_s)
+        fine = not ages_s or is_deaf or waited_s >= self._binds(wire.link.host)[0].drain_s
+        self._judge.holds(25, fine, f"unbind after {waited_s:.3f} s of the stop, {len(ages_s)} answers are due")
 
     # --- a part leaves ---
 
@@ -228,6 +245,9 @@ class Book:
         while recent[0][0] <= now - SECOND_S + 1e-6:
             recent.popleft()
         most = max(limit for _, limit in recent)
+        blocked_until = self._world.network.blocked_until.get(host, -SECOND_S)
+        if trio.current_time() - blocked_until <= SECOND_S:
+            return  # what was paced behind a carrier that did not read comes at once when it does
         if rate is not None:
             fine = len(recent) <= ceil(most) if most < float("inf") else True
             self._judge.holds(17, fine, f"{len(recent)} in a second to {host}, the rate is {most:g}")
@@ -255,6 +275,10 @@ class Book:
 
     def drained(self, began: float) -> None:
         """Look at how an orderly stop went."""
+        self.draining_since = None
+        left = self._world.disk.engine.ledger().parts.get(Status.SENDING, 0)
+        fine = not (left and self._world.disk.is_well)
+        self._judge.holds(25, fine, f"the stop is over, and {left} parts are still sending on disk")
         took_s = trio.current_time() - began
         drain_s = max(bind.drain_s for carrier in self._world.settings.carrier for bind in carrier.bind)
         most_s = 2 * drain_s + DRAIN_MORE_S
@@ -264,6 +288,8 @@ class Book:
         """Look at what must hold at every moment."""
         ledger = self._world.disk.engine.ledger()
         self._judge.holds(27, ledger.imbalance == 0, f"the books are out by {ledger.imbalance}")
+        self._look_for_lost_attempts(ledger.parts.get(Status.SENDING, 0))
+        self._look_for_lost_places(connector)
         for queue in connector._lanes.queues():
             held = len(queue.heads)
             self._judge.holds(22, held <= MOST_HEADS, f"{held} parts of one queue in memory")
@@ -271,6 +297,30 @@ class Book:
             most = max(bind.max_unanswered for bind in carrier.config.bind)
             held = max(bind.unanswered for bind in carrier.statistics().binds)
             self._judge.holds(22, held <= most, f"{held} deliver_sm of one bind to {carrier.name} are held")
+
+    def _look_for_lost_attempts(self, sending: int) -> None:
+        """Look for attempts that nobody has in hand any more: of every claim somebody says in time what came of it."""
+        world, seen = self._world, dict[tuple[int, int, int], int]()
+        views = world.disk.engine.messages(MessageQuery(limit=100_000)) if sending and world.disk.is_well else []
+        for view in (view for view in views if Status.SENDING in view.part_statuses):
+            for number, status in enumerate(view.part_statuses, view.parts > 1):
+                if status is Status.SENDING:
+                    part = (view.id << 8) | number
+                    attempt = max(it.attempt for it in view.timeline if it.part == part)
+                    key = world.lives, part, attempt
+                    seen[key] = self._in_sending.get(key, 0) + 1
+                    text = f"attempt {attempt} has had no end for {seen[key]} looks"
+                    self._judge.holds(3, seen[key] < LOOKS_IN_SENDING, text, view.id)
+        self._in_sending = seen
+
+    def _look_for_lost_places(self, connector: Connector) -> None:
+        """Look whether each place of a window is free, or somebody has it."""
+        for bind in (bind for carrier in connector.carriers.values() for bind in carrier.binds if bind.window_size):
+            serving = bind._serving
+            if serving is not None and serving._end is None and serving._leaving is None:
+                places = bind.free + serving.window_used + serving.queued
+                text = f"{bind.name} has {places} of {bind.window_size} places"
+                self._judge.holds(18, places == bind.window_size, text)
 
     def timelines(self) -> dict[int, list[str]]:
         """Return what happened to the messages that a violation names."""

@@ -65,6 +65,11 @@ class Disk:
         yield
         self._full -= 1
 
+    @property
+    def is_well(self) -> bool:
+        """Whether it takes what it gets, in its usual time."""
+        return not (self._full or self.breaks_next) and self._commit_s == self._usual_s
+
     def cure(self) -> None:
         self._commit_s, self._full, self.breaks_next = self._usual_s, 0, False
 

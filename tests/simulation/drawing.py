@@ -188,7 +188,7 @@ def _lane(chance: random.Random, name: str) -> LaneConfig:
 
 def _quiet(chance: random.Random) -> QuietHours | None:
     """Return hours that begin or end within the world, which starts at 08:00:00 UTC."""
-    if chance.random() < 0.85:
+    if chance.random() < 0.7:
         return None
     start, end = chance.choice([("08:01", "08:03"), ("07:00", "08:01")])
     return QuietHours(start=start, end=end, zone="UTC")

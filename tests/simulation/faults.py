@@ -13,7 +13,7 @@ import trio
 
 from connector.app import Connector
 from connector.errors import StoreError
-from connector.lifecycle import FINAL
+from connector.lifecycle import FINAL, Status
 from connector.model import MessageQuery
 from simulator.scenario import Rate
 from tests.simulation.network import Cut
@@ -211,6 +211,7 @@ async def _take_back(world: "World", moment: Moment) -> None:
     life = await world.alive()
     views = await life.connector.queries.messages(MessageQuery(limit=1_000))
     live = [view for view in views if view.status not in FINAL]
+    live = [view for view in live if view.status is not Status.SENT] or live
     chance = random.Random(moment.at_s)
     chosen = chance.sample(live, min(len(live), round(moment.size)))
     for view in chosen:
@@ -255,14 +256,14 @@ async def _hold_carrier(world: "World", moment: Moment) -> None:
 
 ACTS: Final[Mapping[str, Act]] = {
     "kill -9": Act(faults=(1,), do=_kill, weight=4, for_s=(0.0, 6.0)),
-    "orderly stop": Act(faults=(4,), do=_stop, for_s=(0.0, 3.0)),
+    "orderly stop": Act(faults=(4,), do=_stop, weight=3, for_s=(0.0, 3.0)),
     "cancel everything": Act(faults=(8,), do=_cancel, for_s=(0.0, 1.0)),
     "an exception nobody expects": Act(faults=(7,), do=_raise, for_s=(5.0, 5.0), size=(0.0, 2.999)),
     "the process stands still": Act(faults=(5,), do=_stand_still, size=(1.0, 60.0)),
     "the machine is suspended": Act(faults=(27,), do=_suspend, size=(5.0, 90.0)),
     "the wall clock is set": Act(faults=(25,), do=_set_wall, for_s=(1.0, 60.0), size=(-3600.0, 3600.0)),
     "slow disk": Act(faults=(14,), do=_slow_disk, for_s=(1.0, 15.0), size=(1.0, 5.0)),
-    "full disk": Act(faults=(12,), do=_full_disk, for_s=(0.5, 10.0)),
+    "full disk": Act(faults=(12,), do=_full_disk, weight=2, for_s=(0.5, 10.0)),
     "broken disk": Act(faults=(13,), do=_broken_disk),
     "links reset": Act(faults=(28,), do=_cutting("rst"), weight=3, size=(1.0, 4.0), at_host=True),
     "links closed": Act(faults=(28,), do=_cutting("fin"), weight=2, size=(1.0, 4.0), at_host=True),
@@ -273,7 +274,7 @@ ACTS: Final[Mapping[str, Act]] = {
     "one way only": Act(faults=(30,), do=_one_way, for_s=(0.5, 30.0), size=(0.0, 1.0), at_host=True),
     "nobody reads": Act(faults=(31,), do=_stalled_reader, for_s=(1.0, 40.0), at_host=True),
     "a slower carrier": Act(faults=(48,), do=_slower, for_s=(2.0, 30.0), size=(1.0, 10.0), at_host=True),
-    "messages taken back": Act(faults=(71,), do=_take_back, size=(1.0, 20.0)),
+    "messages taken back": Act(faults=(71,), do=_take_back, weight=3, size=(1.0, 20.0)),
     "reload": Act(faults=(67,), do=_reload, for_s=(2.0, 30.0), size=(2.0, 50.0), at_host=True),
     "bad reload": Act(faults=(67,), do=_bad_reload, weight=0.3),
     "carrier suspended by hand": Act(faults=(), do=_hold_carrier, for_s=(1.0, 20.0), weight=0.3, at_host=True),

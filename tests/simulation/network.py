@@ -186,7 +186,10 @@ class OurEnd(End):
         self._link.network.witness.wrote(self._link, whole)
         await trio.lowlevel.checkpoint()
         self._usable()
+        began = trio.current_time()
         await self.out.room(self._usable)
+        if trio.current_time() > began:
+            self._link.network.blocked_until[self._link.host] = trio.current_time()
         part = self._link.network.torn(whole)
         self.out.put(whole if part is None else part)
         if part is not None:
@@ -254,6 +257,8 @@ class Network:
         """Hosts that answer nothing, not even with a refusal."""
         self.sick = ""
         """What the next of our tasks fails at, in a way that nobody expects."""
+        self.blocked_until: dict[str, float] = {}
+        """When a write to a host last had to wait for room."""
         self.tears = 0
         """How many links a write of ours has torn."""
         self.refusals = 0

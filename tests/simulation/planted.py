@@ -8,8 +8,9 @@ import copy
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import Any, Final
 from unittest import mock
 
@@ -25,8 +26,8 @@ from connector.carrier.submissions import Submissions
 from connector.carrier.throttle import Throttle
 from connector.carriers import Carriers
 from connector.errors import IntakeRefused, StoreError, StoreFull
-from connector.lifecycle import Event, Status, message_status
-from connector.model import DoubtPolicy, Kept, NotSent, Part, Reason
+from connector.lifecycle import Event, Status
+from connector.model import DoubtPolicy, Kept, Lost, NotSent, Part, Reason
 from connector.pipeline import dispatch
 from connector.pipeline.choice import Choice
 from connector.pipeline.dispatch import Dispatch
@@ -34,6 +35,7 @@ from connector.pipeline.intake import Intake
 from connector.pipeline.queue import Queue
 from connector.pipeline.recover import recover
 from connector.pipeline.results import Results
+from connector.routing import Routing
 from connector.smpp.events import Unanswered
 from connector.smpp.window import Window
 from connector.store import memory, rules, sqlite
@@ -41,7 +43,9 @@ from connector.store.memory import MemoryEngine
 from connector.store.memory_receipts import Receipts
 from connector.store.parking import other_forms
 from connector.store.store import Store
-from tests.simulation.running import Outcome, run_seed
+from tests.simulation.drawing import draw
+from tests.simulation.judge import Violation
+from tests.simulation.running import run_seed
 
 WORLDS: Final = 50
 """By so many each of them is found."""
@@ -104,15 +108,17 @@ def _write_before_the_claim() -> list[Swap]:
 
 
 def _look_at_deadlines_when_claimed_only() -> list[Swap]:
-    def octets(self: Any, batch: Any) -> bytes:
-        now, parts = self._terms.clock(), self._parts[: submissions.PARTS_PER_WRITE]
-        self._parts = self._parts[submissions.PARTS_PER_WRITE :]
-        self._signs.submitted_at = now
-        requests = [self._terms.translator.submit_sm(part, now) for part in parts]
-        written: bytes = self._session.submit(requests, parts, now)
-        return written
+    octets = Submissions.octets
 
-    return [(Submissions, "octets", octets)]
+    def written(self: Any, batch: Any) -> bytes:
+        now, terms = self._terms.clock(), self._terms
+        late = [part for part in self._parts[: submissions.PARTS_PER_WRITE] if part.deadline <= now]
+        self._parts = [part for part in self._parts if part not in late]
+        requests = [terms.translator.submit_sm(part, now) for part in late]
+        too_late: bytes = self._session.submit(requests, late, now)
+        return too_late + octets(self, batch)
+
+    return [(Submissions, "octets", written)]
 
 
 def _leave_early() -> list[Swap]:
@@ -130,6 +136,10 @@ def _ask_no_quiet_hours() -> list[Swap]:
         (Choice, "is_quiet", lambda self, part, now: False),
         (Choice, "quiet_until", lambda self, part, now: None),
     ]
+
+
+def _ask_no_quiet_hours_before_the_wire() -> list[Swap]:
+    return [(Routing, "last_look", lambda self, part, now: None)]
 
 
 def _pace_each_bind() -> list[Swap]:
@@ -192,14 +202,13 @@ def _take_a_lost_link_for_unsent() -> list[Swap]:
     def unsent(self: Any) -> Any:
         parts = [item.token for item in self._session.window._in_flight.values() if isinstance(item.token, Part)]
         batch = leftovers(self)
-        doubted = {part.id: part for part in parts}
         for part in parts:
             part.doubts -= 1
         batch.results = [
-            NotSent(each.part, each.attempt, each.at, each.carrier, Reason.LINK_LOST) if each.part in doubted else each
+            NotSent(each.part, each.attempt, each.at, each.carrier, each.reason) if isinstance(each, Lost) else each
             for each in batch.results
         ]
-        batch.returned.update(doubted)
+        batch.returned.update((part.id, part) for part in parts)
         return batch
 
     return [(Serving, "leftovers", unsent)]
@@ -360,9 +369,9 @@ class Planted:
                 all_of_it.enter_context(mock.patch.object(place, name, instead))
             yield
 
-    def found_in(self, outcome: Outcome) -> list[int]:
-        """Return the numbers of the invariants by which a world found it."""
-        return sorted({each.invariant for each in outcome.violations} & self.breaks)
+    def found_by(self, violations: Iterable[Violation]) -> list[int]:
+        """Return the numbers of the invariants that fit it, of those that a world broke."""
+        return sorted({each.invariant for each in violations} & self.breaks)
 
 
 def _planted(name: str, breaks: Sequence[int], swaps: Callable[[], list[Swap]]) -> Planted:
@@ -376,7 +385,7 @@ PLANTED: Final = tuple(
         ("on the wire before its claim's commit", (8,), _write_before_the_claim),
         ("receipts are matched by the id as it is written only", (10,), _know_ids_as_written_only),
         ("a doubt is sent again in a lane that holds", (6,), _resend_in_every_lane),
-        ("answers are dropped when the disk is full", (3,), _drop_what_the_disk_refuses),
+        ("answers are dropped when the disk is full", (3, 11, 25), _drop_what_the_disk_refuses),
         ("deadlines are looked at when a part is claimed only", (14,), _look_at_deadlines_when_claimed_only),
         ("the rate is each bind's", (17,), _pace_each_bind),
         ("receipts are matched across carriers", (9, 10), _match_in_every_carrier),
@@ -388,7 +397,8 @@ PLANTED: Final = tuple(
         ("deliver_sm is answered before its commit", (10, 11), _answer_receipts_before_the_commit),
         ("parts left in sending are not looked at after a restart", (3,), _leave_in_sending),
         ("scheduled messages leave early", (16,), _leave_early),
-        ("quiet hours are not asked at the last look", (15,), _ask_no_quiet_hours),
+        ("quiet hours are not asked", (15,), _ask_no_quiet_hours),
+        ("quiet hours are not asked before the wire", (15,), _ask_no_quiet_hours_before_the_wire),
         ("a drain does not wait for answers", (25,), _unbind_at_once),
         ("a drain ends before what came is kept", (25,), _end_before_the_answers_are_kept),
         ("a number is logged", (24,), _log_a_number),
@@ -408,49 +418,58 @@ class Search:
 
     name: str
     found: dict[int, list[int]] = attrs.field(factory=dict)
-    """Invariants by seed."""
+    """Invariants by seed, the small worlds first."""
     others: dict[int, list[int]] = attrs.field(factory=dict)
     """Worlds that broke something, but nothing that fits."""
     fell: dict[int, str] = attrs.field(factory=dict)
     """Worlds that came to no end, and why."""
     seconds: dict[int, float] = attrs.field(factory=dict)
-    """Of the worlds that found it."""
+    """How long the worlds took that found it."""
 
     @property
     def cheapest(self) -> int | None:
         """Return the seed to find it by."""
         return min(self.seconds, key=lambda seed: self.seconds[seed], default=None)
 
-    def __str__(self) -> str:
-        seeds = ", ".join(f"{seed} (I{' I'.join(map(str, by))})" for seed, by in self.found.items())
-        lines = [
-            f"{self.name}: "
-            + (f"{len(self.found)} worlds, cheapest {self.cheapest}: {seeds}" if seeds else "NOT FOUND")
+    def lines(self) -> list[str]:
+        """Return it for people."""
+        seeds = ", ".join(f"{seed} (I{' I'.join(map(str, by))})" for seed, by in sorted(self.found.items()))
+        first = f"{len(self.found)} worlds, {self.cheapest} is the cheapest: {seeds}" if seeds else "NOT FOUND"
+        return [
+            f"{self.name}: {first}",
+            *(f"  world {seed} breaks only {by}" for seed, by in self.others.items()),
+            *(f"  world {seed} fell: {why}" for seed, why in self.fell.items()),
         ]
-        if self.others:
-            lines.append(f"  only by others: {self.others}")
-        lines += [f"  world {seed} fell: {why}" for seed, why in self.fell.items()]
-        return "\n".join(lines)
 
 
-def search(bug: Planted, seeds: Sequence[int], *, enough: int) -> Search:
-    """Live through these worlds with a mistake planted, until ``enough`` have found it."""
-    search = Search(bug.name)
+def search(bug: Planted, seeds: Iterable[int], *, enough: int = 1) -> Search:
+    """Live through these worlds with a mistake planted, until ``enough`` have found it that hold without it."""
+    found = Search(bug.name)
     for seed in seeds:
-        if len(search.found) >= enough:
+        if len(found.found) >= enough:
             break
         try:
             with bug.growing():
                 outcome = run_seed(seed)
         except Exception as fall:  # noqa: BLE001 - a planted mistake may end a world in any way
-            search.fell[seed] = repr(fall)[:200]
+            found.fell[seed] = repr(fall)[:200]
             continue
-        if by := bug.found_in(outcome):
-            search.found[seed] = by
-            search.seconds[seed] = round(outcome.real_s, 2)
+        if (by := bug.found_by(outcome.violations)) and holds(seed):
+            found.found[seed], found.seconds[seed] = by, round(outcome.real_s, 2)
         elif outcome.violations:
-            search.others[seed] = sorted({each.invariant for each in outcome.violations})
-    return search
+            found.others[seed] = sorted({each.invariant for each in outcome.violations})
+    return found
+
+
+@cache
+def holds(seed: int) -> bool:
+    """Say whether the world of a seed breaks nothing as the engine is."""
+    return not run_seed(seed).violations
+
+
+def small_ones_first(first: int = 0, worlds: int = WORLDS) -> list[int]:
+    """Return the seeds of so many worlds."""
+    return sorted(range(first, first + worlds), key=lambda seed: draw(seed).messages)
 
 
 @click.command()
@@ -463,10 +482,10 @@ def main(name: str, first: int, seeds: int, enough: int) -> None:
     done = []
     for bug in PLANTED:
         if name in bug.name:
-            done.append(search(bug, range(first, first + seeds), enough=enough))
-            click.echo(str(done[-1]))
+            done.append(search(bug, small_ones_first(first, seeds), enough=enough))
+            click.echo("\n".join(done[-1].lines()))
     missed = [each.name for each in done if not each.found]
-    line = {"planted": len(done), "missed": missed, "by": {each.name: each.cheapest for each in done if each.found}}
+    line = {"planted": len(done), "missed": missed, "seeds": {each.name: each.cheapest for each in done if each.found}}
     click.echo(json.dumps(line))
     sys.exit(1 if missed else 0)
 

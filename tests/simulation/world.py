@@ -220,6 +220,7 @@ class World:
         """End it in order."""
         began = trio.current_time()
         self.callers.hang_up(gently=True)
+        self.book.draining_since = began
         await life.connector.drain()
         self.book.drained(began)
         await self.cancel(life)
