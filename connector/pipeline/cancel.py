@@ -11,6 +11,7 @@ import trio
 from connector.carrier.carrier import Carrier
 from connector.carrier.recall import Recall
 from connector.config import LaneConfig
+from connector.errors import StoreError
 from connector.lifecycle import FINAL, Event, Status
 from connector.model import MessageView, Move, Moved, Reason, TimelineEntry, part_id
 from connector.pipeline.lanes import Lanes
@@ -198,16 +199,25 @@ class Canceller:
         return NotAsked.BUSY if self._asking[carrier] >= MOST_ASKING else None
 
     async def _ask(self, recalls: Mapping[str, Sequence[Recall]]) -> None:
-        """Ask all carriers at once, and commit what each gives back as soon as it has."""
+        """Ask all carriers at once, and commit what each gives back as soon as it has.
+
+        Raises the first StoreError, when all have answered: what one gave back is not undone by another's commit.
+        """
+        failed: list[StoreError] = []
         async with trio.open_nursery() as nursery:
             for name, some in recalls.items():
-                nursery.start_soon(self._ask_one, self._carriers[name], some)
+                nursery.start_soon(self._ask_one, self._carriers[name], some, failed)
+        if failed:
+            raise failed[0]
 
-    async def _ask_one(self, carrier: Carrier, recalls: Sequence[Recall]) -> None:
+    async def _ask_one(self, carrier: Carrier, recalls: Sequence[Recall], failed: list[StoreError]) -> None:
         await carrier.ask_back(recalls)
         given = [recall for recall in recalls if recall.said == TAKEN_BACK]
-        if given:
-            await self._move([Move(recall.part, Event.RECALLED, Reason.RECALLED_BY_CARRIER) for recall in given])
+        try:
+            if given:
+                await self._move([Move(recall.part, Event.RECALLED, Reason.RECALLED_BY_CARRIER) for recall in given])
+        except StoreError as error:
+            failed.append(error)
 
 
 def _parts(view: MessageView) -> list[tuple[int, Status]]:

@@ -12,8 +12,9 @@ from trio.testing import MockClock
 
 from connector.carrier.recall import Recall
 from connector.config import LANES, DialectConfig, RetryConfig
+from connector.errors import StoreError
 from connector.lifecycle import Event, Status
-from connector.model import Reason, TimelineEntry
+from connector.model import Move, Moved, Reason, TimelineEntry
 from connector.pipeline.cancel import MOST_ASKING, Cancellation, Heard, copies
 from simulator import Scenario
 from simulator.scenario import Delay, Limits, Rate, ReceiptRules, Response
@@ -233,6 +234,27 @@ async def test_a_carrier_that_gives_it_back_makes_it_cancelled(autojump_clock: M
         assert [entry.event for entry in view.timeline][:4] == ["accepted", "claimed", "acknowledged", "recalled"]
         assert [entry.state for entry in it.smsc["north"].ledger] == ["DELETED", "DELIVRD"]
         assert (await it.message(other)).status is Status.DELIVERED
+
+
+async def test_a_store_that_fails_meanwhile_is_told_as_such(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(config(GIVES_BACK)) as it:
+        it.play(Scenario(receipt=LATER))
+        await it.start()
+        await it.bound()
+        [message] = await it.send()
+        await it.counted(Status.SENT, 1)
+        change = it.connector._store.change
+
+        async def failing(moves: Sequence[Move], *, now: float) -> list[Moved]:
+            if any(move.event is Event.RECALLED for move in moves):
+                raise StoreError("not now")
+            return await change(moves, now=now)
+
+        monkeypatch.setattr(it.connector._store, "change", failing)
+        with pytest.raises(StoreError, match="not now"):
+            await cancel(it, message)
 
 
 async def test_a_carrier_that_refuses_to_give_it_back_is_quoted(autojump_clock: MockClock) -> None:
