@@ -155,18 +155,21 @@ def _words(world: "World", view: MessageView, by_place: Mapping[tuple[str, int],
 def _receipts(world: "World", views: Sequence[MessageView], found: Iterable[Taken]) -> None:
     """I10, I11: a receipt that we answered is on its message, or kept; and what it says counts where one was taken."""
     by_number = {bare(view): view for view in views}
+    found = list(found)
     places = Counter((each.to, each.number) for each in found)
+    named = Counter((each.host, each.to, each.entry.message_id) for each in found)
     missing: Counter[str] = Counter()
     for each in found:
         view = by_number.get(each.to)
-        if view is None or each.entry.receipt_acknowledged_at is None:
+        is_sole = named[each.host, each.to, each.entry.message_id] == 1  # or ids came round again to one number
+        if view is None or each.entry.receipt_acknowledged_at is None or not is_sole:
             continue
         entries = [it for it in view.timeline if (it.part & 0xFF or 1) == each.number and it.carrier == each.host]
         traced = any(it.event in FINAL_WORDS or it.event == "receipt" for it in entries)
         if not traced:
             missing[each.host] += 1
             known = any(it.event == Event.ACKNOWLEDGED and it.detail for it in entries)
-            if known and places[each.to, each.number] == 1 and not _may_come_again(world, each.host):
+            if known and places[each.to, each.number] == 1:
                 world.judge.broke(10, f"the receipt of part {each.number} was answered and is not on it", view.id)
         world.judge.looked[10] += 1
     parked = Counter(each.receipt.carrier for each in world.disk.engine.parked(0, 1_000_000))
@@ -174,12 +177,6 @@ def _receipts(world: "World", views: Sequence[MessageView], found: Iterable[Take
         world.judge.holds(
             11, count <= parked[host], f"{count} receipts of {host} were answered, {parked[host]} are kept apart"
         )
-
-
-def _may_come_again(world: "World", host: str) -> bool:
-    """Say whether a carrier's ids mean several messages: then a receipt may rightly be on none."""
-    plan = next(carrier for carrier in world.plan.carriers if carrier.name == host)
-    return any(each.name == "ids that come round again" for each in plan.habits)
 
 
 def _subscribers(world: "World") -> None:

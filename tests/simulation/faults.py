@@ -108,6 +108,7 @@ async def _raise(world: "World", moment: Moment) -> None:
 
 async def _stand_still(world: "World", moment: Moment) -> None:
     world.mock.jump(moment.size)
+    world.stood_still_s += moment.size
     await trio.lowlevel.checkpoint()
 
 

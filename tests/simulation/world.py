@@ -59,6 +59,7 @@ class World:
         self.settings = plan.settings
         self.hosts = tuple(carrier.name for carrier in plan.carriers)
         self.suspended_s = 0.0
+        self.stood_still_s = 0.0
         self.wall_ahead_s = 0.0
         self.trace = hashlib.sha256()
         self.judge = Judge(trio.current_time)
@@ -221,8 +222,9 @@ class World:
         began = trio.current_time()
         self.callers.hang_up(gently=True)
         self.book.draining_since = began
+        stood_s = self.stood_still_s
         await life.connector.drain()
-        self.book.drained(began)
+        self.book.drained(trio.current_time() - began - (self.stood_still_s - stood_s))
         await self.cancel(life)
 
     # --- operators ---
