@@ -274,7 +274,6 @@ class Book:
 
     def drained(self, took_s: float) -> None:
         """Look at how an orderly stop went, which took so long without the time in which the process stood still."""
-        self.draining_since = None
         left = self._world.disk.engine.ledger().parts.get(Status.SENDING, 0)
         fine = not (left and self._world.disk.is_well)
         self._judge.holds(25, fine, f"the stop is over, and {left} parts are still sending on disk")

@@ -69,7 +69,11 @@ def run_plan(plan: Plan) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         mock = MockClock(autojump_threshold=0)
         _make_trio_repeatable(plan.seed)
-        found = trio.run(_live, plan, mock, Path(folder), clock=mock)
+        try:
+            found = trio.run(_live, plan, mock, Path(folder), clock=mock)
+        except Exception as error:
+            error.add_note(f"world {plan.seed} came to grief: python -m tests.simulation --seed {plan.seed}")
+            raise
     return attrs.evolve(found, real_s=time.perf_counter() - began)
 
 
@@ -89,8 +93,9 @@ async def _live(plan: Plan, mock: MockClock, folder: Path) -> Outcome:
         log.addHandler(watch)
         log.setLevel(logging.DEBUG)
         try:
-            with trio.fail_after(plan.span_s + LONGEST_S):
+            with trio.move_on_after(plan.span_s + LONGEST_S) as scope:
                 await world.run()
+            world.judge.holds(26, not scope.cancelled_caught, "everybody waits, and nobody for a moment: it hangs")
         finally:
             log.removeHandler(watch)
             log.setLevel(level)

@@ -223,9 +223,19 @@ class World:
         self.callers.hang_up(gently=True)
         self.book.draining_since = began
         stood_s = self.stood_still_s
-        await life.connector.drain()
-        self.book.drained(trio.current_time() - began - (self.stood_still_s - stood_s))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._until_ended, life, nursery.cancel_scope)
+            await life.connector.drain()
+            self.book.drained(trio.current_time() - began - (self.stood_still_s - stood_s))
+            nursery.cancel_scope.cancel()
+        self.book.draining_since = None
         await self.cancel(life)
+
+    @staticmethod
+    async def _until_ended(life: Life, scope: trio.CancelScope) -> None:
+        """Let nobody wait for a connector that has fallen: its process takes everybody with it."""
+        await life.ended.wait()
+        scope.cancel()
 
     # --- operators ---
 
