@@ -24,6 +24,9 @@ class Claim:
     carrier: str
     doubts: int = 0
     """Attempts of the part that are in doubt: above 0 it waits as `in_doubt`, not as `accepted`."""
+    carriers: tuple[str, ...] | None = attrs.field(default=None, eq=False)
+    """Those that its rule names: that its message was begun on another one counts only while it is one of them.  None:
+    it always does."""
 
 
 @attrs.define

@@ -131,7 +131,7 @@ class Dispatch:
                 nursery.start_soon(self._claim, urgent, chosen)
 
     async def _claim(self, urgent: bool, chosen: dict[str, list[Part]]) -> None:
-        claims = [_claim_of(part, name) for name, parts in chosen.items() for part in parts]
+        claims = [self._claim_of(part, name) for name, parts in chosen.items() for part in parts]
         began = self._clock()
         try:
             won = {claim.part for claim in await self._store.claim(claims, now=began)}
@@ -149,6 +149,12 @@ class Dispatch:
             if self._claimed.is_set():  # somebody else may wait for the present one
                 self._claimed = trio.Event()
             await self._claimed.wait()
+
+    def _claim_of(self, part: Part, carrier: str) -> Claim:
+        if part.total == 1:
+            return Claim(part.id, part.attempt + 1, carrier, part.doubts)
+        named = tuple(self._carriers_of.get(self._lanes.queue(part.queue).rule, ()))
+        return Claim(part.id, part.attempt + 1, carrier, part.doubts, named)
 
     def _hand_over(self, name: str, parts: Sequence[Part], won: Iterable[int]) -> None:
         mine = [part for part in parts if part.id in won]
@@ -182,7 +188,7 @@ class Dispatch:
                 self._carriers[name].reserve(parts)
                 self._lanes.ceilings.take(first.lane, name, len(parts), now)
                 self._fusing += 1
-                return [_claim_of(part, name) for part in parts]
+                return [self._claim_of(part, name) for part in parts]
         return []
 
     def _takes_all(self, name: str, parts: Sequence[Part], now: float) -> bool:
@@ -264,10 +270,6 @@ class Dispatch:
         times = [carrier.next_credit_at(now) for carrier in self._carriers.values()]
         times += [self._lanes.ceilings.next_opening(now), self._choice.next_change(now), self._lanes.next_look(now)]
         return max(0.001, min((at - now for at in times if at is not None), default=_PATIENCE_S))
-
-
-def _claim_of(part: Part, carrier: str) -> Claim:
-    return Claim(part.id, part.attempt + 1, carrier, part.doubts)
 
 
 def _claimed(part: Part, carrier: str) -> None:

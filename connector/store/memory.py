@@ -232,7 +232,7 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
             waiting = Status.IN_DOUBT if claim.doubts else Status.ACCEPTED
             if row is None or not row.waits or row.status is not waiting or row.attempt != claim.attempt - 1:
                 continue
-            if row.pinned not in (None, claim.carrier):
+            if row.pinned not in (None, claim.carrier) and (claim.carriers is None or row.pinned in claim.carriers):
                 continue  # its message was begun on another one meanwhile
             self._rows.parts.set(row.id, row.claimed(claim, owner, now))
             self._tally.moved([row.id], waiting, Status.SENDING)

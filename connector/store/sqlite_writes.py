@@ -45,7 +45,8 @@ _INSERT_PART = """
 """
 _CLAIM = """
     UPDATE part SET status = 'sending', attempt = ?, carrier = ?, fence = ?, history = history || ?
-    WHERE id = ? AND attempt = ? AND status = 'accepted' AND due_at IS NULL AND (pinned IS NULL OR pinned = ?)
+    WHERE id = ? AND attempt = ? AND status = 'accepted' AND due_at IS NULL
+        AND (pinned IS NULL OR pinned = ? OR instr(?, '|' || pinned || '|') = 0)
 """
 _CLAIM_AGAIN = _CLAIM.replace("'accepted'", "'in_doubt'")
 _REFILE = """
@@ -169,6 +170,7 @@ class Writes:
                 claim.part,
                 claim.attempt - 1,
                 claim.carrier,
+                None if claim.carriers is None else f"|{'|'.join(claim.carriers)}|",
             )
             for claim in claims
         ]

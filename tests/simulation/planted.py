@@ -94,7 +94,7 @@ async def _silently(keep: Any, *arguments: Any) -> None:
 
 def _write_before_the_claim() -> list[Swap]:
     async def claim(self: Any, urgent: bool, chosen: dict[str, list[Part]]) -> None:
-        claims = [dispatch._claim_of(part, name) for name, parts in chosen.items() for part in parts]
+        claims = [self._claim_of(part, name) for name, parts in chosen.items() for part in parts]
         for name, parts in chosen.items():
             self._hand_over(name, parts, {part.id for part in parts})
         try:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import attrs
 import pytest
 
 from connector.errors import StoreError
@@ -313,6 +314,15 @@ def test_of_two_carriers_in_one_list_the_first_has_the_message(world: World) -> 
     first, second = claim(part(5, 1), carrier="south"), claim(part(5, 2), carrier="north")
     assert world.claim(first, second) == [first]
     assert [(found.id, found.pinned) for found in world.heads()] == [(part(5, 2), "south"), (part(5, 3), "south")]
+
+
+def test_a_part_goes_where_its_rule_still_leads_when_the_carrier_of_its_siblings_is_named_no_more(world: World) -> None:
+    world.waiting(message(5, parts=2))
+    world.claim(claim(part(5, 1), carrier="south"))
+    other = attrs.evolve(claim(part(5, 2), carrier="north"), carriers=("north", "south"))
+    assert world.claim(other) == []
+    alone = attrs.evolve(other, carriers=("north",))
+    assert world.claim(alone) == [alone]
 
 
 def test_a_fused_claim_ties_the_other_parts_too(world: World) -> None:
