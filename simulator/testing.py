@@ -7,7 +7,6 @@ for any ESME in any language; `linked` serves a link in memory in the test's own
 import asyncio
 import threading
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -26,7 +25,7 @@ from simulator.scripting import TIMED, from_then_on, script_of
 from simulator.smsc import Smsc
 from simulator.statistics import Statistics
 from simulator.texts import text_of
-from simulator.trace.record import LinkEvent, Packet, Recent
+from simulator.trace.record import Recent
 from simulator.trace.shown import line_of
 from simulator.waiting import CountingSmsc, check
 
@@ -258,10 +257,10 @@ class TestSmsc:
 
     @property
     def trace(self) -> str:
-        """The latest PDUs as lines of text."""
-        events: deque[Packet | LinkEvent] = self._recent.events
-        started_at = events[0].at if events else 0.0
-        return "\n".join(line_of(event, started_at) for event in list(events))
+        """The latest PDUs as lines of text, with their time since the first one of all."""
+        events, gone = list(self._recent.events), self._recent.seen - len(self._recent.events)
+        lines = [line_of(event, self._recent.started_at or 0.0) for event in events]
+        return "\n".join([f"... {gone} earlier ones left out", *lines] if gone else lines)
 
     def wait(self, *, within_s: float = 10.0, **counts: int) -> Statistics:
         """Return the numbers once there are so many: ``wait(submits=3)``; AssertionError if not within this time.

@@ -203,5 +203,6 @@ def _keeper_of(taken: Taken) -> str:
 
 def _ended_before(taken: Taken) -> Excuse:
     link = taken.link
-    fault = link.ended_by or (_keeper_of(taken) if taken.was_due(link.ended_at or taken.at) else "")
+    held_by = "" if taken.held_since is None else link.held_by  # an ESME that waits on a dead link ends it itself
+    fault = link.ended_by or (_keeper_of(taken) if taken.was_due(link.ended_at or taken.at) else held_by)
     return Excuse(fault, f"link {link.number} ended before its answer: {link.reason}")

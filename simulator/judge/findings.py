@@ -61,10 +61,11 @@ class Findings:
         return here + sum(item.kind == kind and bool(item.excuse) is excused for item in more)
 
     def by_fault(self, after_s: float, more: Iterable[Item]) -> dict[str, int]:
-        """Return how many each fault excuses, the most first."""
+        """Return how many each fault excuses, the most first, those with as many by name."""
         counts = Counter({fault: self._numbers.since(_by(fault), after_s) for fault in self._faults})
         counts.update(item.fault or UNNAMED for item in more if item.excuse)
-        return {fault: number for fault, number in counts.most_common() if number}
+        order = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return {fault: number for fault, number in order if number}
 
     def listed(self, after_s: float, more: Iterable[Item]) -> Iterator[Item]:
         """Return examples in the order of `KINDS`, those without excuse first, no more than `SHOWN` of each kind."""

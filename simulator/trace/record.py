@@ -152,9 +152,16 @@ class Recent:
 
     def __init__(self, most: int = 1_000) -> None:
         self.events: deque[Packet | LinkEvent] = deque(maxlen=most)
+        self.seen = 0
+        """How many there have been."""
+        self.started_at: float | None = None
+        """When the first one was."""
 
     def __call__(self, event: Packet | LinkEvent) -> None:
         self.events.append(event)
+        self.seen += 1
+        if self.started_at is None:
+            self.started_at = event.at
 
 
 class TracedStream(trio.abc.Stream):

@@ -18,7 +18,7 @@ from connector.errors import ConfigError
 from connector.settings import load
 from simulator.judge.verdict import Book
 from simulator.play import EPOCH, Checked, Outcome, play, played
-from simulator.scenario import Scenario
+from simulator.scenario import Scenario, load_scenario
 from simulator.trace.record import LinkEvent, Packet
 
 LOAD = """
@@ -366,7 +366,7 @@ HASHED = """
 import hashlib, sys
 from connector.settings import load
 from simulator.play import played
-from simulator.scenario import Scenario
+from simulator.scenario import Scenario, load_scenario
 digest = hashlib.sha256()
 def crossed(event):
     digest.update(f"{event.at} {event.link} {getattr(event, 'outgoing', '')}".encode() + getattr(event, "octets", b""))
@@ -418,3 +418,20 @@ async def test_a_load_by_the_real_clock_goes_through_a_socket() -> None:
     assert (outcome.load.answered, outcome.load.receipts_matched, outcome.load.binds) == (500, 500, 2)
     assert outcome.verdict is not None
     assert outcome.verdict.lost == 0
+
+
+HALF_OPEN = """
+extends = "profile:healthy"
+[[wire]]
+name = "half-open"
+when = { at = "1m", for = "15s" }
+fault = { kind = "blackhole", for = "90s" }
+"""
+
+
+def test_every_excuse_of_a_black_hole_has_its_name(tmp_path: Path) -> None:
+    (tmp_path / "hole.toml").write_text(HALF_OPEN)
+    verdict = played(load_scenario(tmp_path / "hole.toml"), virtual=True).verdict
+    assert verdict is not None
+    assert verdict.excused == sum(verdict.excused_by.values()) > 0
+    assert set(verdict.excused_by) == {"half-open"}

@@ -139,3 +139,10 @@ async def test_a_bind_that_fails_says_why(text: str, key: str, autojump_clock: M
     assert [each.remark for each in recent.events if isinstance(each, Packet) and each.outgoing] == [
         f"refused by {key}"
     ]
+
+
+def test_a_long_trace_counts_from_its_first_packet_and_says_what_it_has_left_out() -> None:
+    recent = Recent(most=2)
+    for number in range(5):
+        recent(LinkEvent(at=100.0 + number, link=1, ended=False))
+    assert ([event.at for event in recent.events], recent.seen, recent.started_at) == ([103.0, 104.0], 5, 100.0)
