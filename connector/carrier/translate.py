@@ -252,7 +252,7 @@ class Translator:
             decision.event,
             now,
             self._name,
-            due_at=decision.due_at,
+            due_at=self._due_at(part, decision.due_at, lane, now),
             burned=decision.burned,
             reason=Reason.OUR_ENCODING if ours else decision.reason,
             detail=status_name(answered.command_status),
@@ -260,6 +260,14 @@ class Translator:
             country=part.country,
             response_s=now - answered.sent_at,
         )
+
+    @staticmethod
+    def _due_at(part: Part, due_at: float | None, lane: LaneConfig, now: float) -> float | None:
+        """Return when to look at a part again: one in doubt from before, and too late to be sent after its pause, waits
+        for the carrier's word about that doubt as long as any other."""
+        if part.doubts and due_at is not None and due_at >= part.deadline:
+            return now + lane.patience_s
+        return due_at
 
     def unencodable(self, part: Part, error: EncodeError, now: float) -> Answer:
         """Return the end of a part that cannot be written for this carrier: our mistake, nothing was sent."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -407,6 +408,16 @@ def test_an_acceptance_has_the_carrier_s_id_and_the_lane_s_patience() -> None:
 
 def test_an_acceptance_without_an_id_is_one_all_the_same() -> None:
     assert (answer(message_id="").event, answer(message_id="").key) == (Event.ACKNOWLEDGED, None)
+
+
+@pytest.mark.parametrize(("doubts", "left_s", "due_s"), [(0, 0.5, 1), (1, 60.0, 1), (1, 0.5, LANES["otp"].patience_s)])
+def test_what_is_in_doubt_and_too_late_to_be_sent_after_its_pause_has_the_lane_s_whole_patience(
+    doubts: int, left_s: float, due_s: float
+) -> None:
+    status = tables.ESME_RSYSERR
+    answered = Answered(None, status, "", NOW - 1, False, SubmitSmResp(command_status=status))
+    late = attrs.evolve(part(tries=0), doubts=doubts, deadline=NOW + left_s)
+    assert translator().answer(late, answered, outcome_of(status), NOW).due_at == NOW + due_s
 
 
 @pytest.mark.parametrize(
