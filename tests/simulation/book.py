@@ -16,8 +16,9 @@ from connector.pipeline.cancel import Cancellation
 from connector.smpp.codec import decode
 from connector.smpp.framing import Framer
 from connector.smpp.pdu import SubmitSm
-from tests.simulation import ends
+from tests.simulation import ends, promises
 from tests.simulation.network import Link
+from tests.simulation.times import Finals
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -26,6 +27,7 @@ HEADER: Final = bytes.fromhex("050003")
 RESPONSE: Final = 0x8000_0000
 SUBMIT_SM: Final = 0x04
 UNBIND: Final = 0x06
+BIND_RESPONSES: Final = frozenset({0x8000_0001, 0x8000_0002, 0x8000_0009})
 OUTCOMES: Final = frozenset(
     {
         Event.ACKNOWLEDGED,
@@ -65,6 +67,13 @@ class Wire:
     into: Framer | None = attrs.field(factory=Framer)
     asked: dict[int, tuple[int, float]] = attrs.field(factory=dict)
     """Command and time of requests of ours that have no answer, by sequence number."""
+    newest_answer: int = 0
+    """The largest sequence number that was answered."""
+    is_bound: bool = False
+    unbound: bool = False
+    """Whether either side has said unbind."""
+    left_in_order: bool = False
+    """Whether our unbind was answered."""
 
 
 class Book:
@@ -88,10 +97,15 @@ class Book:
         self.cancelled: dict[int, float] = {}
         """Parts that were taken back before they left."""
         self._story: dict[int, list[str]] = {}
+        self._finals = Finals()
         self._in_sending: dict[tuple[int, int, int], int] = {}
         """Looks in a row that have seen an attempt without an end, by life, part and attempt."""
-        self.draining_since: float | None = None
-        """When the orderly stop under way began."""
+        self._stop: promises.Stop | None = None
+        self._lane_claims = promises.LaneClaims()
+        self.suspended: dict[str, promises.Suspended] = {}
+        """Carriers that an operator has suspended, by name."""
+        self.taken_away: set[str] = set()
+        """Carriers that a reload took away for a while."""
 
     # --- callers ---
 
@@ -117,6 +131,7 @@ class Book:
             left = any(entry.part & 0xFF == number and entry.event == Event.CLAIMED for entry in view.timeline)
             if status is Status.CANCELLED and not left:
                 self.cancelled[(view.id << 8) | number] = trio.current_time()
+                self._judge.looked[71] += 1
 
     # --- links ---
 
@@ -133,7 +148,9 @@ class Book:
         return next(carrier for carrier in self._world.plan.settings.carrier if carrier.name == host).bind
 
     def closed(self, link: Link) -> None:
-        self._wires.pop(link.number, None)
+        wire = self._wires.pop(link.number, None)
+        if wire is not None and self._stop is not None:
+            self._left(wire, self._stop)
         self._world.note(f"{link.number} closed")
 
     def read(self, link: Link, data: bytes) -> None:
@@ -149,7 +166,13 @@ class Book:
         for pdu in pdus:
             command, _, sequence = _header(pdu)
             if command & RESPONSE:
+                if sequence in wire.asked and sequence < wire.newest_answer:
+                    self._world.met(40)
+                wire.newest_answer = max(wire.newest_answer, sequence)
                 wire.asked.pop(sequence, None)
+            wire.is_bound |= command in BIND_RESPONSES and pdu[8:12] == bytes(4)
+            wire.unbound |= command == UNBIND
+            wire.left_in_order |= command == UNBIND | RESPONSE
 
     def wrote(self, link: Link, data: bytes) -> None:
         self._world.note(f"{link.number} >", data)
@@ -163,8 +186,10 @@ class Book:
             self._one_more_in_flight(wire, command, sequence)
             if command == SUBMIT_SM:
                 self._submitted(wire, pdu)
-            elif command == UNBIND and self.draining_since is not None:
-                self._said_goodbye(wire, self.draining_since)
+            elif command == UNBIND:
+                wire.unbound = True
+                if self.draining_since is not None:
+                    self._said_goodbye(wire, self.draining_since)
 
     def _one_more_in_flight(self, wire: Wire, command: int, sequence: int) -> None:
         now = self._world.now()  # the connector's timers count the time it was suspended
@@ -184,6 +209,29 @@ class Book:
         fine = not ages_s or is_deaf or waited_s >= self._binds(wire.link.host)[0].drain_s - TICK_S
         self._judge.holds(25, fine, f"unbind after {waited_s:.3f} s of the stop, {len(ages_s)} answers are due")
 
+    # --- orderly stops ---
+
+    @property
+    def draining_since(self) -> float | None:
+        """When the orderly stop under way began."""
+        return None if self._stop is None else self._stop.since_s
+
+    @draining_since.setter
+    def draining_since(self, since_s: float | None) -> None:
+        bound = frozenset(number for number, wire in self._wires.items() if wire.is_bound)
+        last_id = self._world.disk.engine.last_id()
+        clock = self._world.clock()
+        self._stop = None if since_s is None else promises.Stop(since_s, clock, bound, last_id)
+
+    def _left(self, wire: Wire, stop: promises.Stop) -> None:
+        """Note how a link ended in a stop."""
+        farewell = ends.farewell(wire, self._world.now())
+        waits_too_long = any(self._world.now() - at >= wire.timeout_s - TICK_S for _, at in wire.asked.values())
+        if not wire.left_in_order or waits_too_long:
+            stop.troubled.add(wire.link.host)
+        if wire.link.number in stop.bound:
+            stop.farewells[wire.link.number] = farewell
+
     # --- a part leaves ---
 
     def _submitted(self, wire: Wire, octets: bytes) -> None:
@@ -199,8 +247,9 @@ class Book:
         history = [entry for entry in view.timeline if entry.part == part]
         status = view.part_statuses[max(0, (part & 0xFF) - 1)]
         self._claimed(host, part, status, history, view)
-        self._in_time(pdu, view)
-        self._judge.holds(71, part not in self.cancelled, "it was taken back before it left", view.id)
+        self._in_time(pdu, view, host)
+        if part in self.cancelled:
+            self._judge.broke(71, "it was taken back before it left", view.id)
 
     def _claimed(self, host: str, part: int, status: Status, history: list[TimelineEntry], view: MessageView) -> None:
         # by attempt: by time they are in disorder where the wall clock was set between two lives
@@ -214,21 +263,38 @@ class Book:
         self._judge.holds(5, before is None, f"attempt {newest.attempt} left twice: to {before}, to {host}", view.id)
         self.written[part, newest.attempt] = host
         lane = self._world.settings.lane[view.lane]
+        self._as_promised(host, newest, history, view)
         for claim in claims[:-1]:
             said = [entry.event for entry in history if entry.attempt == claim.attempt and entry.event in OUTCOMES]
             self._judge.holds(5, said, f"attempt {claim.attempt} is followed by another, and has no end", view.id)
             if said == [Event.LOST]:
                 self._judge.holds(6, lane.on_doubt == "resend", f"sent again in doubt in {view.lane}", view.id)
 
-    def _in_time(self, pdu: SubmitSm, view: MessageView) -> None:
+    def _as_promised(self, host: str, claim: TimelineEntry, history: list[TimelineEntry], view: MessageView) -> None:
+        """Look at what lane and operators say to this attempt."""
+        lane, life = self._world.settings.lane[view.lane], self._world.lives
+        for wrong in (promises.too_many_tries(history, lane.retry), promises.breaks_too_many(history, lane.retry)):
+            self._judge.holds(70, wrong is None, wrong or "", view.id)
+        if lane.max_rate_per_s is not None:
+            too_fast = self._lane_claims.too_fast(life, view.lane, lane, claim.at)
+            self._judge.holds(17, too_fast is None, too_fast or "", view.id)
+        if host in self.suspended:
+            forbidden = self.suspended[host].forbids(life, claim.at)
+            self._judge.holds(67, not forbidden, f"it left for {host}, which is suspended", view.id)
+
+    def _in_time(self, pdu: SubmitSm, view: MessageView, host: str) -> None:
         now = self._world.clock()
         self._judge.holds(14, now <= view.deadline, f"left {now - view.deadline:.3f} s late", view.id)
         said_s = _relative_s(pdu.validity_period)
         if said_s is not None:
             left_s = max(1.0, view.deadline - now)
             self._judge.holds(14, said_s <= left_s + 1, f"valid for {said_s} s, {left_s:.3f} s remain", view.id)
+        dialect = next(carrier.dialect for carrier in self._world.plan.settings.carrier if carrier.name == host)
+        untold = promises.untold_deadline(said_s, view.deadline - now, dialect)
+        self._judge.holds(14, untold is None, untold or "", view.id)
         if view.send_at is not None:
-            latest = max(now, self._world.now())  # it may have been due already in a life with another clock
+            # it may have been due already in a life whose clock was ahead
+            latest = max(now, self._world.now() + self._world.wrong_by_s)
             self._judge.holds(16, latest >= view.send_at, f"left {view.send_at - latest:.3f} s early", view.id)
         hours = self._world.settings.lane[view.lane].quiet_hours
         if hours is not None:
@@ -248,7 +314,9 @@ class Book:
         if trio.current_time() - blocked_until <= SECOND_S:
             return  # what was paced behind a carrier that did not read comes at once when it does
         if rate is not None:
-            fine = len(recent) <= ceil(most) if most < float("inf") else True
+            # a life that has just begun keeps its own spaces, and does not know of the one before
+            more = trio.current_time() - self._world.begun_s <= SECOND_S
+            fine = len(recent) <= ceil(most) + more if most < float("inf") else True
             self._judge.holds(17, fine, f"{len(recent)} in a second to {host}, the rate is {most:g}")
 
     def view_of(self, to: str) -> MessageView | None:
@@ -268,6 +336,10 @@ class Book:
             met.append(3 if (newest.part, newest.attempt) in self.written else 2)
         return met
 
+    def has_answers_due(self) -> bool:
+        """Say whether a submit_sm waits for its answer."""
+        return any(command == SUBMIT_SM for wire in self._wires.values() for command, _ in wire.asked.values())
+
     def look_at_what_is_left(self) -> None:
         """Look, after a death, for what callers had been told."""
         ends.all_kept(self._world, self._world.disk.engine.messages(MessageQuery(limit=100_000)))
@@ -280,11 +352,15 @@ class Book:
         drain_s = max(bind.drain_s for carrier in self._world.settings.carrier for bind in carrier.bind)
         most_s = 2 * drain_s + DRAIN_MORE_S
         self._judge.holds(25, took_s <= most_s, f"the stop took {took_s:.1f} s, at most {most_s:.1f} s are allowed")
+        if self._stop is not None and self._world.disk.is_well:
+            ends.stopped(self._world, self._stop)
 
     def look(self, connector: Connector) -> None:
         """Look at what must hold at every moment."""
         ledger = self._world.disk.engine.ledger()
         self._judge.holds(27, ledger.imbalance == 0, f"the books are out by {ledger.imbalance}")
+        if self._finals.has_news(ledger.parts):
+            self._finals.see(self._world.disk.engine.messages(MessageQuery(limit=100_000)), self._judge)
         self._look_for_lost_attempts(ledger.parts.get(Status.SENDING, 0))
         self._look_for_lost_places(connector)
         for queue in connector._lanes.queues():
@@ -334,11 +410,10 @@ class Book:
         """Judge the world at its end."""
         self.look(connector)
         views = self._world.disk.engine.messages(MessageQuery(limit=100_000))
+        for view in views:
+            self._world.note(f"{view.id} {view.status} {[(it.at, it.event, it.detail) for it in view.timeline]}")
         await ends.judge(self._world, views, connector)
         self._tell_stories(views)
-
-    def close(self) -> None:
-        self._world.disk.close()
 
 
 def _told(entry: TimelineEntry, epoch_s: float) -> str:

@@ -1,17 +1,22 @@
 """Callers: they send, they hang up when the connector dies, and say the same again until they know."""
 
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 import trio
 
 from connector.errors import IntakeRefused, StoreError
+from connector.lifecycle import Event
 from connector.model import SendRequest, Verdict
+from tests.simulation.drawing import SHORT
 from tests.simulation.plan import Send
+from tests.simulation.times import quiet_for_s
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 AGAIN_S: Final = 1.0
+LATER_S: Final = 2.0
 
 
 class Callers:
@@ -24,6 +29,8 @@ class Callers:
         self._said: dict[int, Send] = {}
         self._begun: dict[int, Send] = {}
         self._first_said: dict[int, float] = {}
+        self.unproven: dict[int, Send] = {}
+        """Probes of which no carrier has been seen to take them."""
 
     @property
     def all_said(self) -> bool:
@@ -41,11 +48,10 @@ class Callers:
             if first not in self._said:
                 nursery.start_soon(self._say, send)
 
-    def hang_up(self, *, gently: bool = False) -> None:
+    def hang_up(self) -> None:
         """The connector is no more: nobody hears an answer."""
-        if not gently:
-            for scope in self._scopes.values():
-                scope.cancel()
+        for scope in self._scopes.values():
+            scope.cancel()
 
     async def _call(self, send: Send) -> None:
         await trio.sleep(send.at_s)
@@ -55,6 +61,32 @@ class Callers:
             await trio.sleep(send.again_s)
             self._world.met(61)
             await self._say(send)
+
+    def probe(self, nursery: trio.Nursery) -> None:
+        """Send two messages more in each lane for each key, to numbers that nobody has sent to: one is for at once,
+        and one for a little later, so that it waits in its queue and cannot be claimed as it is kept."""
+        settings, sends = self._world.settings, self._world.plan.sends
+        first, now = max((send.first + send.count for send in sends), default=0), self._world.now()
+        ways = product(sorted(settings.lane), settings.api.key, (None, LATER_S))
+        for number, (name, key, send_in_s) in enumerate(ways, first):
+            lane = settings.lane[name]
+            wait_s = quiet_for_s(now, lane.deadline_s + LATER_S, lane.quiet_hours)
+            send = Send(at_s=now - self._world.epoch_s + wait_s, key=key.name, lane=name, first=number, count=1,
+                        text=SHORT, send_in_s=send_in_s)  # fmt: skip
+            self._begun[number] = self.unproven[number] = send
+            nursery.start_soon(self._probe, send, wait_s)
+
+    async def _probe(self, send: Send, wait_s: float) -> None:
+        """Send it when it has all its time outside of quiet hours."""
+        await trio.sleep(wait_s)
+        await self._say(send)
+
+    def look_at_probes(self) -> None:
+        """Cross out the probes that a carrier has taken."""
+        for number in list(self.unproven):
+            view = self._world.book.view_of(recipient(number).removeprefix("+"))
+            if view is not None and any(entry.event == Event.ACKNOWLEDGED for entry in view.timeline):
+                del self.unproven[number]
 
     async def _say(self, send: Send) -> None:
         """Say it until somebody answers."""

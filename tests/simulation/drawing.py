@@ -83,8 +83,11 @@ def _carriers(chance: random.Random) -> list[CarrierPlan]:
 
 
 def _habits(chance: random.Random) -> Sequence[Drawn]:
+    """Return some; but of those that spell ids one at most, for the connector is told of one way."""
     count = chance.choice([0, 1, 1, 2, 3, 5])
-    return [HABITS[name].drawn(chance) for name in chance.sample(list(HABITS), count)]
+    drawn = [HABITS[name].drawn(chance) for name in chance.sample(list(HABITS), count)]
+    spelling = [each for each in drawn if 43 in HABITS[each.name].faults]
+    return [each for each in drawn if each not in spelling[1:]]
 
 
 # --- the configuration ---

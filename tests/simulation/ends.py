@@ -9,12 +9,17 @@ import trio
 
 from connector.app import Connector
 from connector.lifecycle import FINAL, Event, Status
-from connector.model import MessageView
+from connector.model import InboundQuery, MessageQuery, MessageView
 from simulator.ledger import Entry
+from tests.simulation import promises, times
+from tests.simulation.habits import HABITS
 
 if TYPE_CHECKING:
+    from tests.simulation.book import Wire
     from tests.simulation.world import World
 
+ENQUIRE_LINK: Final = 0x15
+TICK_S: Final = 0.01
 HEADER: Final = bytes.fromhex("050003")
 WORDS: Final[Mapping[str, tuple[Event, Status]]] = {
     "DELIVRD": (Event.DELIVERED, Status.DELIVERED),
@@ -65,6 +70,7 @@ async def judge(world: "World", views: Sequence[MessageView], connector: Connect
     """Judge a world that is over."""
     all_kept(world, views)
     _ended(world, views)
+    times.judge(world, views)
     views = [view for view in views if bare(view) not in world.book.stale]
     found = [each for each in taken(world) if each.to not in world.book.stale]
     _references(world, views)
@@ -125,6 +131,7 @@ def _together(world: "World", view: MessageView, by_place: Mapping[tuple[str, in
         if entry.attempt == newest[entry.part] and entry.carrier:
             said[entry.part][entry.event] = entry.carrier
     where = {carrier for events in said.values() if (carrier := _may_have_it(events)) is not None}
+    where -= world.book.taken_away  # what it had not sent yet goes on elsewhere
     world.judge.holds(7, len(where) <= 1, f"parts are with {sorted(map(str, where))}", view.id)
 
 
@@ -143,19 +150,38 @@ def _words(world: "World", view: MessageView, by_place: Mapping[tuple[str, int],
         if entry.event in FINAL_WORDS and entry.attempt == 0 and entry.carrier
     }
     for number, host, event in said:
+        if host in _hosts_with_one_id_twice(view, by_place):
+            continue
         truth = [
             each.entry.state
             for each in by_place.get((bare(view), number), ())
             if each.host == host and each.entry.receipts_sent
         ]
+        truth += _other_words(world, host) if truth else ()
         fine = any(WORDS.get(state, (None,))[0] == event for state in truth)
         world.judge.holds(9, fine, f"part {number} has {event} from {host}, which said {truth}", view.id)
+
+
+def _hosts_with_one_id_twice(view: MessageView, by_place: Mapping[tuple[str, int], list[Taken]]) -> set[str]:
+    """Return the carriers whose ids came round again within one message: nobody can tell its receipts apart."""
+    found = [each for number in range(1, view.parts + 1) for each in by_place.get((bare(view), number), ())]
+    ids = Counter((each.host, each.entry.message_id) for each in found)
+    return {host for (host, _), count in ids.items() if count > 1}
+
+
+def _other_words(world: "World", host: str) -> Iterable[str]:
+    """Return the words a carrier may say by habit beside that of the state it has a part in."""
+    plan = next(carrier for carrier in world.plan.carriers if carrier.name == host)
+    receipts = (HABITS[each.name].table(each.rate).get("receipt", {}) for each in plan.habits)
+    return [word for rules in receipts for word in rules.get("intermediate", ()) if word in WORDS]
 
 
 def _receipts(world: "World", views: Sequence[MessageView], found: Iterable[Taken]) -> None:
     """I10, I11: a receipt that we answered is on its message, or kept; and what it says counts where one was taken."""
     by_number = {bare(view): view for view in views}
     found = list(found)
+    if any(_is_early(each.entry) for each in found):
+        world.met(41)
     places = Counter((each.to, each.number) for each in found)
     named = Counter((each.host, each.to, each.entry.message_id) for each in found)
     missing: Counter[str] = Counter()
@@ -171,7 +197,9 @@ def _receipts(world: "World", views: Sequence[MessageView], found: Iterable[Take
             known = any(it.event == Event.ACKNOWLEDGED and it.detail for it in entries)
             if known and places[each.to, each.number] == 1:
                 world.judge.broke(10, f"the receipt of part {each.number} was answered and is not on it", view.id)
-        world.judge.looked[10] += 1
+            world.judge.looked[10] += known
+        else:
+            world.judge.looked[10] += 1
     parked = Counter(each.receipt.carrier for each in world.disk.engine.parked(0, 1_000_000))
     for host, count in missing.items():
         world.judge.holds(
@@ -179,14 +207,57 @@ def _receipts(world: "World", views: Sequence[MessageView], found: Iterable[Take
         )
 
 
+def _is_early(entry: Entry) -> bool:
+    """Say whether a receipt left before the answer was due."""
+    return None not in (entry.answer_due_at, entry.receipt_sent_at) and entry.receipt_sent_at < entry.answer_due_at  # type: ignore[operator]
+
+
 def _subscribers(world: "World") -> None:
-    """I11: whatever subscribers wrote and we answered is kept, each once at least."""
+    """I11, I57: whatever subscribers wrote and we answered is kept, each once at least, and whole as it was written."""
     answered = sum(smsc.statistics().mo_acknowledged for smsc in world.smsc.values())
     if answered:
         kept = world.disk.engine.ledger().inbound.get("parts", 0)
         world.judge.holds(11, kept >= answered, f"{answered} parts of subscribers were answered, {kept} are kept")
+    forms = {
+        carrier.name: [form for each in carrier.habits for form in HABITS[each.name].table(each.rate).get("mo", ())]
+        for carrier in world.plan.carriers
+    }
+    for message in world.disk.engine.inbound(InboundQuery(limit=100_000)):
+        if promises.is_of(message, forms[message.carrier]):
+            wrong = promises.misread(message, forms[message.carrier])
+            world.judge.holds(57, wrong is None, wrong or "")
 
 
 def bare(view: MessageView) -> str:
     """Return a message's destination as it stands in submit_sm."""
     return view.to.removeprefix("+")
+
+
+# --- orderly stops ---
+
+
+def farewell(wire: "Wire", now: float) -> promises.Farewell:
+    """Return how a link ends, if it ends now."""
+    into, out = wire.link.ours.into, wire.link.ours.out
+    return promises.Farewell(
+        unbound=wire.unbound,
+        ended_outside=into.is_ended or into.is_broken,
+        deaf=any(it == ENQUIRE_LINK and now - at >= wire.timeout_s - TICK_S for it, at in wire.asked.values()),
+        blocked=out._octets >= out._room,
+        garbled=wire.into is None,
+    )
+
+
+def stopped(world: "World", stop: promises.Stop) -> None:
+    """I25: judge what callers, carriers and parts in flight were left with."""
+    drain_s = {carrier.name: carrier.bind[0].drain_s for carrier in world.plan.settings.carrier}
+    for number in sorted(stop.bound):
+        ended = stop.farewells.get(number)
+        fine = ended is not None and ended.is_fine
+        world.judge.holds(25, fine, f"link {number} was bound, and the stop is over without unbind: {ended}")
+    until = world.clock()
+    for view in world.disk.engine.messages(MessageQuery(limit=100_000)):
+        late = view.id > stop.last_id and view.created_at > stop.since + promises.ROUNDED_S
+        world.judge.holds(25, not late, "it was accepted after the stop began", view.id)
+        for text in promises.doubts_of_a_stop(stop, view.timeline, until, drain_s):
+            world.judge.broke(25, text, view.id)

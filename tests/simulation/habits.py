@@ -23,6 +23,8 @@ class Habit:
     scenario: str
     rate: tuple[float, float] | None = None
     met: str | None = None
+    least: int = 1
+    """The number at least, where ``met`` is one."""
     dialect: str | None = None
     """Profile by which the connector is told of it."""
 
@@ -39,7 +41,7 @@ class Habit:
         if self.met is not None:
             name, _, key = self.met.partition(".")
             found = getattr(numbers, name)
-            return bool(found.get(key) if key else found)
+            return bool((found.get(key, 0) if key else found) >= self.least)
         table = self.table(0.5)
         names = [each["name"] for array in ("rule", "wire", "inject") for each in table.get(array, ())]
         return any(numbers.rules.get(name) or numbers.faults.get(name) for name in names)

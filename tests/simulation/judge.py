@@ -7,6 +7,7 @@ from typing import Final
 import attrs
 
 INVARIANTS: Final[Mapping[int, str]] = {
+    0: "nothing falls that nobody felled",
     1: "what was accepted is in the store, whatever died",
     2: "one reference is one message, with one id",
     3: "every message comes to one final status, in time",
@@ -22,7 +23,7 @@ INVARIANTS: Final[Mapping[int, str]] = {
     14: "nothing leaves after its deadline, and the carrier is told what remains",
     15: "nothing leaves in quiet hours",
     16: "nothing leaves before its time",
-    17: "no second sees more than the carrier's rate",
+    17: "no second sees more than the carrier's rate, or the lane's",
     18: "no more in flight than the window, no sequence number twice",
     21: "no more links than binds",
     22: "memory is bounded",
@@ -30,7 +31,9 @@ INVARIANTS: Final[Mapping[int, str]] = {
     25: "an orderly stop is in time, and leaves nothing unsaid",
     26: "when faults end, binds are up and messages leave",
     27: "the books balance at every look",
-    67: "what needs a restart is not taken by a reload",
+    57: "what a subscriber wrote in parts is told as it was written",
+    67: "operators are obeyed: a suspended carrier sends nothing, a reload takes nothing that needs a restart",
+    70: "no more attempts that count, and no more broken binds, than the lane allows",
     71: "nothing is sent of what was taken back",
 }
 """Number in the list of invariants (from 29 on: of the fault it answers), and what it says."""

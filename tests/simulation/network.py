@@ -259,6 +259,8 @@ class Network:
         """What the next of our tasks fails at, in a way that nobody expects."""
         self.blocked_until: dict[str, float] = {}
         """When a write to a host last had to wait for room."""
+        self.failures = 0
+        """How many tasks of ours have failed so."""
         self.tears = 0
         """How many links a write of ours has torn."""
         self.refusals = 0
@@ -297,6 +299,7 @@ class Network:
     def fail_at(self, what: str) -> None:
         if self.sick == what:
             self.sick = ""
+            self.failures += 1
             raise PlantedError(f"an unhandled exception in a task: {what}")
 
     def torn(self, data: bytes) -> bytes | None:

@@ -35,7 +35,6 @@ from connector.pipeline.intake import Intake
 from connector.pipeline.queue import Queue
 from connector.pipeline.recover import recover
 from connector.pipeline.results import Results
-from connector.routing import Routing
 from connector.smpp.events import Unanswered
 from connector.smpp.window import Window
 from connector.store import memory, rules, sqlite
@@ -136,10 +135,6 @@ def _ask_no_quiet_hours() -> list[Swap]:
         (Choice, "is_quiet", lambda self, part, now: False),
         (Choice, "quiet_until", lambda self, part, now: None),
     ]
-
-
-def _ask_no_quiet_hours_before_the_wire() -> list[Swap]:
-    return [(Routing, "last_look", lambda self, part, now: None)]
 
 
 def _pace_each_bind() -> list[Swap]:
@@ -398,7 +393,6 @@ PLANTED: Final = tuple(
         ("parts left in sending are not looked at after a restart", (3,), _leave_in_sending),
         ("scheduled messages leave early", (16,), _leave_early),
         ("quiet hours are not asked", (15,), _ask_no_quiet_hours),
-        ("quiet hours are not asked before the wire", (15,), _ask_no_quiet_hours_before_the_wire),
         ("a drain does not wait for answers", (25,), _unbind_at_once),
         ("a drain ends before what came is kept", (25,), _end_before_the_answers_are_kept),
         ("a number is logged", (24,), _log_a_number),

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from tests.simulation.faults import CATALOGUE
+from tests.simulation.faults import CATALOGUE, NOT_YET
 from tests.simulation.judge import ELSEWHERE, INVARIANTS
 from tests.simulation.running import Outcome
 
@@ -57,6 +57,7 @@ def coverage(outcomes: Iterable[Outcome]) -> str:
         looked.update(outcome.looked)
     lines = [f"fault met by how many of {worlds} worlds"]
     lines += [f"  {faults[number] or 'MISSING':>8}  {number:2} {what}" for number, what in CATALOGUE.items()]
+    lines += [f"  {'-':>8}  {number:2} {why}" for number, why in NOT_YET.items()]
     lines.append("invariant and how often it was judged")
     lines += [f"  {looked[number] or 'MISSING':>8}  I{number} {what}" for number, what in INVARIANTS.items()]
     lines += [f"  {'-':>8}  I{number}: {who}" for number, who in ELSEWHERE.items()]

@@ -5,6 +5,7 @@ import logging
 import re
 import tempfile
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
@@ -69,11 +70,7 @@ def run_plan(plan: Plan) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         mock = MockClock(autojump_threshold=0)
         _make_trio_repeatable(plan.seed)
-        try:
-            found = trio.run(_live, plan, mock, Path(folder), clock=mock)
-        except Exception as error:
-            error.add_note(f"world {plan.seed} came to grief: python -m tests.simulation --seed {plan.seed}")
-            raise
+        found = trio.run(_live, plan, mock, Path(folder), clock=mock)
     return attrs.evolve(found, real_s=time.perf_counter() - began)
 
 
@@ -85,24 +82,44 @@ def _make_trio_repeatable(seed: int) -> None:
 
 
 async def _live(plan: Plan, mock: MockClock, folder: Path) -> Outcome:
-    log = logging.getLogger("carrierline")
-    level = log.level
-    async with trio.open_nursery() as nursery:
-        world = World(plan, nursery, mock, folder)
-        watch = _Secrets(world.judge)
-        log.addHandler(watch)
-        log.setLevel(logging.DEBUG)
-        try:
-            with trio.move_on_after(plan.span_s + LONGEST_S) as scope:
-                await world.run()
-            world.judge.holds(26, not scope.cancelled_caught, "everybody waits, and nobody for a moment: it hangs")
-        finally:
-            log.removeHandler(watch)
-            log.setLevel(level)
-        outcome = _outcome(world)
-        nursery.cancel_scope.cancel()
+    worlds: list[World] = []
+    try:
+        async with trio.open_nursery() as nursery:
+            worlds.append(World(plan, nursery, mock, folder))
+            await _watched(worlds[0])
+            nursery.cancel_scope.cancel()
+    except Exception as error:
+        if not worlds:
+            raise
+        worlds[0].judge.broke(0, _where(error))  # whatever fell, and however, is what this world has found
+    worlds[0].judge.looked[0] += 1
+    worlds[0].disk.close()
     gc.collect(0)
-    return outcome
+    return _outcome(worlds[0])
+
+
+async def _watched(world: World) -> None:
+    """Live through a world, and read its log meanwhile."""
+    log, watch = logging.getLogger("carrierline"), _Secrets(world.judge)
+    level = log.level
+    log.addHandler(watch)
+    log.setLevel(logging.DEBUG)
+    try:
+        with trio.move_on_after(world.plan.span_s + LONGEST_S) as scope:
+            await world.run()
+        world.judge.holds(26, not scope.cancelled_caught, "everybody waits, and nobody for a moment: it hangs")
+    finally:
+        log.removeHandler(watch)
+        log.setLevel(level)
+
+
+def _where(error: BaseException) -> str:
+    """Return what fell, and the lines of ours it fell through."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+    way = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames[-6:]))
+    return f"{type(error).__name__}: {error} at {way}"
 
 
 def _outcome(world: World) -> Outcome:
@@ -112,8 +129,14 @@ def _outcome(world: World) -> Outcome:
         for each in carrier.habits:
             if HABITS[each.name].is_met(numbers):
                 faults.update(HABITS[each.name].faults)
-    if world.network.tears:
-        faults[28] += 1
+    for fault, count in (
+        (7, world.network.failures),
+        (12, world.disk.refusals),
+        (13, world.disk.breaks),
+        (28, world.network.tears),
+        (33, world.network.refusals),
+    ):
+        faults[fault] += count
     if world.plan.weather.fragments or world.plan.weather.latency_s[1] > 0.3:
         faults[29] += 1
     return Outcome(

@@ -11,7 +11,16 @@ import pytest
 from tests.simulation.drawing import draw
 from tests.simulation.running import run_seed
 
-SEED = 4
+
+def eventful(engine: str) -> int:
+    """Return the first seed of a world on this engine in which much goes wrong, with deaths of the process."""
+    return next(
+        seed
+        for seed in range(2_000)
+        if (plan := draw(seed)).engine == engine
+        and len(plan.moments) >= 5
+        and any(moment.act == "kill -9" for moment in plan.moments)
+    )
 
 
 def replayed(seed: int, hash_seed: str) -> dict[str, Any]:
@@ -27,21 +36,15 @@ def replayed(seed: int, hash_seed: str) -> dict[str, Any]:
     return line
 
 
-def test_a_seed_gives_the_same_octets_at_the_same_moments_in_three_processes() -> None:
-    lines = [replayed(SEED, hash_seed) for hash_seed in ("0", "1", "77")]
+@pytest.mark.parametrize("engine", ["memory", "sqlite"])
+def test_a_seed_gives_the_same_octets_at_the_same_moments_in_three_processes(engine: str) -> None:
+    seed = eventful(engine)
+    lines = [replayed(seed, hash_seed) for hash_seed in ("0", "1", "77")]
     assert [line["python_hash_seed"] for line in lines] == ["0", "1", "77"]
-    assert {line["trace"] for line in lines} == {run_seed(SEED).trace}
+    assert {line["trace"] for line in lines} == {run_seed(seed).trace}
 
 
 def test_another_seed_is_another_world() -> None:
     assert draw(1) == draw(1)
     assert draw(1) != draw(2)
     assert run_seed(13).trace != run_seed(14).trace
-
-
-@pytest.mark.parametrize("engine", ["memory", "sqlite"])
-def test_both_engines_take_part(engine: str) -> None:
-    seed = next(seed for seed in range(100) if draw(seed).engine == engine)
-    outcome = run_seed(seed)
-    assert not outcome.violations
-    assert outcome.plan.engine == engine

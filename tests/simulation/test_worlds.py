@@ -13,15 +13,13 @@ from typing import Final
 import pytest
 
 from tests.simulation import corpus
+from tests.simulation.__main__ import ENOUGH_FOR_ALL
 from tests.simulation.report import coverage, failure, missing
 from tests.simulation.running import Outcome, run_seed
 
 MINUTES: Final = float(os.environ.get("CARRIERLINE_WORLDS_MINUTES", "4" if os.environ.get("CI") else "0.5"))
 AT_LEAST: Final = 50
-ENOUGH_FOR_ALL: Final = 400
-"""So many worlds meet every fault, and give every invariant something to judge."""
 AT_ONCE: Final = 8
-TIMES_REAL_TIME: Final = 200
 
 
 def first_seed() -> int:
