@@ -124,9 +124,16 @@ def _silent(world: "World", view: MessageView, entry: TimelineEntry, patience_s:
     old = [at for at in bases if at < entry.at - BESIDE_S] or [entry.at]
     early_s = old[0] + patience_s - entry.at  # what is noted late begins no new wait
     world.judge.holds(3, early_s <= MILLISECONDS_S, f"given up {early_s:.3f} s before its patience ends", view.id)
-    due_at = max(bases[-1] if bases else entry.at, view.deadline if _is_held(view, entry) else 0.0) + patience_s
+    newest = max(bases[-1] if bases else entry.at, view.deadline if _is_held(view, entry) else 0.0)
+    due_at = max(newest, _last_pause(view, entry)) + patience_s
     late_s = world.beats.between(due_at, entry.at)
     world.judge.holds(3, late_s <= LATE_S, f"given up {late_s:g} s after its patience has ended", view.id)
+
+
+def _last_pause(view: MessageView, end: TimelineEntry) -> float:
+    """Return when the part was last told "not now": in doubt and too late after its pause, it waits from then on."""
+    told = (it.at for it in view.timeline if it.part == end.part and it.event in _PAUSES and it.at <= end.at)
+    return max(told, default=0.0)
 
 
 def _is_held(view: MessageView, end: TimelineEntry) -> bool:
