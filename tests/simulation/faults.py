@@ -80,7 +80,7 @@ KNOCK_AFTER_S: Final = 0.02
 RELOAD_AGAIN_S: Final = 1.0
 NOBODY: Final = "+447911199999"
 """Gets nothing, for nothing is sent to it while the connector is up."""
-A_STORM: Final = 50
+A_STORM: Final = 8
 """Links."""
 SICK: Final = ("read", "write", "connect")
 """What a task of ours may be about when it fails."""
