@@ -163,11 +163,10 @@ class Dispatch:
             lost = [part for part in parts if part.id not in won]
             self._carriers[name].release(lost)
             for part in lost:
-                # of a message that was begun elsewhere meanwhile it still waits, for that carrier: the disk knows
                 queue = self._lanes.queue(part.queue)
                 queue.waiting += 1
                 if part.total > 1:
-                    queue.grew_on_disk(0)
+                    queue.read_again(part.message_id)  # of one that was begun elsewhere it waits still
         for part in mine:
             _claimed(part, name)
         if mine:

@@ -103,7 +103,7 @@ class Lanes:
                 old.waiting -= 1
                 came[change.new] += 1
             message = change.part >> 8
-            if message in old.begun and message not in new.begun:
+            if message in old.begun and new.begun.get(message) != old.begun[message]:
                 new.begin([message], old.begun[message])
         for queue, count in came.items():
             self._queues[queue].grew_on_disk(count)

@@ -168,6 +168,11 @@ class Queue:
         if self._refill is not None:
             self._refill.void = True  # it may bring its parts as they were
 
+    def read_again(self, message: int) -> None:
+        """Believe nothing held here of a message of several parts: the disk knows better which carrier has it."""
+        self.free([message])
+        self.grew_on_disk(0)
+
     def keep_to(self, carriers: Collection[str]) -> None:
         """Free what is tied to other carriers than these: the rule names them no more."""
         self.begun = {message: carrier for message, carrier in self.begun.items() if carrier in carriers}

@@ -226,6 +226,29 @@ async def test_the_parts_of_a_message_that_has_begun_keep_to_their_carrier(autoj
         await counts_hold(it)
 
 
+async def test_a_carrier_that_its_route_names_again_gets_the_other_parts_of_what_it_began(
+    autojump_clock: MockClock,
+) -> None:
+    """In between they were for anybody; the store has kept whose they are, and whoever claims them first is told so."""
+    slow = {"rate_per_s": 1.0}
+    async with world(routed(route("old", "south", "north"), north=slow)) as it:
+        it.down.add("south")
+        await it.start()
+        await it.send(3, text=LONG)
+        await it.until(lambda: it.arrivals("north"))
+        it.down.clear()
+        await it.bound()
+        it.cut("south")
+        await it.reload(routed(route("old", "south"), north=slow))
+        await it.reload(routed(route("old", "south", "north"), north=slow))
+        it.down.clear()
+        await it.counted(Status.DELIVERED, 3, within_s=300)
+        began = set(it.arrivals("north"))
+        assert began
+        assert not began & set(it.arrivals("south"))
+        await counts_hold(it)
+
+
 async def test_traffic_that_goes_on_does_not_keep_it_from_its_end(autojump_clock: MockClock) -> None:
     async with world(BY_NORTH) as it:
         it.down.add("south")
