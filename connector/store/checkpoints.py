@@ -49,6 +49,11 @@ CUT_WITHIN_S: Final = 1.0
 """So long `cut` waits for readers to get out of the way."""
 SPARE_BYTES: Final = 16 << 20
 """So much is to be free beside what the store grows by, for what is committed meanwhile; at most as much again."""
+CRAMPED_BYTES: Final = 32 << 20
+"""With less room than this the writer itself copies all it may, long before the log would be copied elsewhere: a log
+that begins anew takes no room, one that grows takes the ballast from what is under way."""
+CRAMPED_PAGES: Final = 500
+"""2 MB: so long is the log at least then."""
 LONG_READ_S: Final = 10.0
 """Pages of lists and scrapes take milliseconds.  Who reads longer, and lets the log grow beyond `KEPT_BYTES`, is told
 of: a backup, or somebody's transaction in a shell."""
@@ -207,7 +212,9 @@ class Checkpoints:
         if self._failure is not None:
             raise self._failure
         progress = self.progress()
-        if self._thread is None:
+        if self._is_cramped(progress):
+            self._copied(self._writer, "PASSIVE")
+        elif self._thread is None:
             if progress.frames >= COPY_PAGES:
                 self._copied(self._writer, "PASSIVE")
         elif progress.frames < COPY_PAGES and self._files.log_bytes() > KEPT_BYTES:
@@ -216,6 +223,9 @@ class Checkpoints:
             self._take(progress)
         elif progress.frames >= COPY_PAGES:
             self._wake.set()
+
+    def _is_cramped(self, progress: Progress) -> bool:
+        return progress.frames >= CRAMPED_PAGES and progress.left > 0 and self._files.free_bytes() < CRAMPED_BYTES
 
     def _take(self, progress: Progress) -> None:
         """Copy what was left behind, if it is little; else the other one comes again at once."""

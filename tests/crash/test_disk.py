@@ -14,7 +14,7 @@ from tests.crash import child
 from tests.crash.bench import Bench, bench, judged
 from tests.stories.processes import KEY, _line_with, command, until
 
-BALLAST_MB = 8
+BALLAST_MB = 4
 
 
 @pytest.fixture

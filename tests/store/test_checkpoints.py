@@ -19,6 +19,7 @@ from connector.model import Move
 from connector.store import checkpoints
 from connector.store.batcher import ThreadWriter
 from connector.store.checkpoints import (
+    CRAMPED_BYTES,
     LOOK_EVERY_S,
     QUIET_S,
     RETRY_S,
@@ -426,6 +427,25 @@ def test_a_log_of_pages_that_are_there_already_is_copied_on_a_full_disk(
         frames.append(_progress(engine).frames)
     assert _restarts(frames) >= 2
     assert NO_ROOM not in caplog.text
+
+
+@pytest.mark.parametrize(("free_bytes", "begins_anew"), [(CRAMPED_BYTES - 1, True), (CRAMPED_BYTES, False)])
+def test_where_the_disk_has_little_room_a_short_log_is_copied_too(
+    engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch, free_bytes: int, begins_anew: bool
+) -> None:
+    """The ballast is for what is under way, and not for a log that nobody has begun anew."""
+    monkeypatch.setattr(checkpoints, "COPY_PAGES", MANY)
+    monkeypatch.setattr(checkpoints, "CRAMPED_PAGES", PAGES)
+    Room(monkeypatch).free_bytes = free_bytes
+    engine.start_copying(lambda: None)
+    frames = []
+    for n in range(4 * PAGES):
+        _fact(engine, "same", f"{n}" * 500)
+        frames.append(_progress(engine).frames)
+        engine.tidy()
+    assert (_restarts(frames) >= 2) is begins_anew
+    assert (max(frames) < 2 * PAGES) is begins_anew
+    assert engine.verify().ok
 
 
 def test_a_thread_copies_when_there_is_room_again(
