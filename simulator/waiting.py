@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from connector.smpp import tables
 from simulator.smsc import Smsc
 from simulator.statistics import Statistics
 
 SUBMITS: Final = "submits"
+ACCEPTED: Final = tables.status_name(tables.ESME_ROK)
 
 
 class CountingSmsc(Smsc):
@@ -30,16 +32,23 @@ class CountingSmsc(Smsc):
         return there >= wanted if wanted else not there
 
     def missing(self, counts: Mapping[str, int], numbers: Statistics) -> str:
-        """Say how many there are of what is waited for."""
+        """Say how many there are of what is waited for, and what was refused instead."""
         pairs = [(name, wanted, COUNTED[name](self, numbers)) for name, wanted in counts.items()]
-        return ", ".join(
+        there = ", ".join(
             f"{there} of {wanted} {name}" if wanted else f"{there} {name} instead of none"
             for name, wanted, there in pairs
         )
+        return there + (_refused(numbers) if SUBMITS in counts else "")
 
     def may_yet_have(self, counts: Mapping[str, int]) -> bool:
         """Say whether without anybody who could still come there may be as many: somebody is here, or is to go."""
         return self.open_links > 0 or not any(counts.values())
+
+
+def _refused(numbers: Statistics) -> str:
+    refused = {name: count for name, count in numbers.submits.items() if count and name != ACCEPTED}
+    said = ", ".join(f"{count} with {name}" for name, count in refused.items())
+    return f" ({sum(refused.values())} refused: {said})" if refused else ""
 
 
 NOW: Final[dict[str, Callable[[CountingSmsc, Statistics], int]]] = {

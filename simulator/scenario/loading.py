@@ -137,6 +137,8 @@ def _made(
     problems: list[str] = []
     parent = table.get("extends")
     if isinstance(parent, str):
+        if base is None:
+            table.setdefault("name", Path(source).stem)  # a file is not the one it extends
         try:
             base = _load(parent, folder, (*heirs, source))
         except _Unreadable as error:

@@ -397,6 +397,22 @@ def test_a_failed_test_shows_what_crossed_the_links(pytester: pytest.Pytester) -
     assert not [line for line in result.outlines if "link 1" in line and "else" in line], "a password is shown"
 
 
+def test_a_failed_wait_for_messages_says_how_many_were_refused(pytester: pytest.Pytester) -> None:
+    result = ran(
+        pytester,
+        """
+        from client import send
+
+        def test_it(smsc):
+            smsc.script("[[rule]]\\nreply = 'ESME_RTHROTTLED'")
+            send(smsc, "hello")
+            smsc.wait(submits=1, within_s=0.2)
+        """,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*after 0.2 s there are 0 of 1 submits (1 refused: 1 with ESME_RTHROTTLED)*"])
+
+
 def test_a_day_of_traffic_takes_seconds_on_a_clock_that_jumps(pytester: pytest.Pytester) -> None:
     result = ran(
         pytester,

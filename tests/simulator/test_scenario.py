@@ -363,6 +363,11 @@ def test_nothing_stays_of_a_delay_that_is_replaced(tmp_path: Path) -> None:
     assert load_scenario(tmp_path / "child.toml").response.delay == Delay(value_s=5)
 
 
+def test_a_scenario_that_extends_another_is_called_as_its_file_unless_it_says_how(tmp_path: Path) -> None:
+    written(tmp_path, mine="extends = 'profile:hex-dec'", named="extends = 'profile:hex-dec'\nname = 'sixteen'")
+    assert [load_scenario(tmp_path / f"{name}.toml").name for name in ("mine", "named")] == ["mine", "sixteen"]
+
+
 def test_a_scenario_extends_a_profile(tmp_path: Path) -> None:
     written(tmp_path, child="extends = 'profile:hex-dec'\n[response]\ndelay = '5s'")
     assert load_scenario(tmp_path / "child.toml").response.message_id.form == "hex"
