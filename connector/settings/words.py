@@ -23,6 +23,6 @@ def shown(raw: object) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the question after the name that was probably meant, or nothing; a beginning is enough."""
-    names = list(known)
+    names = sorted(known, key=lambda name: (len(name), name))
     matches = [it for it in names if word and it.startswith(word)] or difflib.get_close_matches(word, names, n=1)
     return f', did you mean "{matches[0]}"?' if matches else ""
