@@ -9,25 +9,20 @@ import trio
 
 from connector.app import Connector
 from connector.config import BindConfig
-from connector.errors import FramingError
 from connector.lifecycle import Event, Status
 from connector.model import MessageQuery, MessageView, SendRequest, TimelineEntry, Verdict
 from connector.pipeline.cancel import Cancellation
 from connector.smpp.codec import decode
-from connector.smpp.framing import Framer
 from connector.smpp.pdu import SubmitSm
 from tests.simulation import ends, promises
 from tests.simulation.network import Link
 from tests.simulation.times import Finals
+from tests.simulation.wire import RESPONSE, SUBMIT_SM, UNBIND, Wire
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 HEADER: Final = bytes.fromhex("050003")
-RESPONSE: Final = 0x8000_0000
-SUBMIT_SM: Final = 0x04
-UNBIND: Final = 0x06
-BIND_RESPONSES: Final = frozenset({0x8000_0001, 0x8000_0002, 0x8000_0009})
 OUTCOMES: Final = frozenset(
     {
         Event.ACKNOWLEDGED,
@@ -55,25 +50,6 @@ class Place:
 
     to: str
     number: int
-
-
-@attrs.define
-class Wire:
-    """One link as it is seen at the connector's door."""
-
-    link: Link
-    timeout_s: float
-    out: Framer = attrs.field(factory=Framer)
-    into: Framer | None = attrs.field(factory=Framer)
-    asked: dict[int, tuple[int, float]] = attrs.field(factory=dict)
-    """Command and time of requests of ours that have no answer, by sequence number."""
-    newest_answer: int = 0
-    """The largest sequence number that was answered."""
-    is_bound: bool = False
-    unbound: bool = False
-    """Whether either side has said unbind."""
-    left_in_order: bool = False
-    """Whether our unbind was answered."""
 
 
 class Book:
@@ -155,38 +131,24 @@ class Book:
 
     def read(self, link: Link, data: bytes) -> None:
         self._world.note(f"{link.number} <", data)
-        wire = self._wires.get(link.number)
-        if wire is None or wire.into is None:
+        if (wire := self._wires.get(link.number)) is None:
             return
-        try:
-            pdus = wire.into.feed(data)
-        except FramingError:
-            wire.into = None  # nothing behind it can be read
-            return
-        for pdu in pdus:
-            command, _, sequence = _header(pdu)
-            if command & RESPONSE:
-                if sequence in wire.asked and sequence < wire.newest_answer:
-                    self._world.met(40)
-                wire.newest_answer = max(wire.newest_answer, sequence)
-                wire.asked.pop(sequence, None)
-            wire.is_bound |= command in BIND_RESPONSES and pdu[8:12] == bytes(4)
-            wire.unbound |= command == UNBIND
-            wire.left_in_order |= command == UNBIND | RESPONSE
+        for came in wire.read(data):
+            if wire.is_overtaken(came):
+                self._world.met(40)
 
     def wrote(self, link: Link, data: bytes) -> None:
         self._world.note(f"{link.number} >", data)
         wire = self._wires.get(link.number)
         if wire is None:
             return
-        for pdu in wire.out.feed(data):
-            command, _, sequence = _header(pdu)
-            if command & RESPONSE:
+        for pdu, said in wire.wrote(data):
+            if said.command & RESPONSE:
                 continue
-            self._one_more_in_flight(wire, command, sequence)
-            if command == SUBMIT_SM:
+            self._one_more_in_flight(wire, said.command, said.sequence)
+            if said.command == SUBMIT_SM:
                 self._submitted(wire, pdu)
-            elif command == UNBIND:
+            elif said.command == UNBIND:
                 wire.unbound = True
                 if self.draining_since is not None:
                     self._said_goodbye(wire, self.draining_since)
@@ -428,10 +390,6 @@ def place_of(pdu: SubmitSm) -> Place:
     octets = pdu.message_octets
     number = octets[5] if octets.startswith(HEADER) else 1
     return Place(pdu.destination_addr, number)
-
-
-def _header(pdu: bytes) -> tuple[int, int, int]:
-    return int.from_bytes(pdu[4:8], "big"), int.from_bytes(pdu[8:12], "big"), int.from_bytes(pdu[12:16], "big")
 
 
 def _relative_s(period: str) -> float | None:

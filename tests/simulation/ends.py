@@ -10,15 +10,15 @@ import trio
 from connector.app import Connector
 from connector.lifecycle import FINAL, Event, Status
 from connector.model import InboundQuery, MessageQuery, MessageView
+from connector.smpp.misuse import STRAY_NACKS
 from simulator.ledger import Entry
 from tests.simulation import promises, times
 from tests.simulation.habits import HABITS
+from tests.simulation.wire import ENQUIRE_LINK, Wire
 
 if TYPE_CHECKING:
-    from tests.simulation.book import Wire
     from tests.simulation.world import World
 
-ENQUIRE_LINK: Final = 0x15
 TICK_S: Final = 0.01
 HEADER: Final = bytes.fromhex("050003")
 WORDS: Final[Mapping[str, tuple[Event, Status]]] = {
@@ -236,7 +236,7 @@ def bare(view: MessageView) -> str:
 # --- orderly stops ---
 
 
-def farewell(wire: "Wire", now: float) -> promises.Farewell:
+def farewell(wire: Wire, now: float) -> promises.Farewell:
     """Return how a link ends, if it ends now."""
     into, out = wire.link.ours.into, wire.link.ours.out
     return promises.Farewell(
@@ -244,7 +244,7 @@ def farewell(wire: "Wire", now: float) -> promises.Farewell:
         ended_outside=into.is_ended or into.is_broken,
         deaf=any(it == ENQUIRE_LINK and now - at >= wire.timeout_s - TICK_S for it, at in wire.asked.values()),
         blocked=out._octets >= out._room,
-        garbled=wire.into is None,
+        garbled=wire.into is None or wire.stray_nacks >= STRAY_NACKS,
     )
 
 

@@ -159,7 +159,7 @@ class Farewell:
     blocked: bool
     """Whether nothing could be written."""
     garbled: bool
-    """Whether octets came that are no PDU."""
+    """Whether octets came that are no PDU, or answers to nothing that was asked."""
 
     @property
     def is_fine(self) -> bool:

@@ -230,11 +230,12 @@ class World:
         self.book.draining_since = began
         if self.book.has_answers_due():
             self.met(4)
-        stood_s = self.stood_still_s
+        stood_s, failures = self.stood_still_s, self.network.failures
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._until_ended, life, nursery.cancel_scope)
             await life.connector.drain()
-            self.book.drained(trio.current_time() - began - (self.stood_still_s - stood_s))
+            if self.network.failures == failures:  # else it has not stopped, it has fallen
+                self.book.drained(trio.current_time() - began - (self.stood_still_s - stood_s))
             nursery.cancel_scope.cancel()
         self.book.draining_since = None
         await self.cancel(life)
