@@ -17,7 +17,7 @@ from connector.carriers import Carriers
 from connector.clock import ClockWatch
 from connector.config import Config, Credentials, KeyConfig
 from connector.disk import Disk
-from connector.drain import Came, DrainReport, outlasting
+from connector.drain import DrainReport, outlasting
 from connector.errors import ConfigError, StoreError
 from connector.facts import Facts
 from connector.lifecycle import FINAL, Status
@@ -36,7 +36,7 @@ from connector.pipeline.notices import Kind, Notices
 from connector.pipeline.queries import Queries
 from connector.pipeline.recover import recover
 from connector.pipeline.refile import Refiler
-from connector.pipeline.results import Results
+from connector.pipeline.results import Came, Results
 from connector.pipeline.retention import Retention
 from connector.pipeline.router import queue_names
 from connector.pipeline.vitals import PERIOD_S, Vitals
@@ -422,8 +422,7 @@ class Connector:
         (a full disk may never take them; what they would have said is in doubt at the next start).
         """
         began, came = self._clock(), {name: Came() for name in self.carriers}
-        for name, tap in self._fleet.taps.items():
-            tap.came = came[name]
+        self._results.came = came
         self.intake.draining = True
         self._refiler.stop()
         self._dispatch.stop()

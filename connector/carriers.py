@@ -13,7 +13,6 @@ from connector.carrier.last_look import LastLook
 from connector.carrier.link import Connect
 from connector.carrier.setbacks import Prospects
 from connector.config import CarrierConfig, Credentials, LaneConfig
-from connector.drain import Tap
 
 log = logging.getLogger("carrierline.carrier")
 
@@ -38,8 +37,6 @@ class Carriers:
         last_look: LastLook,
     ) -> None:
         self.by_name = by_name
-        self.taps: dict[str, Tap] = {}
-        """What comes back from each, on its way to ``inbox``."""
         self._lanes = lanes
         self._inbox = inbox
         self._connect = connect
@@ -90,11 +87,10 @@ class Carriers:
     # --- one carrier ---
 
     def _built(self, config: CarrierConfig, credentials: Sequence[Credentials]) -> Carrier:
-        tap = self.taps[config.name] = Tap(self._inbox)
         return Carrier(
             config,
             self._lanes,
-            tap,
+            self._inbox,
             credentials=credentials,
             connect=self._connect,
             clock=self._clock,
@@ -127,7 +123,7 @@ class Carriers:
 
     async def _retire(self, name: str) -> None:
         await self._empty(self.by_name[name])
-        del self.by_name[name], self.taps[name]
+        del self.by_name[name]
         log.info("carrier %s: drained and removed", name)
         self._changed(name)
 

@@ -5,45 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import attrs
 import trio
 
-from connector.carrier.inbox import Batch, Inbox
-from connector.model import Answer, Lost, NotSent
-
-
-@attrs.define
-class Came:
-    """What came back from one carrier, in parts."""
-
-    answered: int = 0
-    in_doubt: int = 0
-    """Written, and no answer came."""
-    given_back: int = 0
-    """Claimed and not written: they wait again."""
-
-    def __str__(self) -> str:
-        return f"{self.answered} answered, {self.given_back} given back"
-
-
-class Tap:
-    """Passes on what comes back from one carrier, and counts it while somebody wants to know."""
-
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
-        self.came: Came | None = None
-        """Set it to count into it."""
-
-    def put(self, batch: Batch) -> None:
-        if self.came is not None:
-            self._count(batch, self.came)
-        self._inbox.put(batch)
-
-    def credit_changed(self) -> None:
-        self._inbox.credit_changed()
-
-    def _count(self, batch: Batch, came: Came) -> None:
-        for result in batch.results:
-            came.answered += isinstance(result, Answer)
-            came.in_doubt += isinstance(result, Lost)
-            came.given_back += isinstance(result, NotSent)
+from connector.pipeline.results import Came
 
 
 @attrs.frozen

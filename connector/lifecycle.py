@@ -38,6 +38,8 @@ class Status(StrEnum):
 
 FINAL = frozenset({Status.DELIVERED, Status.FAILED, Status.EXPIRED, Status.REJECTED, Status.CANCELLED, Status.UNKNOWN})
 LIVE = frozenset(Status) - FINAL
+MAY_WAIT = frozenset({Status.ACCEPTED, Status.IN_DOUBT})
+"""Statuses of parts that a carrier may be given, unless they pause."""
 
 
 class Event(StrEnum):
@@ -82,6 +84,9 @@ class Event(StrEnum):
     """The lane's patience for a final word is over."""
 
 
+CAME_TO_NOTHING = frozenset({Event.DEFERRED, Event.REROUTED, Event.NOT_WRITTEN, Event.REFUSED, Event.EXHAUSTED})
+"""What says of one attempt that the carrier does not have the part, and nothing of the others."""
+
 _RECEIPTS = {
     Event.DELIVERED: Status.DELIVERED,
     Event.UNDELIVERED: Status.FAILED,
@@ -95,8 +100,6 @@ _ANSWERS = {
     Event.REFUSED: Status.REJECTED,
     Event.EXHAUSTED: Status.FAILED,
 }
-_UNSURE = frozenset({Event.DEFERRED, Event.REROUTED, Event.NOT_WRITTEN, Event.REFUSED, Event.EXHAUSTED})
-"""What says of one attempt that the carrier does not have the part, and nothing of the others."""
 _TAKEN_BACK = {
     Event.CANCELLED: Status.CANCELLED,
     Event.EXPIRED: Status.EXPIRED,
@@ -144,7 +147,7 @@ def move(status: Status, event: Event, *, doubts: int = 0) -> Status | None:
     ``doubts``: attempts of the part that are in doubt, but for the one the event is about.
     """
     new = TRANSITIONS[status].get(event)
-    if new is not None and doubts and event in _UNSURE:
+    if new is not None and doubts and event in CAME_TO_NOTHING:
         return STILL_IN_DOUBT.get(new, new)
     return new
 

@@ -12,7 +12,7 @@ from connector.carrier.carrier import Carrier
 from connector.carrier.recall import Recall
 from connector.config import LaneConfig
 from connector.errors import StoreError
-from connector.lifecycle import FINAL, Event, Status
+from connector.lifecycle import CAME_TO_NOTHING, FINAL, Event, Status
 from connector.model import MessageView, Move, Moved, Reason, TimelineEntry, part_id
 from connector.pipeline.lanes import Lanes
 from connector.pipeline.queries import Queries
@@ -23,7 +23,6 @@ TAKEN_BACK: Final = "ESME_ROK"
 MOST_ASKING: Final = 8
 """Callers who wait for one carrier at a time: one that never answers may not fill the door with them."""
 
-_ANSWERS: Final = frozenset({Event.DEFERRED, Event.REROUTED, Event.REFUSED, Event.EXHAUSTED})
 """By them a carrier says that it does not have a part."""
 
 
@@ -237,6 +236,6 @@ def copies(timeline: Iterable[TimelineEntry]) -> int:
     for entry in timeline:
         said.setdefault(entry.attempt, Counter())[entry.event] += 1
     return sum(
-        bool(events[Event.ACKNOWLEDGED] or (events[Event.LOST] and not any(events[answer] for answer in _ANSWERS)))
+        bool(events[Event.ACKNOWLEDGED] or (events[Event.LOST] and not events.keys() & CAME_TO_NOTHING))
         for events in said.values()
     )

@@ -20,13 +20,13 @@ PARTS_PER_TURN = 100
 """Small enough to find room in a transaction beside claims and results."""
 SWEEP_EVERY_S = 60.0
 
-_WAITS = frozenset({Status.SCHEDULED, Status.ACCEPTED})
+_COMES_UP = frozenset({Status.SCHEDULED, Status.ACCEPTED})
 _REROUTED = frozenset({Reason.OTHER_ROUTE, Reason.SECOND_OPINION})
 
 
 def wish(item: Due, lane: LaneConfig, now: float) -> Move:
     """Return what is to happen to a part whose time has come, by where it stands."""
-    if item.status in _WAITS:
+    if item.status in _COMES_UP:
         return Move(item.part, Event.DUE)
     policy = doubt_policy(lane)
     if item.status is Status.IN_DOUBT and policy.is_pending(item.due_at, item.deadline, item.doubts):

@@ -2,21 +2,21 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import attrs
 import trio
 
 from connector.carrier.inbox import Batch
 from connector.carrier.setbacks import doubt_policy
 from connector.config import LaneConfig
 from connector.errors import StoreBroken, StoreError
-from connector.lifecycle import Status
-from connector.model import Answer, Inbound, Moved, Part, Result
+from connector.lifecycle import MAY_WAIT
+from connector.model import Answer, Inbound, Lost, Moved, NotSent, Part, Result
 from connector.pipeline.inbound_owed import Patience, is_owed, push_back
 from connector.pipeline.lanes import Lanes
 from connector.store.store import Store
 
 RESULTS_PER_COMMIT = 500
 SMOOTHING = 0.05
-_WAIT = frozenset({Status.ACCEPTED, Status.IN_DOUBT})
 """A part in doubt waits too, where it is sent in spite of that."""
 
 
@@ -37,6 +37,26 @@ def _refused_by_nobody(said: Inbound) -> None:
 
 def _noted_by_nobody(results: Sequence[Result], moved: Sequence[Moved], now: float) -> None:
     pass
+
+
+@attrs.define
+class Came:
+    """What came back from one carrier, in parts."""
+
+    answered: int = 0
+    in_doubt: int = 0
+    """Written, and no answer came."""
+    given_back: int = 0
+    """Claimed and not written: they wait again."""
+
+    def __str__(self) -> str:
+        return f"{self.answered} answered, {self.given_back} given back"
+
+    def note(self, result: Result) -> None:
+        """Count one more."""
+        self.answered += isinstance(result, Answer)
+        self.in_doubt += isinstance(result, Lost)
+        self.given_back += isinstance(result, NotSent)
 
 
 class Results:
@@ -69,6 +89,8 @@ class Results:
         """From the read of an answer to its commit, smoothed."""
         self.counts: dict[str, int] = {}
         """Parts by the status they came to, since the start."""
+        self.came: Mapping[str, Came] = {}
+        """Where to count what comes, by carrier: as it comes, for a full disk must not hide it."""
 
     def change(self, lanes: Mapping[str, LaneConfig]) -> None:
         """Go by the patience of these lanes from now on."""
@@ -79,6 +101,8 @@ class Results:
     def put(self, batch: Batch) -> None:
         """Take these results to disk, then answer what is owed."""
         batch.put_at = self._clock()
+        for result in batch.results if self.came else ():
+            self.came[result.carrier].note(result)
         self._batches.append(batch)
         self._wake.set()
 
@@ -167,7 +191,7 @@ class Results:
         }
         again = []
         for change in {change.part: change for change in moved}.values():  # the last ones: a receipt may have ended it
-            if change.status in _WAIT and change.part in returned and change.part not in pausing:
+            if change.status in MAY_WAIT and change.part in returned and change.part not in pausing:
                 part = returned[change.part]
                 if change.queue is not None:
                     part.queue = change.queue  # while it was in doubt it may have come into another one

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from connector.smpp import tables
+from connector.smpp.flags import DeliveryFailureReason
 from connector.smpp.tables import StatusClass
 from connector.smpp.tables import status_name as status_name
 
@@ -36,23 +37,11 @@ OUTCOME_OF_CLASS: Final[Mapping[StatusClass, Outcome]] = {
     StatusClass.BIND: Outcome.BIND_SICK,
 }
 
-# SMPP 3.4, 5.3.2.33: destination unavailable, address invalid, permanent and temporary network error.
 _DELIVERY_FAILURES: Final[Mapping[int, Outcome]] = {
-    0: Outcome.RETRY_LATER,
-    1: Outcome.REFUSED,
-    2: Outcome.REFUSED,
-    3: Outcome.RETRY_LATER,
-}
-
-# In a bind response the message is not the question: what is not listed here needs a person.
-_BIND_OUTCOMES: Final[Mapping[int, Outcome]] = {
-    tables.ESME_ROK: Outcome.ACCEPTED,
-    # Too many binds of the account, or an old session the carrier has not yet given up (30 to 120 s).
-    tables.ESME_RALYBND: Outcome.RETRY_LATER,
-    tables.ESME_RSYSERR: Outcome.RETRY_LATER,
-    tables.ESME_RTHROTTLED: Outcome.SLOW_DOWN,
-    tables.ESME_RMSGQFUL: Outcome.SLOW_DOWN,
-    tables.ESME_RUNKNOWNERR: Outcome.RETRY_LATER,
+    DeliveryFailureReason.DESTINATION_UNAVAILABLE: Outcome.RETRY_LATER,
+    DeliveryFailureReason.ADDRESS_INVALID: Outcome.REFUSED,
+    DeliveryFailureReason.PERMANENT_NETWORK_ERROR: Outcome.REFUSED,
+    DeliveryFailureReason.TEMPORARY_NETWORK_ERROR: Outcome.RETRY_LATER,
 }
 
 
@@ -81,13 +70,6 @@ def outcome_of(
     if command_status == tables.ESME_RDELIVERYFAILURE and delivery_failure_reason is not None:
         return _DELIVERY_FAILURES.get(delivery_failure_reason, Outcome.RETRY_LATER)
     return _OUTCOMES.get(command_status, Outcome.OTHER_ROUTE)
-
-
-def bind_outcome_of(command_status: int, overrides: Mapping[int, Outcome] | None = None) -> Outcome:
-    """The outcome of a bind response: ACCEPTED, SLOW_DOWN, RETRY_LATER, or BIND_SICK where a person has to act."""
-    if overrides and command_status in overrides:
-        return overrides[command_status]
-    return _BIND_OUTCOMES.get(command_status, Outcome.BIND_SICK)
 
 
 def is_our_encoding(command_status: int, overrides: Mapping[int, Outcome] | None = None) -> bool:

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 import attrs
 
-from connector.lifecycle import Event, Status
+from connector.lifecycle import CAME_TO_NOTHING, Event, Status
 from connector.model import Answer, Lost, Receipt
 from connector.store.history import (
     NOT_FINAL,
@@ -38,8 +38,6 @@ NO_CARRIER: Final = ""
 OF_EARLIER: Final = "of an earlier attempt: "
 """How the details of words begin that are not about a part's newest attempt."""
 
-_CAME_TO_NOTHING: Final = frozenset({Event.DEFERRED, Event.REROUTED, Event.NOT_WRITTEN, Event.REFUSED, Event.EXHAUSTED})
-
 
 class Word(NamedTuple):
     """A receipt and the part it is about."""
@@ -60,7 +58,7 @@ def part_key(part: int) -> str:
 def is_off_the_wire(result: Settled) -> bool:
     """Tell whether a part that was sent again is settled without the carrier having taken it: what tells it of an
     earlier attempt may be looked at again."""
-    return isinstance(result, Lost) or (result.attempt > 1 and event_of(result) in _CAME_TO_NOTHING)
+    return isinstance(result, Lost) or (result.attempt > 1 and event_of(result) in CAME_TO_NOTHING)
 
 
 def is_only_noted(word: Word, *, sent_at: float | None, is_lost: bool) -> bool:
@@ -126,7 +124,7 @@ class Earlier:
         event = event_of(result)
         if isinstance(result, Answer) and event is Event.ACKNOWLEDGED and any(result.key in it.keys for it in words):
             self._again.add(result.part)
-        if not words or event not in _CAME_TO_NOTHING:
+        if not words or event not in CAME_TO_NOTHING:
             return result, settled_line(result)
         is_delivered = any(word.event is Event.DELIVERED for word in words)
         if (result.part, result.attempt) in self._taken and not is_delivered:

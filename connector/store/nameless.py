@@ -6,13 +6,10 @@ attempt whose answer was lost had 15, and another part to that number had 21, wh
 """
 
 from collections.abc import Iterable
-from typing import Final
 
-from connector.lifecycle import Event
+from connector.lifecycle import CAME_TO_NOTHING, Event
 from connector.model import Receipt, user_message_reference
 from connector.store.restored import UNNAMED
-
-_CAME_TO_NOTHING: Final = frozenset({Event.DEFERRED, Event.REROUTED, Event.NOT_WRITTEN, Event.REFUSED, Event.EXHAUSTED})
 
 
 def nameless(history: str, carrier: str) -> list[float]:
@@ -26,7 +23,7 @@ def nameless(history: str, carrier: str) -> list[float]:
         if event == Event.CLAIMED:
             if by in (carrier, UNNAMED):
                 open_[attempt] = int(at) / 1000
-        elif by and (event in _CAME_TO_NOTHING or (event == Event.ACKNOWLEDGED and detail)):  # the detail is its id
+        elif by and (event in CAME_TO_NOTHING or (event == Event.ACKNOWLEDGED and detail)):  # the detail is its id
             open_.pop(attempt, None)
     return list(open_.values())
 

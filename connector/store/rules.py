@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeGuard
 
-from connector.lifecycle import Event, Status, move
+from connector.lifecycle import MAY_WAIT, Event, Status, move
 from connector.model import REROUTE_LOOK_S as REROUTE_LOOK_S
 from connector.model import Answer, DoubtPolicy, Lost, Move, NotSent, Reason, is_whole
 
@@ -28,7 +28,6 @@ _FROM_OUTSIDE = {
 }
 _PUT_OFF = frozenset({Event.POSTPONED, Event.HELD})
 
-_MAY_WAIT = frozenset({Status.ACCEPTED, Status.IN_DOUBT})
 UNSETTLED = frozenset({Status.SCHEDULED, Status.ACCEPTED, Status.IN_DOUBT})
 """Statuses of what a carrier may still be asked to take."""
 
@@ -44,7 +43,7 @@ def kin_of(ref: str) -> str:
 
 def waits(status: Status, due_at: float | None) -> bool:
     """Tell whether a part stands in its queue, to be claimed."""
-    return due_at is None and status in _MAY_WAIT
+    return due_at is None and status in MAY_WAIT
 
 
 def after_wish(status: Status, due_at: float | None, wish: Move) -> Status | None:

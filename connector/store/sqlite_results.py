@@ -27,7 +27,6 @@ from connector.store.rules import (
 from connector.store.sqlite_receipts import Receipts
 from connector.store.tally import Tally
 
-_FINAL_WORDS = {str(status) for status in FINAL}
 _AFTER_SENDING = {event: str(status) for event, status in TRANSITIONS[Status.SENDING].items()}
 
 _SETTLE = """
@@ -247,10 +246,10 @@ def _settle_row(result: Settled, owner: Owner) -> tuple[object, ...]:
     event = event_of(result)
     status = _AFTER_SENDING[event]
     note = settled_line(result)
-    tail = (result.at if status in _FINAL_WORDS else None, note, result.part, result.attempt, owner.fence)
+    tail = (result.at if status in FINAL else None, note, result.part, result.attempt, owner.fence)
     if isinstance(result, Answer):
         sent_at = result.at if event is Event.ACKNOWLEDGED else None
-        due_at = None if status in _FINAL_WORDS else result.due_at
+        due_at = None if status in FINAL else result.due_at
         middle = (sent_at, due_at, result.burned, result.reason)
         return (status, result.key, result.carrier_message_id, *middle, *tail)
     if isinstance(result, Lost):

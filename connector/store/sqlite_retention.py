@@ -32,7 +32,6 @@ PARTS_AT_ONCE: Final = 1_000
 _PLACE_BITS: Final = 20
 """A cursor is the number of an event row << 20 | how many of its parts were looked after."""
 
-_FINAL_WORDS = frozenset(str(status) for status in FINAL)
 _ERASE_BODY = """
     UPDATE message SET text = NULL WHERE id = ? AND text IS NOT NULL
         AND queue IN (SELECT id FROM queue WHERE lane IN (SELECT value FROM json_each(?)))
@@ -115,7 +114,7 @@ class Retention:
             if young[0] <= at <= young[1]:
                 return found, cursor, False
             place = place if number == seq else 0
-            if status in _FINAL_WORDS:
+            if status in FINAL:
                 wanted = unpack_parts(packed)[place : place + limit - len(found)]
                 parts = self._old_enough(wanted, status, young)
                 found += parts

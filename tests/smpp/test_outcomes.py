@@ -6,7 +6,6 @@ from connector.smpp import tables
 from connector.smpp.outcomes import (
     OUTCOME_OF_CLASS,
     Outcome,
-    bind_outcome_of,
     class_of,
     is_our_encoding,
     outcome_of,
@@ -68,22 +67,6 @@ def test_a_refusal_that_blames_our_octets_is_told_apart_from_one_that_blames_the
     assert not is_our_encoding(tables.ESME_RINVDSTADR)
     assert not is_our_encoding(0x499)
     assert not is_our_encoding(tables.ESME_RINVTLVVAL, {tables.ESME_RINVTLVVAL: Outcome.REFUSED})
-
-
-@pytest.mark.parametrize(
-    ("status", "outcome"),
-    [
-        (tables.ESME_ROK, Outcome.ACCEPTED),
-        (tables.ESME_RALYBND, Outcome.RETRY_LATER),
-        (tables.ESME_RTHROTTLED, Outcome.SLOW_DOWN),
-        (tables.ESME_RBINDFAIL, Outcome.BIND_SICK),
-        (tables.ESME_RINVPASWD, Outcome.BIND_SICK),
-        (tables.ESME_RINVSYSID, Outcome.BIND_SICK),
-        (0x499, Outcome.BIND_SICK),
-    ],
-)
-def test_a_bind_response_is_judged_apart(status: int, outcome: Outcome) -> None:
-    assert bind_outcome_of(status) is outcome
 
 
 def test_names_of_known_and_unknown_statuses() -> None:
