@@ -407,7 +407,7 @@ class Connector:
         """Run the HTTP door on this socket until cancelled."""
         keys = self._keys or [(key, key.read_secret(environ)) for key in self.config.api.key]
         self._keys = ()
-        self._api = api.build(self.door(), self.config.api, keys)
+        self._api = api.Application(self.door(), self.config.api, keys)
         await api.run(self._api, listener, trio.sleep_forever, task_status=task_status)
 
     def door(self) -> Door:

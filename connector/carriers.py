@@ -130,7 +130,7 @@ class Carriers:
     async def _empty(self, carrier: Carrier) -> None:
         """Drain a carrier, and wait for claims on their way to disk: what they claim is handed over and comes back."""
         await carrier.drain()
-        while carrier.statistics().claimed:  # noqa: ASYNC110 - a few milliseconds, once in a reload
+        while carrier.claimed:  # noqa: ASYNC110 - a few milliseconds, once in a reload
             await trio.sleep(LOOK_EVERY_S)
 
     def _changed(self, name: str) -> None:

@@ -52,7 +52,7 @@ def failure_table(lanes: Mapping[str, LaneConfig]) -> list[FailureRow]:
 
 def course(outcome: Outcome, lane: LaneConfig, prospect: Prospect) -> list[Decision]:
     """Return what is decided of a part that gets the same answer again and again, until it is over."""
-    part, now, decisions = _part(lane), 0.0, list[Decision]()
+    part, now, decisions = _part(), 0.0, list[Decision]()
     while len(decisions) < LONGEST_COURSE:
         decision = decide(part, outcome, lane, now, prospect)
         decisions.append(decision)
@@ -77,7 +77,7 @@ _MEANINGS: Final = {
 }
 
 
-def _part(lane: LaneConfig) -> Part:
+def _part() -> Part:
     return Part(
         id=1 << 8, number=1, total=1, queue=0, lane="", to="", sender="", text="", alphabet="gsm", reference=0,
         deadline=FAR_S, first_at=0.0,

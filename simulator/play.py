@@ -328,7 +328,7 @@ def _check(expect: Expect, measures: Measures) -> Checked:
 
 
 def _most_messages(scenario: Scenario) -> int:
-    return most_messages(scenario.load, scenario.seed) if scenario.load else 0
+    return most_messages(scenario.load) if scenario.load else 0
 
 
 # --- virtual time

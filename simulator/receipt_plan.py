@@ -81,7 +81,7 @@ class Planner:
         if not final and not asked & WANTS_INTERMEDIATE:
             return []
         if delay is None or self._missing(n) or (play and play.missing):
-            if self._goes_missing(n, delay, play, now_s):
+            if self._goes_missing(delay, play, now_s):
                 return None
             if delay is None:
                 delay = entry.delay_s = self._certain_delay(n)
@@ -122,7 +122,7 @@ class Planner:
             return entry.delay_s
         return self._delay(entry.number) if entry.delay_s is None else entry.delay_s
 
-    def _goes_missing(self, number: int, delay: float | None, play: Play | None, now_s: float) -> bool:
+    def _goes_missing(self, delay: float | None, play: Play | None, now_s: float) -> bool:
         """Count a receipt that is not to come as a fault of its rule or table, and say whether it may be one."""
         if play and (play.missing or (play.receipt_delay and delay is None)):
             # What a rule does wrong to one message is one fault, and that of the answer is in the book already.

@@ -18,10 +18,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connector.api.auth import Keys
+from connector.api.filters import BadFilter
 from connector.api.problems import TITLES, Problem
 from connector.api.routes import Routes
 from connector.config import ApiConfig, KeyConfig
 from connector.errors import StoreError
+from connector.model import Reason
 from connector.pipeline.door import Door
 
 log = logging.getLogger("carrierline.api")
@@ -62,11 +64,6 @@ class Application:
             await self._app(scope, receive, send)
 
 
-def build(door: Door, settings: ApiConfig, keys: Iterable[tuple[KeyConfig, str]]) -> Application:
-    """Return the ASGI application; ``keys`` come with their secrets."""
-    return Application(door, settings, keys)
-
-
 def _starlette(routes: Routes) -> Starlette:
     return Starlette(
         routes=[
@@ -91,6 +88,7 @@ def _starlette(routes: Routes) -> Starlette:
         ],
         exception_handlers={
             Problem: _show_problem,
+            BadFilter: _show_bad_filter,
             HTTPException: _show_http_exception,
             StoreError: _show_store_error,
             Exception: _show_mistake,
@@ -101,6 +99,11 @@ def _starlette(routes: Routes) -> Starlette:
 async def _show_problem(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Problem)
     return problem.response()
+
+
+async def _show_bad_filter(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BadFilter)
+    return Problem(400, str(error), reason=Reason.BAD_REQUEST, field=error.field).response()
 
 
 async def _show_http_exception(request: Request, error: Exception) -> Response:

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from connector.api.auth import Keys
-from connector.api.filters import BadFilter, flag, message_query
+from connector.api.filters import flag, message_query
 from connector.api.inbound import inbound_query, show_inbound, show_page
 from connector.api.previews import show_preview, show_previews
 from connector.api.problems import Problem, answer
@@ -166,10 +166,7 @@ class Routes:
     async def get_message(self, request: Request) -> Response:
         """Show one message with its timeline, and its text if asked: the caller's own, to an operator's key any."""
         key, message_id = self._key(request), _message_id(request)
-        try:
-            text = flag(_filters(request), "text")
-        except BadFilter as error:
-            raise Problem(400, str(error), reason=Reason.BAD_REQUEST, field=error.field) from None
+        text = flag(_filters(request), "text")
         view = await self._door.queries.message(message_id, api_key=_seen_by(key))
         if view is None:
             raise _no_message()
@@ -198,10 +195,7 @@ class Routes:
     async def get_messages(self, request: Request) -> Response:
         """List messages, newest first: the caller's own, to an operator's key those of all keys."""
         key = self._key(request)
-        try:
-            query = message_query(_filters(request), _seen_by(key), country=key.country)
-        except BadFilter as error:
-            raise Problem(400, str(error), reason=Reason.BAD_REQUEST, field=error.field) from None
+        query = message_query(_filters(request), _seen_by(key), country=key.country)
         views = await self._door.queries.messages(query)
         more = format_id(views[-1].id) if len(views) == query.limit else None
         return answer({"messages": [show_message(view, events=False) for view in views], "next": more})
@@ -209,10 +203,7 @@ class Routes:
     async def get_inbound(self, request: Request) -> Response:
         """List messages from subscribers: the caller's own, an operator's key all of them."""
         key = self._key(request)
-        try:
-            query = inbound_query(_filters(request), _seen_by(key))
-        except BadFilter as error:
-            raise Problem(400, str(error), reason=Reason.BAD_REQUEST, field=error.field) from None
+        query = inbound_query(_filters(request), _seen_by(key))
         return answer(show_page(await self._door.queries.inbound(query), query))
 
     async def get_inbound_message(self, request: Request) -> Response:
@@ -244,10 +235,7 @@ class Routes:
     async def get_receipts(self, request: Request) -> Response:
         """List receipts that are kept without a message, and why."""
         self._operator(request)
-        try:
-            after, limit = receipts_query(_filters(request))
-        except BadFilter as error:
-            raise Problem(400, str(error), reason=Reason.BAD_REQUEST, field=error.field) from None
+        after, limit = receipts_query(_filters(request))
         return answer({"receipts": [show_receipt(it) for it in await self._door.queries.parked(after, limit)]})
 
     async def verify(self, request: Request) -> Response:

@@ -58,8 +58,8 @@ class Carrier:
         self._inbox = inbox
         self._clock = clock
         self.limits = Limits(config)
-        self._outgoing = Outgoing(UrgentLanes(lanes))
-        self._claimed = Claimed(UrgentLanes(lanes))
+        urgent = UrgentLanes(lanes)
+        self._outgoing, self._claimed = Outgoing(urgent), Claimed(urgent)
         self._claim_s = 0.0
         self._wake = trio.Event()
         self._draining = False

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import attrs
 
-from connector.carrier.throttle import PAUSE_S, Throttle
+from connector.carrier.throttle import Throttle
 from connector.config import CarrierConfig
 from connector.model import Part
 
@@ -216,7 +216,7 @@ class Limits:
         """Take note that the carrier took this part."""
         self._evidence.note([*_places(part), (Scope.BIND, bind), ACCOUNT], now, refused=False)
 
-    def refused(self, part: Part, bind: str, now: float, *, sent_at: float, pause_s: float = PAUSE_S) -> Place | None:
+    def refused(self, part: Part, bind: str, now: float, *, sent_at: float) -> Place | None:
         """Charge the narrowest scope that explains why the carrier found this part too much; return it if it was news.
 
         The narrowest is the one outside of which nearly all still passes.  Where nothing speaks for anybody it is the
@@ -226,17 +226,17 @@ class Limits:
         self._watching_until = now + WATCH_S
         self._evidence.note([*_places(part), (Scope.BIND, bind), ACCOUNT], now, refused=True)
         place = self._explanation(part, bind, now)
-        return place if self._slow_down(place, now, sent_at, pause_s) else None
+        return place if self._slow_down(place, now, sent_at) else None
 
     def cut_off(self, bind: str, now: float, *, sent_at: float) -> None:
         """Take note that the carrier closed this link right after a burst; while little left it was not for that."""
         if self.account.is_busy(now):
-            self._slow_down((Scope.BIND, bind), now, sent_at, PAUSE_S)
+            self._slow_down((Scope.BIND, bind), now, sent_at)
 
-    def _slow_down(self, place: Place, now: float, sent_at: float, pause_s: float) -> bool:
+    def _slow_down(self, place: Place, now: float, sent_at: float) -> bool:
         if place[0] is Scope.BIND:
             self._eased_binds.add(place[1])
-        return self._of(place).slow_down(now, sent_at=sent_at, pause_s=pause_s)
+        return self._of(place).slow_down(now, sent_at=sent_at)
 
     def _explanation(self, part: Part, bind: str, now: float) -> Place:
         charged = [place for place, throttle in self._nested.items() if throttle.is_eased(now)]

@@ -135,7 +135,7 @@ class Throttle:
 
     # --- what the carrier says ---
 
-    def slow_down(self, now: float, *, sent_at: float | None = None, pause_s: float = PAUSE_S) -> bool:
+    def slow_down(self, now: float, *, sent_at: float | None = None) -> bool:
         """Take note that the carrier refused, as too much, what was sent at ``sent_at``; return whether it was news.
 
         What was in flight when the last complaint came tells nothing new.
@@ -145,8 +145,8 @@ class Throttle:
             return False
         self._ease(DECREASE, now)
         lowest = self._base_per_s <= self._lowest()
-        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S) if lowest else pause_s
-        self._paused_until = now + max(pause_s, self._pause_s)
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S) if lowest else PAUSE_S
+        self._paused_until = now + self._pause_s
         return True
 
     def congestion(self, state: int, now: float, *, sent_at: float) -> None:

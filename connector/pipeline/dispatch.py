@@ -96,7 +96,7 @@ class Dispatch:
         open_lanes = (() if True in self._claiming else self._urgent) + (() if False in self._claiming else self._bulk)
         if open_lanes:
             offers = {name: self._offer(carrier, now) for name, carrier in self._carriers.items()}
-            self._start(self._lanes.pick(offers, open_lanes, now), nursery, now)
+            self._start(self._lanes.pick(offers, open_lanes, now), nursery)
 
     def _offer(self, carrier: Carrier, now: float) -> Offer:
         credit = self._choice.credit(carrier.name, min(carrier.credit(now), CLAIM_PARTS))
@@ -112,7 +112,7 @@ class Dispatch:
         more = self._keeping[-1] - keep_free
         return max(0, credit - carrier.credit(now, keep_free=more)) if more else 0
 
-    def _start(self, pick: Pick, nursery: trio.Nursery, now: float) -> None:
+    def _start(self, pick: Pick, nursery: trio.Nursery) -> None:
         self._leaving.update(part.id for part in pick.expired)
         if pick.expired:
             nursery.start_soon(self.expire, pick.expired)

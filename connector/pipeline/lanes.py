@@ -67,13 +67,9 @@ class Lanes:
         return self._queues[queue]
 
     def add(self, parts: Iterable[Part]) -> None:
-        """Take note of parts that were just kept."""
+        """Take note of parts that were just kept, or that wait again."""
         for part in parts:
             self._queues[part.queue].add(part)
-
-    def put_back(self, parts: Iterable[Part]) -> None:
-        """Return parts that were picked and did not leave, each to the place it had."""
-        self.add(parts)
 
     def left(self, moved: Iterable[Moved]) -> None:
         """Take note of parts that wait no more because somebody moved them on disk."""

@@ -95,6 +95,6 @@ class Notices:
         )
         log.log(logging.ERROR if kind in _ALARMING else logging.WARNING, "%s: %s", kind, text)
 
-    def latest(self, limit: int = KEPT) -> Sequence[Notice]:
-        """Return the latest, oldest first."""
-        return list(self._kept)[-limit:] if limit else []
+    def latest(self) -> Sequence[Notice]:
+        """Return those that are kept, oldest first."""
+        return list(self._kept)

@@ -199,6 +199,6 @@ class Results:
                     part.pinned, part.refused = None, change.freed
                     self._lanes.queue(part.queue).free([part.message_id], change.freed)
                 again.append(part)
-        self._lanes.put_back(again)
+        self._lanes.add(again)
         if again:
             self._wake_dispatch()

@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 import outcome
@@ -63,13 +63,19 @@ class Threaded(Transactions, Protocol):
 
 
 @attrs.define(eq=False)
-class _Ticket:
+class _Ticket(Generic[T]):
     rows: int
-    work: Callable[[], Any]
+    work: Callable[[], T]
     passed_over: int = 0
     """Transactions that began without it while it was the next of its urgency."""
     done: trio.Event = attrs.field(factory=trio.Event)
-    result: "outcome.Outcome[Any] | None" = None
+    result: "outcome.Outcome[T] | None" = None
+
+    async def ended(self) -> T:
+        """Wait for its transaction; return what the work returned, or raise what it raised."""
+        await self.done.wait()
+        assert self.result is not None
+        return self.result.unwrap()
 
 
 @attrs.frozen
@@ -90,15 +96,18 @@ class Batcher:
     """The queue before the writer: pieces of work by urgency, taken about `ROWS_PER_COMMIT` rows at a time."""
 
     def __init__(self) -> None:
-        self._waiting: list[deque[_Ticket]] = [deque() for _ in Urgency]
+        self._waiting: list[deque[_Ticket[Any]]] = [deque() for _ in Urgency]
         self.commits = 0
         self.rows = 0
         self.last_commit_s = 0.0
 
-    def add(self, urgency: Urgency, ticket: _Ticket) -> None:
+    def add(self, urgency: Urgency, rows: int, work: Callable[[], T]) -> _Ticket[T]:
+        """Line a piece of work up; return what its caller waits for."""
+        ticket = _Ticket(rows, work)
         self._waiting[urgency].append(ticket)
+        return ticket
 
-    def take(self) -> list[_Ticket]:
+    def take(self) -> list[_Ticket[Any]]:
         """Return what goes into the next transaction: in order of urgency, at least one piece if any waits.
 
         A piece that was passed over often enough goes first: a large one of little urgency never fits beside others,
@@ -119,7 +128,7 @@ class Batcher:
         waiting = sum(len(tickets) for tickets in self._waiting)
         return BatcherStatistics(waiting, self.commits, self.rows, self.last_commit_s)
 
-    def commit(self, engine: Transactions, tickets: list[_Ticket], clock: Callable[[], float]) -> None:
+    def commit(self, engine: Transactions, tickets: list[_Ticket[Any]], clock: Callable[[], float]) -> None:
         """Run these pieces in one transaction; if one fails, each in its own, so that the others do not suffer."""
         began = clock()
         try:
@@ -143,7 +152,7 @@ class Batcher:
         self.rows += sum(ticket.rows for ticket in tickets)
         self.last_commit_s = clock() - began
 
-    def fail_all(self, error: BaseException) -> list[_Ticket]:
+    def fail_all(self, error: BaseException) -> list[_Ticket[Any]]:
         """Give every piece still waiting this error and return them."""
         tickets = [ticket for waiting in self._waiting for ticket in waiting]
         for waiting in self._waiting:
@@ -151,7 +160,7 @@ class Batcher:
         self._fail(tickets, error)
         return tickets
 
-    def _fail(self, tickets: list[_Ticket], error: BaseException) -> None:
+    def _fail(self, tickets: list[_Ticket[Any]], error: BaseException) -> None:
         for ticket in tickets:
             ticket.result = outcome.Error(type(error)(str(error)))  # shared, it would gather the tracebacks of all
 
@@ -195,13 +204,9 @@ class ThreadWriter:
         """
         if self._stopping:
             raise StoreBroken("the store is closed")
-        ticket = _Ticket(rows, work)
-        self._batcher.add(urgency, ticket)
+        ticket = self._batcher.add(urgency, rows, work)
         self._bell.put(None)
-        await ticket.done.wait()
-        assert ticket.result is not None
-        result: T = ticket.result.unwrap()
-        return result
+        return await ticket.ended()
 
     async def read(self, work: Callable[[], T]) -> T:
         """Run a door's question in a reader thread."""
@@ -267,7 +272,7 @@ class ThreadWriter:
                 _finish(self._batcher.fail_all(StoreBroken("the store is closed")))
 
     def _thread(self, token: trio.lowlevel.TrioToken) -> None:
-        tickets: list[_Ticket] = []
+        tickets: list[_Ticket[Any]] = []
         try:
             while True:
                 self._bell.get()
@@ -284,14 +289,14 @@ class ThreadWriter:
                 ticket.result = ticket.result or outcome.Error(StoreBroken(f"the store failed: {failure}"))
             token.run_sync_soon(self._fall, failure, tickets)
 
-    def _fall(self, failure: BaseException, tickets: list[_Ticket]) -> None:
+    def _fall(self, failure: BaseException, tickets: list[_Ticket[Any]]) -> None:
         self._failure = failure
         self._stopping = True
         _finish(tickets + self._batcher.fail_all(StoreBroken(f"the store failed: {failure}")))
         self._failed.set()
 
 
-def _finish(tickets: list[_Ticket]) -> None:
+def _finish(tickets: list[_Ticket[Any]]) -> None:
     for ticket in tickets:
         ticket.done.set()
 
@@ -325,13 +330,9 @@ class InlineWriter:
         """
         if self._stopping:
             raise StoreBroken("the store is closed")
-        ticket = _Ticket(rows, work)
-        self._batcher.add(urgency, ticket)
+        ticket = self._batcher.add(urgency, rows, work)
         self._wake.set()
-        await ticket.done.wait()
-        assert ticket.result is not None
-        result: T = ticket.result.unwrap()
-        return result
+        return await ticket.ended()
 
     async def read(self, work: Callable[[], T]) -> T:
         """Run ``work`` at once."""
@@ -362,7 +363,7 @@ class InlineWriter:
         while tickets := self._batcher.take():
             await self._commit(tickets)
 
-    async def _commit(self, tickets: list[_Ticket]) -> None:
+    async def _commit(self, tickets: list[_Ticket[Any]]) -> None:
         try:
             with trio.CancelScope(shield=True):
                 await trio.sleep(self._latency())

@@ -20,7 +20,7 @@ def arrivals(load: Load, seed: int) -> Iterator[float]:
     return islice(times, load.messages)
 
 
-def most_messages(load: Load, seed: int) -> int:
+def most_messages(load: Load) -> int:
     """Return how many messages there may be at most."""
     if load.messages is not None:
         return load.messages

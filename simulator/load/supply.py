@@ -30,7 +30,7 @@ class Supply:
         self._counted_next = next(self._counting, math.inf)
         self._ready: deque[Part] = deque()
         self._again: Calendar[Part] = Calendar()
-        self.most = most_messages(load, seed)
+        self.most = most_messages(load)
         self.begun = 0
         """Messages given out in part at least."""
         self._next_at = self._due_at = -math.inf

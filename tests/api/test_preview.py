@@ -132,7 +132,7 @@ async def test_how_the_carriers_fare_now_is_shown(tmp_path: Path) -> None:
     async with world(settings) as opened:
         door: Door = attrs.evolve(opened.connector.door(), present=Present(outlook=lambda *_: outlook))
         keys = [(key, key.read_secret(SECRETS)) for key in settings.api.key]
-        shown = (await ask(attrs.evolve(opened, asgi=api.build(door, settings.api, keys)), HELLO)).json()
+        shown = (await ask(attrs.evolve(opened, asgi=api.Application(door, settings.api, keys)), HELLO)).json()
     assert shown["carriers"] == [
         {
             "name": "north",

@@ -93,7 +93,7 @@ async def world(settings: Config, clock: Clock | None = None) -> AsyncIterator[W
         keys = [(key, key.read_secret(SECRETS)) for key in settings.api.key]
         async with trio.open_nursery() as nursery:
             await nursery.start(connector.run)
-            yield World(connector, store, clock, api.build(door, settings.api, keys))
+            yield World(connector, store, clock, api.Application(door, settings.api, keys))
             nursery.cancel_scope.cancel()
     finally:
         engine.close()

@@ -236,7 +236,7 @@ def test_what_comes_back_has_its_old_place() -> None:
     it = Waiting(*TWO_LANES)
     first, second, third = it.add(2, 3)
     assert it.pick(north=2).parts["north"] == [first, second]
-    it.lanes.put_back([first])
+    it.lanes.add([first])
     assert it.pick(north=2).parts["north"] == [first, third]
 
 

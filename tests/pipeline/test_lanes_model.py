@@ -151,7 +151,7 @@ class QueueAgainstDisk(RuleBasedStateMachine):
         mine = [each for each in mine if self.disk[each.id].part.attempt == each.attempt]
         for each in mine:
             self.disk[each.id].waits = True
-        return self._untold(lambda: self.lanes.put_back(mine))
+        return self._untold(lambda: self.lanes.add(mine))
 
     @rule(target=untold, claim=consumes(sent))
     def pause_over(self, claim: list[tuple[str, Part]]) -> Callable[[], None]:

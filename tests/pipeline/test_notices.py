@@ -22,13 +22,6 @@ def test_only_the_latest_are_kept_and_all_are_counted() -> None:
     assert (len(found), found[0].seq, found[-1].seq, notices.count) == (KEPT, 11, KEPT + 10, KEPT + 10)
 
 
-def test_as_many_are_told_as_are_asked_for_the_last_ones() -> None:
-    notices = Notices()
-    for number in range(5):
-        notices.give(Kind.HEALTH, "sick", float(number))
-    assert [notice.seq for notice in notices.latest(2)] == [4, 5]
-
-
 @pytest.mark.parametrize("kind", Kind)
 def test_each_is_logged_and_what_ended_a_message_as_an_error(kind: Kind, caplog: pytest.LogCaptureFixture) -> None:
     Notices().give(kind, "one sentence", 0.0)

@@ -64,7 +64,7 @@ def test_poisson_arrivals_scatter_by_the_seed_and_are_never_more_than_is_said() 
     assert one != two
     assert one == list(arrivals(load_, 1))
     assert len(one) == pytest.approx(10_000, abs=5 * math.sqrt(10_000))
-    assert len(one) <= most_messages(load_, 1)
+    assert len(one) <= most_messages(load_)
     gaps = [later - earlier for earlier, later in pairwise(one)]
     assert sum(gap > 0.01 for gap in gaps) / len(gaps) == pytest.approx(1 / math.e, abs=0.03)
 

@@ -22,7 +22,6 @@ from connector.store.batcher import (
     InlineWriter,
     ThreadWriter,
     Urgency,
-    _Ticket,
 )
 from connector.store.file import translated
 from connector.store.memory import MemoryEngine
@@ -146,12 +145,12 @@ def test_nothing_waiting_is_nothing_to_take() -> None:
 
 
 def test_a_large_piece_of_little_urgency_is_not_passed_over_for_ever() -> None:
-    batcher, large = Batcher(), _Ticket(ROWS_PER_COMMIT, lambda: None)
-    batcher.add(Urgency.REST, large)
+    batcher = Batcher()
+    large = batcher.add(Urgency.REST, ROWS_PER_COMMIT, lambda: None)
     turns = 0
     while True:
-        batcher.add(Urgency.CLAIM, _Ticket(ROWS_PER_COMMIT // 2, lambda: None))
-        batcher.add(Urgency.RESULTS, _Ticket(ROWS_PER_COMMIT // 2, lambda: None))
+        batcher.add(Urgency.CLAIM, ROWS_PER_COMMIT // 2, lambda: None)
+        batcher.add(Urgency.RESULTS, ROWS_PER_COMMIT // 2, lambda: None)
         turns += 1
         if large in batcher.take():
             break
