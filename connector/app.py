@@ -176,7 +176,7 @@ class Connector:
 
     def _normaliser(self) -> Normaliser:
         routing = self._routing
-        return Normaliser(self.config, routing.router, routing.queue_ids, self._next_id, self._references.next)
+        return Normaliser(self.config, routing.queue_ids, self._next_id, self._references.next)
 
     def _tell_of_clock(self, text: str, at: float) -> None:
         self.notices.give(Kind.CLOCK, text, at)

@@ -10,7 +10,7 @@ from connector.errors import InputError
 from connector.model import SendRequest
 from connector.pipeline.normalise import Normaliser
 from connector.pipeline.preview import Present, preview
-from connector.pipeline.router import Router, queue_names
+from connector.pipeline.router import queue_names
 from connector.settings import nearest, shown
 
 
@@ -21,7 +21,7 @@ class DryRun:
         queues = {name: number for number, name in enumerate(queue_names(config), 1)}
         self._config = config
         self._clock = clock
-        self._normaliser = Normaliser(config, Router(config.route), queues, _never, _never)
+        self._normaliser = Normaliser(config, queues, _never, _never)
 
     def key(self, name: str | None = None) -> KeyConfig:
         """Return the API key of this name, the first one without a name.  Raises InputError if there is none."""

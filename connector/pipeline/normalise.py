@@ -16,8 +16,9 @@ import attrs
 from connector.carrier.options import VendorTlvs, option_problem, vendor_tlvs
 from connector.config import Config, KeyConfig, LaneConfig
 from connector.model import Message, QueueName, Reason, SendRequest, Verdict
+from connector.pipeline.filing import Filing
 from connector.pipeline.prices import Prices
-from connector.pipeline.router import Router, Scopes, Traffic, message_class
+from connector.pipeline.router import Traffic, message_class
 from connector.policy import numbers, senders
 from connector.policy.hours import NEVER, Hours
 from connector.policy.texts import Cutter
@@ -99,8 +100,6 @@ class _RuleFacts:
     cutter: Cutter
     tlvs: list[VendorTlvs]
     """The own TLVs of each."""
-    scopes: Scopes
-    """What they limit."""
 
 
 @attrs.define
@@ -108,11 +107,11 @@ class Normaliser:
     """The rules of one configuration, applied to one request at a time."""
 
     config: Config
-    router: Router
     queue_ids: Mapping[QueueName, int]
     next_id: Callable[[], int]
     next_reference: Callable[[str, str], int]
     """Concatenation reference for (sender, destination)."""
+    filing: Filing = attrs.field(init=False)
     prices: Prices = attrs.field(init=False)
     _hours: Hours = attrs.field(init=False)
     _facts: dict[str, _RuleFacts] = attrs.field(init=False)
@@ -121,6 +120,7 @@ class Normaliser:
     """Those of `queue_ids` that were used: a queue keeps its id, and a name costs more to make than this look-up."""
 
     def __attrs_post_init__(self) -> None:
+        self.filing = Filing(self.config)
         self.prices = Prices(self.config.carrier)
         self._hours = Hours(self.config.lane)
         by_name = {carrier.name: carrier for carrier in self.config.carrier}
@@ -128,7 +128,7 @@ class Normaliser:
         for route in self.config.route:
             carriers = [by_name[name] for name in route.carriers]
             tlvs = [vendor_tlvs(carrier.dialect) for carrier in carriers]
-            self._facts[str(route.name)] = _RuleFacts(route.carriers, Cutter(carriers), tlvs, Scopes(carriers))
+            self._facts[str(route.name)] = _RuleFacts(route.carriers, Cutter(carriers), tlvs)
 
     def normalise(self, request: SendRequest, key: KeyConfig, now: float) -> Message | Verdict | QueueName:
         """Return the message this row asks for, or a verdict that says what is wrong with it and where.
@@ -210,7 +210,7 @@ class Normaliser:
 
     def route(self, draft: Draft) -> None:
         """Find the route rule."""
-        rule = self.router.rule(draft.traffic)
+        rule = self.filing.router.rule(draft.traffic)
         if rule is None:
             raise Refused(Reason.NO_ROUTE, "to", f"no route takes lane {draft.lane} to {draft.country}")
         draft.rule = rule
@@ -269,7 +269,7 @@ class Normaliser:
 
     def queue(self, draft: Draft) -> None:
         """Find the queue it waits in."""
-        scope = self._facts[draft.rule].scopes.of(draft.sender, draft.country)
+        scope = self.filing.scope(draft.rule, draft.sender, draft.country)
         words = draft.lane, draft.rule, draft.key.name, scope
         queue = self._found.get(words)
         draft.queue = self._find_queue(QueueName(*words)) if queue is None else queue

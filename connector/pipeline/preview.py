@@ -127,7 +127,7 @@ def preview(normaliser: Normaliser, present: Present, request: SendRequest, key:
         deadline=draft.deadline if passed.get("deadline") else None,
         rule=draft.rule or None,
         routes=_candidates(normaliser, present, draft) if draft.rule else (),
-        rules=tuple(normaliser.router.trace(draft.traffic)) if "route" in passed else (),
+        rules=tuple(normaliser.filing.router.trace(draft.traffic)) if "route" in passed else (),
         checks=checks,
     )
 
@@ -165,7 +165,7 @@ def _sender_from(request: SendRequest, draft: Draft) -> SenderFrom:
 
 def _candidates(normaliser: Normaliser, present: Present, draft: Draft) -> tuple[Candidate, ...]:
     """Return the rule's carriers: in its preference those that would be tried, then those that would not."""
-    route, prices, parts = normaliser.router.route(draft.rule), normaliser.prices, len(draft.bounds)
+    route, prices, parts = normaliser.filing.router.route(draft.rule), normaliser.prices, len(draft.bounds)
     if route is None:
         return ()
     found = []

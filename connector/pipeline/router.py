@@ -94,6 +94,8 @@ _CRITERIA: Final = (
     ("classes", Traffic._fields.index("message_class"), "message class"),
 )
 """(key of a rule, what it looks at, what people call it); prefixes are asked in their own way."""
+DECIDING: Final = (*(key for key, _, _ in _CRITERIA), "prefixes")
+"""Keys of a rule that decide what falls under it."""
 
 
 class _Rule:

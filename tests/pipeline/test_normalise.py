@@ -13,7 +13,7 @@ from connector.config.dialect import TlvConfig
 from connector.config.lane import RetryConfig
 from connector.model import Message, QueueName, Reason, SendRequest, Verdict
 from connector.pipeline.normalise import MAX_AHEAD_S, Normaliser
-from connector.pipeline.router import Router, queue_names
+from connector.pipeline.router import queue_names
 
 NOW = 1_800_000_000.0
 KEY = KeyConfig(
@@ -34,7 +34,7 @@ QUEUES = {QueueName("transactional", "home", "shop"): 1, QueueName("otp", "home"
 
 def normalise(request: Mapping[str, Any], key: KeyConfig = KEY) -> Message | Verdict | QueueName:
     ids = count(1)
-    normaliser = Normaliser(CONFIG, Router(CONFIG.route), QUEUES, lambda: next(ids), lambda _sender, _to: 77)
+    normaliser = Normaliser(CONFIG, QUEUES, lambda: next(ids), lambda _sender, _to: 77)
     values = {"to": "07400 123456", "text": "hello", **request}
     return normaliser.normalise(SendRequest(**values), key, NOW)
 
@@ -121,7 +121,7 @@ def test_a_key_may_be_held_to_its_senders() -> None:
 
 def by(config: Config, **request: Any) -> Message | Verdict | QueueName:
     queues = {name: number for number, name in enumerate(queue_names(config), 1)}
-    normaliser = Normaliser(config, Router(config.route), queues, lambda: 1, lambda _sender, _to: 77)
+    normaliser = Normaliser(config, queues, lambda: 1, lambda _sender, _to: 77)
     values = {"to": "07400 123456", "text": "hello", **request}
     return normaliser.normalise(SendRequest(**values), config.api.key[0], NOW)
 
@@ -188,7 +188,7 @@ def test_a_refused_row_uses_up_no_id_and_no_reference() -> None:
     def never(*_what: object) -> int:
         raise AssertionError("used up")
 
-    normaliser = Normaliser(CONFIG, Router(CONFIG.route), QUEUES, never, never)
+    normaliser = Normaliser(CONFIG, QUEUES, never, never)
     for wrong in ({"metadata": {"a": "x" * 1_024}}, {"options": {"priority_flag": 300}}, {"client_ref": ""}):
         asked = SendRequest(to="07400 123456", text="x" * 200, **wrong)
         assert isinstance(normaliser.normalise(asked, KEY, NOW), Verdict)
@@ -219,7 +219,7 @@ def test_an_option_may_name_a_tlv_that_all_carriers_of_its_rule_have() -> None:
             carrier=tuple(carriers),
             route=(RouteConfig(name="home", carriers=tuple(names), countries=("GB",)),),
         )
-        normaliser = Normaliser(config, Router(config.route), QUEUES, lambda: 1, lambda _sender, _to: 77)
+        normaliser = Normaliser(config, QUEUES, lambda: 1, lambda _sender, _to: 77)
         asked = SendRequest(to="07400 123456", text="hello", options={"dlt_entity_id": "1101"})
         found = normaliser.normalise(asked, key, NOW)
         assert isinstance(found, Message) is kept

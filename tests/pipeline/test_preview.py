@@ -15,7 +15,7 @@ from connector.config.lane import QuietHours, RetryConfig
 from connector.model import Message, QueueName, Reason, SendRequest, Verdict
 from connector.pipeline.normalise import MAX_AHEAD_S, STEPS, Normaliser
 from connector.pipeline.preview import CarrierOutlook, Present, Preview, preview, refused
-from connector.pipeline.router import Router, queue_names
+from connector.pipeline.router import queue_names
 
 NOW = 1_800_000_000.0
 SHOP = KeyConfig(name="shop", secret_env="X", country="GB", sender="Shop", options=("data_coding", "priority_flag"))
@@ -54,7 +54,7 @@ def used_up(*_what: object) -> int:
 
 
 def previewed(present: Present | None = None, key: KeyConfig = SHOP, **request: Any) -> Preview:
-    normaliser = Normaliser(CONFIG, Router(CONFIG.route), QUEUES, used_up, used_up)
+    normaliser = Normaliser(CONFIG, QUEUES, used_up, used_up)
     values = {"to": "07400 123456", "text": "hello", **request}
     return preview(normaliser, present or Present(), SendRequest(**values), key, NOW)
 
@@ -223,9 +223,9 @@ _REQUESTS = st.builds(
 @given(_REQUESTS, st.sampled_from((SHOP, BANK)))
 def test_a_preview_and_accepting_agree(request_: SendRequest, key: KeyConfig) -> None:
     ids = count(1)
-    accepting = Normaliser(CONFIG, Router(CONFIG.route), QUEUES, lambda: next(ids), lambda _sender, _to: 77)
+    accepting = Normaliser(CONFIG, QUEUES, lambda: next(ids), lambda _sender, _to: 77)
     kept = accepting.normalise(request_, key, NOW)
-    looking = Normaliser(CONFIG, Router(CONFIG.route), QUEUES, used_up, used_up)
+    looking = Normaliser(CONFIG, QUEUES, used_up, used_up)
     found = preview(looking, Present(), request_, key, NOW)
     if isinstance(kept, Verdict):
         assert (found.accepted, found.reason, found.field, found.text) == (False, kept.reason, kept.field, kept.text)

@@ -9,7 +9,7 @@ import pytest
 from connector.config import LANES, ApiConfig, BindConfig, CarrierConfig, Config, KeyConfig, QuietHours
 from connector.model import Message, Reason, SendRequest, Verdict
 from connector.pipeline.normalise import Normaliser
-from connector.pipeline.router import Router, queue_names
+from connector.pipeline.router import queue_names
 
 MORNING = 1_800_000_000.0  # 08:00 in London, a Friday
 NIGHT, NEXT_MORNING, EVENING = MORNING - 3_600, MORNING + 86_400, MORNING + 13 * 3_600
@@ -29,7 +29,7 @@ QUEUES = {name: number for number, name in enumerate(queue_names(CONFIG), 1)}
 
 def normalise(now: float, **request: Any) -> Message | Verdict:
     ids = count(1)
-    normaliser = Normaliser(CONFIG, Router(CONFIG.route), QUEUES, lambda: next(ids), lambda _sender, _to: 7)
+    normaliser = Normaliser(CONFIG, QUEUES, lambda: next(ids), lambda _sender, _to: 7)
     values = {"to": "07400 123456", "text": "hello", **request}
     found = normaliser.normalise(SendRequest(**values), KEY, now)
     assert isinstance(found, Message | Verdict)
@@ -103,7 +103,7 @@ def test_a_country_in_which_it_is_always_night_somewhere_is_refused() -> None:
     quiet = QuietHours(start="19:00", end="10:00")
     lane = {**CONFIG.lane, "sale": attrs.evolve(CONFIG.lane["sale"], quiet_hours=quiet)}
     config = attrs.evolve(CONFIG, lane=lane)
-    normaliser = Normaliser(config, Router(config.route), QUEUES, lambda: 1, lambda _sender, _to: 7)
+    normaliser = Normaliser(config, QUEUES, lambda: 1, lambda _sender, _to: 7)
     found = normaliser.normalise(SendRequest(to="+7 912 345-67-89", text="hello"), KEY, MORNING)
     assert isinstance(found, Verdict)
     assert found.reason == Reason.QUIET_HOURS
