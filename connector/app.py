@@ -39,10 +39,10 @@ from connector.pipeline.refile import Refiler
 from connector.pipeline.results import Came, Results
 from connector.pipeline.retention import Retention
 from connector.pipeline.router import queue_names
+from connector.pipeline.routing import Routing
 from connector.pipeline.vitals import PERIOD_S, Vitals
 from connector.reload import Act, Difference, Secrets, compare, needs_restart, read
 from connector.reload import read_secrets as read_secrets
-from connector.routing import Routing
 from connector.store.store import Store
 from connector.watchdog import Watchdog as Watchdog
 
@@ -90,27 +90,28 @@ class Connector:
         self._recovered = 0
         self.carriers: dict[str, Carrier] = {}
         self._routing = Routing(config, self.carriers, clock)
-        self._lanes = self._routing.lanes
         self.notices = Notices()
         self._clock_watch = ClockWatch(clock, self._tell_of_clock, self._wake_dispatch, wall=wall or clock)
         self._doctor = Doctor(self._routing.health, self.carriers, self.notices, self._wake_dispatch, clock)
         self._inbounds = Inbounds(store, config, self._next_id, self.carriers, clock)
         notes = self._inbounds.noting(self._doctor.note)
-        self._results = Results(store, self._lanes, self._wake_dispatch, clock, notes, self._inbounds.refused)
+        self._results = Results(store, self._routing.lanes, self._wake_dispatch, clock, notes, self._inbounds.refused)
         self._fleet = self._build_fleet(connect)
         self._passwords: dict[str, tuple[str, ...]] = {}
         self._add_carriers(secrets)
         self._facts = Facts(store, self.carriers)
-        self._dispatch = self._build_dispatch()
-        self._refiler = self._build_refiler()
+        count = self._results.count
+        self._dispatch = Dispatch(store, self._routing, self.carriers, clock, count)
+        self._refiler = Refiler(store, self._routing, self._dispatch, Filing(config), clock)
         self._references = References(random)
-        self.intake = self._build_intake()
+        self.intake = Intake(self._normaliser(), store, self._routing, self._dispatch, clock, self.disk_low)
         self.queries = Queries(store)
-        self.canceller = Canceller(
-            store, self._lanes, self.carriers, self._routing.every_lane, clock, self._results.count
+        self.canceller = Canceller(store, self._routing, self.carriers, clock, count)
+        self._vitals = Vitals(
+            self.carriers, self._routing, self._dispatch, store, clock=clock, cpu_s=cpu_s, period_s=look_every_s
         )
-        self._vitals = self._watching(cpu_s, look_every_s)
-        self._clockwork = self._build_clockwork()
+        forget_s = config.store.idempotency_s
+        self._clockwork = Clockwork(store, self._routing, self._dispatch, clock, count, remember_refs_s=forget_s)
         self._retention = Retention(store, config.store, self._routing.every_lane, clock)
 
     def _build_fleet(self, connect: Connect) -> Carriers:
@@ -125,31 +126,6 @@ class Connector:
             last_look=self._routing.last_look,
         )
 
-    def _build_dispatch(self) -> Dispatch:
-        routing, carriers, lanes, count = self._routing, self.carriers, self.config.lane, self._results.count
-        of, choice, lane_of = routing.carriers_of, routing.choice, routing.every_lane
-        return Dispatch(self._store, routing.lanes, carriers, lanes, of, self._clock, count, choice, lane_of)
-
-    def _build_clockwork(self) -> Clockwork:
-        return Clockwork(
-            self._store,
-            self._lanes,
-            self._dispatch,
-            self._routing.every_lane,
-            self._clock,
-            self._results.count,
-            remember_refs_s=self.config.store.idempotency_s,
-        )
-
-    def _build_intake(self) -> Intake:
-        store, lanes, dispatch, queue_ids = self._store, self._lanes, self._dispatch, self._routing.queue_ids
-        normaliser = self._normaliser()
-        return Intake(self.config, normaliser, store, lanes, dispatch, self._clock, self.disk_low, queue_ids)
-
-    def _build_refiler(self) -> Refiler:
-        queue_ids, filing = self._routing.queue_ids, Filing(self.config)
-        return Refiler(self._store, self._lanes, self._dispatch, queue_ids, filing, self._clock)
-
     def _add_carriers(self, secrets: Secrets | None) -> None:
         for carrier in self.config.carrier:
             credentials: Sequence[Credentials]
@@ -160,23 +136,8 @@ class Connector:
             self._passwords[carrier.name] = tuple(each.password for each in credentials)
             self._fleet.add(carrier, credentials)
 
-    def _watching(self, cpu_s: Callable[[], float], look_every_s: float) -> Vitals:
-        return Vitals(
-            self.carriers,
-            self._lanes,
-            self._routing.lane,
-            self._routing.carriers_of,
-            self._dispatch,
-            self._routing.choice.is_shut,
-            last_commit_s=lambda: self._store.statistics().last_commit_s,
-            clock=self._clock,
-            cpu_s=cpu_s,
-            period_s=look_every_s,
-        )
-
     def _normaliser(self) -> Normaliser:
-        routing = self._routing
-        return Normaliser(self.config, routing.queue_ids, self._next_id, self._references.next)
+        return Normaliser(self.config, self._routing.queue_ids, self._next_id, self._references.next)
 
     def _tell_of_clock(self, text: str, at: float) -> None:
         self.notices.give(Kind.CLOCK, text, at)
@@ -317,7 +278,7 @@ class Connector:
         self._results.change(config.lane)
         self._dispatch.change(config.lane)
         self._refiler.change(Filing(config))
-        self.intake.change(config, self._normaliser())
+        self.intake.change(self._normaliser())
         self._inbounds.change(config)
         if self._api is not None:
             self._api.change(config.api, secrets.keys)

@@ -21,6 +21,7 @@ from simulator.limits import Bucket
 from simulator.scenario import Fault, Rate, Reply, Rule, RuleLimit, When
 from simulator.scenario.identity import identities
 from simulator.scenario.names import name_of
+from simulator.scenario.rules import ENDING
 from simulator.texts import text_of
 
 MESSAGES: Final = ("submit_sm", "data_sm")
@@ -78,7 +79,7 @@ class Play:
 
 def ends_the_link(fault: Fault) -> bool:
     """Say whether nothing is read behind a fault; a hole that ends only holds back what comes."""
-    return fault.kind in {"close", "reset", "truncate"} or (fault.kind == "blackhole" and fault.for_s is None)
+    return fault.kind in ENDING or (fault.kind == "blackhole" and fault.for_s is None)
 
 
 def is_altered(reply: Reply | None) -> bool:

@@ -38,7 +38,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "drain": {"pipeline"},
     "clock": set(),
     "failures": {"carrier", "smpp", "config", "lifecycle", "model", "settings"},
-    "routing": {"pipeline", "carrier", "config", "model"},
     "carriers": {"carrier", "config"},
     "app": CONNECTOR_TOP | CONNECTOR_ROOMS,
     "opening": {"app", "clock", "config", "settings", "store"},

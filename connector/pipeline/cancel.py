@@ -10,12 +10,11 @@ import trio
 
 from connector.carrier.carrier import Carrier
 from connector.carrier.recall import Recall
-from connector.config import LaneConfig
 from connector.errors import StoreError
 from connector.lifecycle import CAME_TO_NOTHING, FINAL, Event, Status
 from connector.model import MessageView, Move, Moved, Reason, TimelineEntry, part_id
-from connector.pipeline.lanes import Lanes
 from connector.pipeline.queries import Queries
+from connector.pipeline.routing import Routing
 from connector.store.store import Store
 
 TAKEN_BACK: Final = "ESME_ROK"
@@ -86,18 +85,17 @@ class Canceller:
     def __init__(
         self,
         store: Store,
-        lanes: Lanes,
+        routing: Routing,
         carriers: Mapping[str, Carrier],
-        settings: Mapping[str, LaneConfig],
         clock: Callable[[], float],
         count: Callable[[Iterable[Moved]], None],
     ) -> None:
         """``count`` is told where parts came to."""
         self._store = store
         self._queries = Queries(store)
-        self._lanes = lanes
+        self._lanes = routing.lanes
         self._carriers = carriers
-        self._settings = settings
+        self._settings = routing.every_lane
         self._clock = clock
         self._count = count
         self._busy: dict[int, trio.Event] = {}

@@ -8,8 +8,8 @@ from connector.carrier.carrier import Carrier
 from connector.config import LaneConfig
 from connector.lifecycle import Event
 from connector.model import Claim, Move, Moved, Part, Reason, Wanted
-from connector.pipeline.lanes import Lanes
-from connector.pipeline.turn import Anyone, Chooser, Offer, Pick
+from connector.pipeline.routing import Routing
+from connector.pipeline.turn import Offer, Pick
 from connector.store.store import Store
 
 CLAIM_PARTS = 250
@@ -28,25 +28,21 @@ class Dispatch:
     def __init__(
         self,
         store: Store,
-        lanes: Lanes,
+        routing: Routing,
         carriers: Mapping[str, Carrier],
-        settings: Mapping[str, LaneConfig],
-        carriers_of: Mapping[str, Sequence[str]],
         clock: Callable[[], float],
         count: Callable[[Iterable[Moved]], None],
-        choice: Chooser | None = None,
-        every_lane: Mapping[str, LaneConfig] | None = None,
     ) -> None:
-        """``every_lane``: with those that are gone and still have parts."""
-        self._choice = choice or Anyone(carriers_of)
-        self._every_lane = settings if every_lane is None else every_lane
+        """``count`` is told where parts came to."""
         self._store = store
-        self._lanes = lanes
+        self._lanes = routing.lanes
+        self._choice = routing.choice
+        self._every_lane = routing.every_lane
+        self._carriers_of = routing.carriers_of
         self._carriers = carriers
-        self._carriers_of = carriers_of
         self._clock = clock
         self._count = count
-        self.change(settings)
+        self.change(routing.lane)
         self._claiming: dict[bool, dict[str, list[Part]]] = {}
         """Parts being claimed, by carrier: under True the urgent ones, under False the others."""
         self._leaving: set[int] = set()

@@ -21,23 +21,9 @@ from connector.pipeline.notices import Kind as NoticeKind
 from connector.pipeline.notices import Notice as Notice
 from connector.pipeline.preview import Present
 from connector.pipeline.queries import Queries
+from connector.pipeline.routing import QueueStatistics as QueueStatistics
 from connector.pipeline.vitals import LoopStatistics
 from connector.store.batcher import BatcherStatistics
-
-
-@attrs.frozen
-class QueueStatistics:
-    """What waits in a lane."""
-
-    lane: str
-    waiting: int
-    """Parts."""
-    max_rate_per_s: float | None = None
-    """Its ceiling over all carriers; None if it has none."""
-    ceiling_reached: bool = False
-    """Whether that ceiling lets nothing through at this moment."""
-    quiet: bool = False
-    """Whether it is a quiet hour of it, whoever a message is for."""
 
 
 @attrs.frozen

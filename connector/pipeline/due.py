@@ -1,7 +1,7 @@
 """What time does to parts: scheduled ones come up, pauses end, deadlines pass, patience runs out."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import attrs
 import trio
@@ -11,7 +11,7 @@ from connector.config import LaneConfig
 from connector.lifecycle import FINAL, Event, Status
 from connector.model import Due, Move, Moved, Reason, is_whole
 from connector.pipeline.dispatch import Dispatch
-from connector.pipeline.lanes import Lanes
+from connector.pipeline.routing import Routing
 from connector.store.store import Store
 
 PERIOD_S = 0.25
@@ -42,18 +42,17 @@ class Clockwork:
     def __init__(
         self,
         store: Store,
-        lanes: Lanes,
+        routing: Routing,
         dispatch: Dispatch,
-        settings: Mapping[str, LaneConfig],
         clock: Callable[[], float],
         count: Callable[[Iterable[Moved]], None],
         *,
         remember_refs_s: float,
     ) -> None:
         self._store = store
-        self._lanes = lanes
+        self._lanes = routing.lanes
         self._dispatch = dispatch
-        self._settings = settings
+        self._settings = routing.every_lane
         self._clock = clock
         self._count = count
         self._remember_refs_s = remember_refs_s

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import attrs
 import trio
 
-from connector.config import Config, KeyConfig
+from connector.config import KeyConfig
 from connector.errors import InputError, IntakeRefused, KeyReused, StoreFull
 from connector.model import (
     Claim,
@@ -21,15 +21,14 @@ from connector.model import (
     MessageQuery,
     Part,
     QueueName,
-    QueueState,
     Reason,
     SendRequest,
     Verdict,
 )
 from connector.pipeline.dispatch import Dispatch
-from connector.pipeline.lanes import Lanes
 from connector.pipeline.normalise import Normaliser
 from connector.pipeline.preview import Present, Preview, preview
+from connector.pipeline.routing import Routing
 from connector.store.store import Store
 
 SLICE = 50
@@ -64,31 +63,27 @@ class Intake:
 
     def __init__(
         self,
-        config: Config,
         normaliser: Normaliser,
         store: Store,
-        lanes: Lanes,
+        routing: Routing,
         dispatch: Dispatch,
         clock: Callable[[], float],
         disk_low: Callable[[], bool],
-        queue_ids: dict[QueueName, int],
     ) -> None:
-        self._config = config
         self._normaliser = normaliser
         self._store = store
-        self._lanes = lanes
+        self._routing = routing
         self._dispatch = dispatch
         self._clock = clock
         self._disk_low = disk_low
-        self._queue_ids = queue_ids
         self._running: set[tuple[str, str]] = set()
         self.draining = False
         self.counts: dict[str, int] = {"accepted": 0, "replayed": 0, "refused": 0}
         """Rows since the start."""
 
-    def change(self, config: Config, normaliser: Normaliser) -> None:
+    def change(self, normaliser: Normaliser) -> None:
         """Take what comes from now on by another configuration; what is being taken now may see both."""
-        self._config, self._normaliser = config, normaliser
+        self._normaliser = normaliser
 
     async def accept(
         self, key: KeyConfig, requests: Sequence[SendRequest], *, idempotency_key: str | None = None
@@ -137,7 +132,7 @@ class Intake:
                 Reason.DISK_LOW, "the disk is nearly full: nothing new is taken until there is room", 30
             )
         for lane in {request.lane or key.lanes[0] for request in requests}:
-            if self._lanes.waiting(lane, key.name) >= key.max_waiting:
+            if self._routing.lanes.waiting(lane, key.name) >= key.max_waiting:
                 text = f"{key.max_waiting} messages of this API key wait in lane {lane}: try again when some have left"
                 raise IntakeRefused(Reason.QUEUE_FULL, text, 1)
 
@@ -165,7 +160,7 @@ class Intake:
         for number, request in enumerate(requests):
             row = self._normaliser.normalise(request, key, now)
             while isinstance(row, QueueName):
-                await self._open_queue(row)
+                await self._routing.open_new(self._store, [row])
                 row = self._normaliser.normalise(request, key, now)
             refs = _refs(request, guard, offset + number)
             if isinstance(row, Verdict):
@@ -178,11 +173,6 @@ class Intake:
         messages = [row for row in rows if isinstance(row, Message)]
         kept = iter(await self._keep(messages, now))
         return [row if isinstance(row, Verdict) else _verdict(row, next(kept)) for row in rows]
-
-    async def _open_queue(self, name: QueueName) -> None:
-        opened = await self._store.open([name])
-        self._lanes.open(QueueState(queue, name, 0) for queue in opened.values())
-        self._queue_ids.update(opened)
 
     async def _known(self, key: KeyConfig, refusal: Verdict, refs: tuple[tuple[str, bytes], ...]) -> Verdict:
         """Return the message a refused row was kept as before its deadline passed or a rule changed; or the refusal."""
@@ -214,8 +204,7 @@ class Intake:
     async def _append(
         self, messages: list[Message], fused: dict[int, list[Claim]], parts: dict[int, list[Part]], now: float
     ) -> list[Kept | Duplicate | Conflict]:
-        lanes = {message.lane for message in messages}
-        urgent = any(lane.urgent for name, lane in self._config.lane.items() if name in lanes)
+        urgent = any(self._routing.every_lane[message.lane].urgent for message in messages)
         kept: set[int] = set()
         try:
             claims = [claim for many in fused.values() for claim in many]
@@ -229,7 +218,7 @@ class Intake:
                 self._dispatch.fused(parts[message_id], claims, kept=message_id in kept)
 
     def _hand_on(self, parts: list[Part]) -> None:
-        self._lanes.add(parts)
+        self._routing.lanes.add(parts)
         if parts:
             self._dispatch.wake()
 

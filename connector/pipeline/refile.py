@@ -7,16 +7,16 @@ is; if it waits again, a later pass takes it.  A kill between two steps costs no
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import trio
 
 from connector.errors import StoreFull
-from connector.model import QueueName, QueueState, Refile, Unsettled
+from connector.model import QueueName, Refile, Unsettled
 from connector.pipeline.dispatch import Dispatch
 from connector.pipeline.filing import Filing
-from connector.pipeline.lanes import Lanes
+from connector.pipeline.routing import Routing
 from connector.store.store import Store
 
 log = logging.getLogger("carrierline.refile")
@@ -44,16 +44,16 @@ class Refiler:
     def __init__(
         self,
         store: Store,
-        lanes: Lanes,
+        routing: Routing,
         dispatch: Dispatch,
-        queue_ids: dict[QueueName, int],
         filing: Filing,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
-        self._lanes = lanes
+        self._routing = routing
+        self._lanes = routing.lanes
+        self._queue_ids = routing.queue_ids
         self._dispatch = dispatch
-        self._queue_ids = queue_ids
         self._filing = filing
         self._clock = clock
         self._changed = trio.Event()
@@ -162,15 +162,8 @@ class Refiler:
                 found.append((part, name))
                 if queue is None:
                     missing.add(name)
-        await self._open(missing)
+        await self._routing.open_new(self._store, missing)
         return found
-
-    async def _open(self, names: Iterable[QueueName]) -> None:
-        missing = sorted(names, key=str)
-        if missing:
-            opened = await self._store.open(missing)
-            self._lanes.open(QueueState(queue, name, 0) for name, queue in opened.items())
-            self._queue_ids.update(opened)
 
     async def _step(self, misfiled: Sequence[tuple[Unsettled, QueueName]]) -> Counter[str]:
         """Move these parts in one transaction; return how many came away, by their old rule."""

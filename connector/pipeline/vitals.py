@@ -9,10 +9,10 @@ import trio
 from connector.carrier.bind import BindState
 from connector.carrier.carrier import Carrier
 from connector.carrier.limits import ScopeStatistics
-from connector.config import LaneConfig
 from connector.pipeline.dispatch import Dispatch
-from connector.pipeline.lanes import Lanes
 from connector.pipeline.limited import SAMPLES, Facts, History, LimitedBy, scope_words
+from connector.pipeline.routing import Routing
+from connector.store.store import Store
 
 PERIOD_S = 0.1
 NUMBERS_EVERY_S = 1.0
@@ -35,30 +35,25 @@ class LoopStatistics:
 class Vitals:
     """Samples; the decision is in `limited`.
 
-    ``last_commit_s`` tells how long the store's newest transaction took, ``cpu_s`` how much CPU this thread has used.
+    ``cpu_s`` tells how much CPU this thread has used.
     """
 
     def __init__(
         self,
         carriers: Mapping[str, Carrier],
-        lanes: Lanes,
-        settings: Mapping[str, LaneConfig],
-        carriers_of: Mapping[str, Sequence[str]],
+        routing: Routing,
         dispatch: Dispatch,
-        is_shut: Callable[[str, float], bool],
+        store: Store,
         *,
-        last_commit_s: Callable[[], float],
         clock: Callable[[], float],
         cpu_s: Callable[[], float],
         period_s: float = PERIOD_S,
     ) -> None:
         self._carriers = carriers
-        self._lanes = lanes
-        self._settings = settings
-        self._carriers_of = carriers_of
+        self._routing = routing
+        self._lanes = routing.lanes
         self._dispatch = dispatch
-        self._is_shut = is_shut
-        self._last_commit_s = last_commit_s
+        self._store = store
         self._clock = clock
         self._cpu_s = cpu_s
         self._period_s = period_s
@@ -84,7 +79,7 @@ class Vitals:
             by_rule[queue.rule] += queue.waiting
         waiting: Counter[str] = Counter()
         for rule, count in by_rule.items():
-            for name in self._carriers_of.get(rule, ()):
+            for name in self._routing.carriers_of.get(rule, ()):
                 waiting[name] += count
         return waiting
 
@@ -95,10 +90,10 @@ class Vitals:
         ceilings = self._lanes.ceilings
         for queue in self._lanes.queues():
             lane = queue.lane
-            shut = self._is_shut(lane, now)
+            shut = self._routing.choice.is_shut(lane, now)
             if not queue.waiting or not (shut or ceilings.limits(lane)):
                 continue
-            for name in self._carriers_of.get(queue.rule, ()):
+            for name in self._routing.carriers_of.get(queue.rule, ()):
                 if shut:
                     quiet[name] += queue.waiting
                 elif ceilings.room(lane, name, now) == 0:
@@ -133,7 +128,7 @@ class Vitals:
         now, limits, shown = self._clock(), carrier.limits, self._numbers(carrier)
         up = [bind for bind in carrier.binds if bind.window_size]
         places = sum(bind.window_size for bind in up)
-        keep_free = max((lane.keep_free for lane in self._settings.values()), default=0.0)
+        keep_free = max((lane.keep_free for lane in self._routing.lane.values()), default=0.0)
         slowest = shown.slowest_scope
         return Facts(
             waiting=waiting,
@@ -157,7 +152,7 @@ class Vitals:
             silent_s=shown.silent_s,
             busy=busy,
             loop_lag_s=lag_s,
-            last_commit_s=self._last_commit_s(),
+            last_commit_s=self._store.statistics().last_commit_s,
             reason=shown.reason,
         )
 

@@ -1,13 +1,13 @@
 """Names that a scenario gives and expectations may use: of its rules, and of the faults it does."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, get_args
 
 from connector.settings import KeyPath, key_text, shown
 from simulator.judge.facts import FACT_BY_NAME, FAULT_FAMILY, RULE_FAMILY, problem_of_fact, slug
 from simulator.scenario.fields import Problems
 from simulator.scenario.play import Expect, TimelineEntry
-from simulator.scenario.rules import Reply, Rule
+from simulator.scenario.rules import FaultKind, Reply, Rule
 from simulator.scenario.wire import Inject, WireRule
 
 ALTERED: Final = "altered"
@@ -18,7 +18,7 @@ NO_RECEIPT: Final = "no-receipt"
 WRITTEN, READ = "write", "read"
 """Kinds of the faults that are a way of writing and of reading."""
 KINDS: Final = (
-    *(NO_RESPONSE, "close", "reset", "blackhole", "unbind", "garbage", "truncate"),
+    *get_args(FaultKind),
     *(ALTERED, INJECTED, NO_RECEIPT, WRITTEN, READ),
 )
 RESPONSE_DELAY: Final = "response.delay"

@@ -238,6 +238,8 @@ def problems_of_length(kind: str, for_s: float | None) -> Problems:
 
 
 FaultKind = Literal["no-response", "close", "reset", "blackhole", "unbind", "garbage", "truncate"]
+ENDING: Final[frozenset[FaultKind]] = frozenset({"close", "reset", "truncate"})
+"""Behind these nothing is read any more; behind a blackhole neither, if it is for ever."""
 Point = Literal["before-response", "after-accept-before-response", "after-response"]
 
 

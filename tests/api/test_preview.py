@@ -80,7 +80,7 @@ async def test_nothing_is_written(door: World) -> None:
     before = (
         await connector.queries.ledger(),
         dict(connector.intake.counts),
-        {queue.id: queue.waiting for queue in connector._lanes.queues()},
+        {queue.id: queue.waiting for queue in connector._routing.lanes.queues()},
         dict(connector._routing.queue_ids),
         dict(connector._references._newest),
         attrs.evolve(connector.statistics().store, last_commit_s=0.0),
@@ -90,7 +90,7 @@ async def test_nothing_is_written(door: World) -> None:
     after = (
         await connector.queries.ledger(),
         dict(connector.intake.counts),
-        {queue.id: queue.waiting for queue in connector._lanes.queues()},
+        {queue.id: queue.waiting for queue in connector._routing.lanes.queues()},
         dict(connector._routing.queue_ids),
         dict(connector._references._newest),
         attrs.evolve(connector.statistics().store, last_commit_s=0.0),

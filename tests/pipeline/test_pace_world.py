@@ -140,7 +140,7 @@ async def test_a_limited_sender_s_long_backlog_stands_in_nobody_s_way(autojump_c
         await it.bound()
         for batch in range(10):
             await it.send(500, first=batch * 500, sender="SLOW")
-        assert len({queue.id for queue in it.connector._lanes.queues() if queue.waiting}) == 1
+        assert len({queue.id for queue in it.connector._routing.lanes.queues() if queue.waiting}) == 1
         await it.send(5, first=6_000, sender="FAST")
         await trio.sleep(6)
         by_sender = Counter(entry.source_addr for entry in it.smsc["north"].ledger)

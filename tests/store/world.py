@@ -51,7 +51,7 @@ def message(number: int, parts: int = 1, **changes: Any) -> Message:
         "to": NUMBER,
         "sender": "Shop",
         "text": "abcdefghij"[:parts] if parts > 1 else "your code is 1234",
-        "alphabet": "gsm7",
+        "alphabet": "gsm",
         "reference": 7 if parts > 1 else 0,
         "bounds": tuple((at, at + 1) for at in range(parts)) if parts > 1 else ((0, 17),),
         "created_at": 1_000.0,

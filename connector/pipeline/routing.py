@@ -3,19 +3,36 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+import attrs
+
 from connector.carrier.carrier import Carrier
 from connector.carrier.setbacks import Prospect
 from connector.config import Config, LaneConfig
 from connector.model import Part, QueueName, QueueState, Reason
 from connector.pipeline.choice import Choice
-from connector.pipeline.door import QueueStatistics
 from connector.pipeline.health import Health, State
 from connector.pipeline.lanes import Lanes
 from connector.pipeline.preview import CarrierOutlook, Present
 from connector.pipeline.prices import Prices
 from connector.pipeline.router import Router, adopt
+from connector.store.store import Store
 
 T = TypeVar("T")
+
+
+@attrs.frozen
+class QueueStatistics:
+    """What waits in a lane."""
+
+    lane: str
+    waiting: int
+    """Parts."""
+    max_rate_per_s: float | None = None
+    """Its ceiling over all carriers; None if it has none."""
+    ceiling_reached: bool = False
+    """Whether that ceiling lets nothing through at this moment."""
+    quiet: bool = False
+    """Whether it is a quiet hour of it, whoever a message is for."""
 
 
 class Routing:
@@ -42,6 +59,14 @@ class Routing:
         self.lanes.open(states)
         self.queue_ids.update({state.name: state.queue for state in states})
         adopt(self.lanes.queues(), self.router, self.lane, self.carriers_of)
+
+    async def open_new(self, store: Store, names: Iterable[QueueName]) -> None:
+        """Make queues that nothing has waited in before."""
+        missing = sorted(names, key=str)
+        if missing:
+            opened = await store.open(missing)
+            self.lanes.open(QueueState(queue, name, 0) for name, queue in opened.items())
+            self.queue_ids.update(opened)
 
     def change(self, config: Config, states: Iterable[QueueState]) -> None:
         """Go by another configuration from now on."""
