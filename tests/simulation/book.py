@@ -325,7 +325,7 @@ class Book:
             self._finals.see(self._world.disk.engine.messages(MessageQuery(limit=100_000)), self._judge)
         self._look_for_lost_attempts(ledger.parts.get(Status.SENDING, 0))
         self._look_for_lost_places(connector)
-        for queue in connector._lanes.queues():
+        for queue in connector._routing.lanes.queues():
             held = len(queue.heads)
             self._judge.holds(22, held <= MOST_HEADS, f"{held} parts of one queue in memory")
         for carrier in connector.carriers.values():
