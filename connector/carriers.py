@@ -47,7 +47,7 @@ class Carriers:
         self._nursery: trio.Nursery | None = None
         self._changing: set[str] = set()
         """Carriers that drain because the configuration says so."""
-        self._settled = trio.Event()
+        self._settled = trio.lowlevel.ParkingLot()
         self._draining = False
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
@@ -73,9 +73,7 @@ class Carriers:
     async def settled(self) -> None:
         """Wait until no carrier is being replaced or removed."""
         while self._changing:
-            if self._settled.is_set():  # somebody else may wait for the present one
-                self._settled = trio.Event()
-            await self._settled.wait()
+            await self._settled.park()
 
     async def drain(self) -> None:
         """Drain all carriers side by side; none is started any more."""
@@ -135,4 +133,4 @@ class Carriers:
 
     def _changed(self, name: str) -> None:
         self._changing.discard(name)
-        self._settled.set()
+        self._settled.unpark_all()

@@ -144,6 +144,13 @@ class Bind:
         return min(serving.oldest_in_flight_s, self._clock() - serving.signs.answered_at) if serving else 0.0
 
     @property
+    def bound_since(self) -> float | None:
+        """When its present link was bound, 0 where that one drains; None while it is not bound."""
+        if self.state is BindState.BOUND:
+            return self._bound_at
+        return 0.0 if self.state is BindState.DRAINING else None
+
+    @property
     def draining(self) -> bool:
         """Whether it takes nothing more and comes back no more."""
         return self._draining

@@ -166,6 +166,10 @@ class Carrier:
         """Links that ended other than by an unbind, since the start."""
         return sum(bind.link_ends for bind in self.binds)
 
+    def bound_since(self, bind: str) -> float | None:
+        """Return when the present link of this bind was bound, 0 where it drains; None while there is none."""
+        return next((it.bound_since for it in self.binds if it.name == bind), None)
+
     @property
     def ahead_s(self) -> float:
         """How far ahead of the pace parts are claimed, in seconds: a slice, and twice what a claim takes."""

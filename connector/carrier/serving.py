@@ -71,7 +71,7 @@ class Serving:
         self.signs = Signs()
         self._submissions = Submissions(terms, self._session, self.signs)
         self._wake = trio.Event()
-        self._quiet = trio.Event()
+        self._quiet = trio.lowlevel.ParkingLot()
         self._end: Ending | None = None
         self._leaving: Ending | None = None
         """Why the link ends as soon as the answers due are here."""
@@ -138,9 +138,7 @@ class Serving:
 
     async def _progress(self) -> None:
         """Wait until something was read or written."""
-        if self._quiet.is_set():
-            self._quiet = trio.Event()
-        await self._quiet.wait()
+        await self._quiet.park()
 
     def unbind(self) -> None:
         """Take leave; `run` returns when the carrier has answered or its time is over, at once if nothing is bound."""
@@ -165,7 +163,7 @@ class Serving:
                 batch.results.append(terms.translator.lost(item.token, Reason.LINK_LOST, now))
             elif isinstance(item.token, Recall):
                 item.token.tell(Reason.LINK_LOST)
-        self._quiet.set()
+        self._quiet.unpark_all()
         return batch
 
     # --- its life ---
@@ -231,7 +229,7 @@ class Serving:
             self._to_write.insert(0, octets)
             self._wake.set()
         self._terms.recalls.stir()
-        self._quiet.set()
+        self._quiet.unpark_all()
         if self._leaving is not None and not self._session.window.used:
             self.unbind()
         if self._end is not None and not self._said_goodbye:
@@ -375,7 +373,7 @@ class Serving:
                     self._finish(*broken(error))
                     return
                 self._writing_since = None
-                self._quiet.set()
+                self._quiet.unpark_all()
 
     def _gather(self) -> bytes:
         if self._end is not None:

@@ -49,7 +49,7 @@ class Dispatch:
         self._fusing = 0
         """Messages whose append and claim are on their way to disk in one commit."""
         self._wake = trio.Event()
-        self._claimed = trio.Event()
+        self._claimed = trio.lowlevel.ParkingLot()
         self._stopped = False
 
     def wake(self) -> None:
@@ -136,15 +136,13 @@ class Dispatch:
                 self._hand_over(name, parts, won)
         finally:
             del self._claiming[urgent]
-            self._claimed.set()
+            self._claimed.unpark_all()
             self.wake()
 
     async def settled(self) -> None:
         """Wait until no claim is on its way to disk."""
         while self._claiming or self._fusing:
-            if self._claimed.is_set():  # somebody else may wait for the present one
-                self._claimed = trio.Event()
-            await self._claimed.wait()
+            await self._claimed.park()
 
     def _claim_of(self, part: Part, carrier: str) -> Claim:
         if part.total == 1:
@@ -198,7 +196,7 @@ class Dispatch:
         """Submit parts whose claims `fuse` gave, now that they are on disk; or give the places back if they are not."""
         name = claims[0].carrier
         self._fusing -= 1
-        self._claimed.set()
+        self._claimed.unpark_all()
         if kept:
             for part in parts:
                 _claimed(part, name)

@@ -12,7 +12,6 @@ import attrs
 import trio
 
 from connector.carrier.arrivals import read_parts
-from connector.carrier.bind import BindState
 from connector.carrier.carrier import Carrier
 from connector.config import Config, DialectConfig
 from connector.config.inbound import address_of
@@ -45,7 +44,6 @@ MOST_RECALLED = 10_000
 SHORTEST_NAP_S = 0.05
 _WORDS: tuple[str, ...] = (*TRANSITIONS[Status.UNKNOWN], NOT_FINAL)
 """What receipts say: all that still moves a part of which nothing was known, and what is no final word."""
-_UP = frozenset({BindState.BOUND, BindState.DRAINING})
 
 
 @attrs.frozen
@@ -97,11 +95,7 @@ class Inbounds:
     def _link_since(self, carrier: str, bind: str) -> float | None:
         """Return when the present link of a bind was bound; None while it is down."""
         held = self._carriers.get(carrier)
-        binds = held.statistics().binds if held is not None else ()
-        found = next((it for it in binds if it.name == bind), None)
-        if found is None or found.state not in _UP:
-            return None
-        return self._clock() - found.bound_for_s if found.state is BindState.BOUND else 0.0
+        return None if held is None else held.bound_since(bind)
 
     def statistics(self, *, refused: int = 0) -> InboundStatistics:
         """Return the numbers of this moment; ``refused``: deliver_sm that were left to their carriers."""

@@ -81,7 +81,7 @@ class Results:
         self._taken: list[Batch] = []
         """What the commit under way is about."""
         self._wake = trio.Event()
-        self._empty = trio.Event()
+        self._empty = trio.lowlevel.ParkingLot()
         self._committing = False
         self.patience = Patience(lambda: self._batches, lambda: self._taken, refused, clock)
         """To be run beside this."""
@@ -113,9 +113,7 @@ class Results:
     async def settled(self) -> None:
         """Wait until everything put here is on disk and answered."""
         while self._batches or self._committing:
-            if self._empty.is_set():  # somebody else may wait for the present one
-                self._empty = trio.Event()
-            await self._empty.wait()
+            await self._empty.park()
 
     # --- to disk ---
 
@@ -130,7 +128,7 @@ class Results:
                 self._taken = self._take()
                 await self._commit(self._taken)
                 self._committing, self._taken = False, []
-            self._empty.set()
+            self._empty.unpark_all()
 
     def _take(self) -> list[Batch]:
         taken: list[Batch] = []
