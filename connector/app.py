@@ -352,7 +352,7 @@ class Connector:
 
     async def _open(self) -> None:
         self._results.change(self.config.lane)
-        self._recovered = await recover(self._store, self._store.policies, self._clock)
+        self._recovered = await recover(self._store, self._clock)
         self._ids = Ids(self._clock, last=await self._store.last_id())
         await self._facts.open()
         states = await self._store.queues(queue_names(self.config))

@@ -213,7 +213,7 @@ class Dispatch:
         return [*claiming, *self._leaving]
 
     async def _refill(self, wanted: Sequence[Wanted]) -> None:
-        heads = await self._store.heads(wanted, now=self._clock())
+        heads = await self._store.heads(wanted)
         for wish in wanted:
             self._lanes.queue(wish.queue).refill(heads.get(wish.queue, []))
         self.wake()

@@ -173,7 +173,7 @@ class Refiler:
         old = {move.old for move in moves}
         self._lanes.shut(old)
         try:
-            refiled = await self._store.refile(moves, now=self._clock())
+            refiled = await self._store.refile(moves)
             with trio.CancelScope(shield=True):
                 # who heard of an earlier commit in the same moment has told the queues of it, while they are shut
                 await trio.lowlevel.checkpoint()

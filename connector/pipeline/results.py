@@ -94,7 +94,7 @@ class Results:
 
     def change(self, lanes: Mapping[str, LaneConfig]) -> None:
         """Go by the patience of these lanes from now on."""
-        self._store.policies = {name: doubt_policy(lane) for name, lane in lanes.items()}
+        self._store.go_by({name: doubt_policy(lane) for name, lane in lanes.items()})
 
     # --- the inbox ---
 

@@ -352,8 +352,7 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
                 self._rows.parts.set(part.id, attrs.evolve(part, pinned=None, refused=refused))
         return event
 
-    def refile(self, moves: Sequence[Refile], *, now: float) -> list[Refiled]:
-        self._now = max(self._now, now)
+    def refile(self, moves: Sequence[Refile]) -> list[Refiled]:
         refiled = []
         for wish in moves:
             row = self._rows.parts.get(wish.part)
@@ -399,7 +398,7 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
 
     # --- reading verbs ---
 
-    def heads(self, wanted: Sequence[Wanted], *, now: float) -> dict[int, list[Part]]:
+    def heads(self, wanted: Sequence[Wanted]) -> dict[int, list[Part]]:
         return reads.heads(self._rows, wanted)
 
     def due(self, limit: int, *, now: float) -> list[Due]:

@@ -202,9 +202,9 @@ class SqliteEngine:
             moved = self._writes.recover(owner, limit=limit, now=now, policies=policies)
             return moved + self._results.recovered([change.part for change in moved], owner, policies)
 
-    def refile(self, moves: Sequence[Refile], *, now: float) -> list[Refiled]:
+    def refile(self, moves: Sequence[Refile]) -> list[Refiled]:
         with translated():
-            return self._writes.refile(moves, now=now)
+            return self._writes.refile(moves)
 
     def sweep(self, limit: int, *, before: float) -> int:
         with translated():
@@ -245,7 +245,7 @@ class SqliteEngine:
 
     # --- reading verbs ---
 
-    def heads(self, wanted: Sequence[Wanted], *, now: float) -> dict[int, list[Part]]:
+    def heads(self, wanted: Sequence[Wanted]) -> dict[int, list[Part]]:
         with translated():
             return reads.heads(self._dispatch_reader, wanted)
 

@@ -281,9 +281,8 @@ class Writes:
             [("|".join(with_refused(split_refused(theirs), refused)), part) for part, theirs in rows],
         )
 
-    def refile(self, moves: Sequence[Refile], *, now: float) -> list[Refiled]:
+    def refile(self, moves: Sequence[Refile]) -> list[Refiled]:
         """Put parts that have not left into other queues; return those that were where they were said to be."""
-        self.now = max(self.now, now)
         refiled = []
         for wish in moves:
             row = self._db.execute("SELECT status, due_at FROM part WHERE id = ?", (wish.part,)).fetchone()

@@ -79,7 +79,7 @@ class Engine(Protocol):
     ) -> list[Moved]: ...
     def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]: ...
     def recover(self, owner: Owner, *, limit: int, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]: ...
-    def refile(self, moves: Sequence[Refile], *, now: float) -> list[Refiled]: ...
+    def refile(self, moves: Sequence[Refile]) -> list[Refiled]: ...
     def sweep(self, limit: int, *, before: float) -> int: ...
     def probe(self, *, now: float) -> None: ...
     def record(self, facts: Mapping[str, str]) -> None: ...
@@ -90,7 +90,7 @@ class Engine(Protocol):
     def distrust(self, limit: int, *, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]: ...
     def tell(self, messages: Sequence[InboundMessage], repeats: Sequence[Repeat]) -> list[int]: ...
 
-    def heads(self, wanted: Sequence[Wanted], *, now: float) -> dict[int, list[Part]]: ...
+    def heads(self, wanted: Sequence[Wanted]) -> dict[int, list[Part]]: ...
     def due(self, limit: int, *, now: float) -> list[Due]: ...
     def unsettled(self, after: int, limit: int, *, queues: Sequence[int]) -> list[Unsettled]: ...
     def messages(self, query: MessageQuery) -> list[MessageView]: ...
@@ -126,10 +126,14 @@ class Store:
         self._writer = writer
         self.ballast = ballast or Ballast()
         self.owner = engine.owner
-        self.policies: Mapping[str, DoubtPolicy] = NO_POLICIES
-        """By lane, how long a carrier's word is awaited: whoever knows the configuration sets it."""
+        self._policies: Mapping[str, DoubtPolicy] = NO_POLICIES
+        """By lane, what becomes of a part in doubt, and how long a carrier's word is awaited."""
         self.is_broken = False
         """Whether it can promise nothing more: nobody need wait for a commit."""
+
+    def go_by(self, policies: Mapping[str, DoubtPolicy]) -> None:
+        """Treat doubts by these from now on, by lane: whoever knows the configuration says so, before `recover`."""
+        self._policies = policies
 
     async def run(self, *, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Run the writer until cancelled."""
@@ -181,7 +185,7 @@ class Store:
         return await self._insist(
             Urgency.RESULTS,
             len(results),
-            lambda: self._engine.results(results, owner=self.owner, now=now, policies=self.policies),
+            lambda: self._engine.results(results, owner=self.owner, now=now, policies=self._policies),
             waits=insist,
         )
 
@@ -193,15 +197,15 @@ class Store:
         """
         return await self._insist(Urgency.REST, len(moves), lambda: self._engine.change(moves, now=now))
 
-    async def recover(self, *, limit: int, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]:
+    async def recover(self, *, limit: int, now: float) -> list[Moved]:
         """Put up to ``limit`` parts left in `sending` by an earlier life in doubt."""
         return await self._insist(
-            Urgency.REST, limit, lambda: self._engine.recover(self.owner, limit=limit, now=now, policies=policies)
+            Urgency.REST, limit, lambda: self._engine.recover(self.owner, limit=limit, now=now, policies=self._policies)
         )
 
-    async def refile(self, moves: Sequence[Refile], *, now: float) -> list[Refiled]:
+    async def refile(self, moves: Sequence[Refile]) -> list[Refiled]:
         """Put parts that have not left into other queues: compare-and-set on the queue; return those that moved."""
-        return await self._insist(Urgency.REST, len(moves), lambda: self._engine.refile(moves, now=now))
+        return await self._insist(Urgency.REST, len(moves), lambda: self._engine.refile(moves))
 
     async def sweep(self, limit: int, *, before: float) -> int:
         """Forget up to ``limit`` references older than ``before`` whose message is not live; return how many."""
@@ -229,12 +233,14 @@ class Store:
         """Erase everything personal in these rows; of messages the keyed hash of the number stays."""
         await self._insist(Urgency.REST, wish.rows, lambda: self._engine.erase(number, wish))
 
-    async def distrust(self, *, limit: int, now: float, policies: Mapping[str, DoubtPolicy]) -> list[Moved]:
+    async def distrust(self, *, limit: int, now: float) -> list[Moved]:
         """Put up to ``limit`` parts that a backup has as waiting in doubt: they may have been sent since it was taken.
 
         When it returns none, the store counts as an original again.
         """
-        return await self._insist(Urgency.REST, limit, lambda: self._engine.distrust(limit, now=now, policies=policies))
+        return await self._insist(
+            Urgency.REST, limit, lambda: self._engine.distrust(limit, now=now, policies=self._policies)
+        )
 
     async def _insist(self, urgency: Urgency, rows: int, work: Callable[[], T], *, waits: bool = True) -> T:
         """Run work that must not be lost for want of room: while the disk is full it waits, and asks again.
@@ -260,9 +266,9 @@ class Store:
         """Commit something small, to learn whether the store can."""
         await self._writer.put(Urgency.REST, 1, lambda: self._engine.probe(now=now))
 
-    async def heads(self, wanted: Sequence[Wanted], *, now: float) -> dict[int, list[Part]]:
+    async def heads(self, wanted: Sequence[Wanted]) -> dict[int, list[Part]]:
         """Return the next waiting parts of each queue, earliest deadline first; nothing is locked."""
-        return await self._writer.peek(lambda: self._engine.heads(wanted, now=now))
+        return await self._writer.peek(lambda: self._engine.heads(wanted))
 
     async def due(self, limit: int, *, now: float) -> list[Due]:
         """Return parts whose time has come."""

@@ -251,7 +251,7 @@ def test_an_empty_store_balances(world: World) -> None:
     assert verification.ok
     assert (verification.ledger.accepted, verification.ledger.messages) == (0, {})
     assert world.engine.last_id() == 0
-    assert world.engine.heads([Wanted(99, None, 5)], now=0.0) == {99: []}
+    assert world.engine.heads([Wanted(99, None, 5)]) == {99: []}
 
 
 # --- facts ---

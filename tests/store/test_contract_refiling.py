@@ -87,7 +87,7 @@ def test_what_is_not_committed_is_not_named(world: World) -> None:
     world.waiting(message(5))
     world.engine.begin()
     world.engine.append([message(6)], (), owner=world.engine.owner, now=world.now)
-    world.engine.refile([Refile(part(5), QUEUE, OTHER_QUEUE)], now=world.now)
+    world.engine.refile([Refile(part(5), QUEUE, OTHER_QUEUE)])
     assert [(item.part, item.queue) for item in world.unsettled()] == [(part(5), QUEUE)]
     world.engine.rollback()
     assert world.waiting_parts() == [part(5)]

@@ -192,7 +192,7 @@ class TwoEngines(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 8), queue=st.integers(1, 2))
     def claim_the_next(self, limit: int, queue: int) -> None:
-        heads = self.same(lambda engine: engine.heads([Wanted(queue, None, limit)], now=self.now))
+        heads = self.same(lambda engine: engine.heads([Wanted(queue, None, limit)]))
         claims = [claim_of(head.id, head.attempt + 1, head.doubts) for head in heads[queue]]
         was_open = self.open
         won = self.write(lambda engine: engine.claim(claims, owner=engine.owner, now=self.now))
@@ -373,12 +373,12 @@ class TwoEngines(RuleBasedStateMachine):
         found = self.same(lambda engine: engine.unsettled(after << 8, limit, queues=here))
         moves = [Refile(item.part, item.queue, new) for item in found]
         was_open = self.open
-        refiled = self.write(lambda engine: engine.refile(moves, now=self.now))
+        refiled = self.write(lambda engine: engine.refile(moves))
         assert was_open or [move.part for move in moves] == [move.part for move in refiled]
 
     @rule(moves=st.lists(st.builds(Refile, PARTS, QUEUES, QUEUES), max_size=4))
     def refile(self, moves: list[Refile]) -> None:
-        self.write(lambda engine: engine.refile(moves, now=self.now))
+        self.write(lambda engine: engine.refile(moves))
 
     @rule(limit=st.integers(1, 4))
     def recover(self, limit: int) -> None:
@@ -394,7 +394,7 @@ class TwoEngines(RuleBasedStateMachine):
     def they_show_the_same(self) -> None:
         self.same(lambda engine: engine.owner)
         self.same(lambda engine: engine.messages(MessageQuery(limit=1_000)))
-        self.same(lambda engine: engine.heads([Wanted(1, None, 100), Wanted(2, None, 3)], now=self.now))
+        self.same(lambda engine: engine.heads([Wanted(1, None, 100), Wanted(2, None, 3)]))
         self.same(lambda engine: engine.due(100, now=self.now))
         self.same(lambda engine: engine.unsettled(0, 100, queues=[1, 2]))
         self.same(lambda engine: engine.unsettled(2 << 8, 3, queues=[2]))

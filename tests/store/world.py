@@ -156,7 +156,7 @@ class World:
         return self._one(lambda: self.engine.recover(owner, limit=limit, now=self.now, policies=self.policies))
 
     def refile(self, *moves: Refile) -> list[Refiled]:
-        return self._one(lambda: self.engine.refile(moves, now=self.now))
+        return self._one(lambda: self.engine.refile(moves))
 
     def sweep(self, before: float, limit: int = 100) -> int:
         return self._one(lambda: self.engine.sweep(limit, before=before))
@@ -226,7 +226,7 @@ class World:
         return [entry.event for entry in self.view(number).timeline]
 
     def heads(self, queue: int = QUEUE, limit: int = 100, after: tuple[float, int] | None = None) -> list[Part]:
-        return self.engine.heads([Wanted(queue, after, limit)], now=self.now)[queue]
+        return self.engine.heads([Wanted(queue, after, limit)])[queue]
 
     def head(self, queue: int = QUEUE) -> Part:
         """The only part that waits in this queue."""
