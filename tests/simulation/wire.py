@@ -1,6 +1,7 @@
 """One link as it is seen at the connector's door: what was asked, answered and said."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 import attrs
@@ -61,10 +62,11 @@ class Wire:
 
     def read(self, data: bytes) -> Iterator[Header]:
         """Return what came with these octets, each before it is taken note of."""
-        try:
+        pdus: list[bytes] = []
+        with suppress(FramingError):
             pdus = [] if self.into is None else self.into.feed(data)
-        except FramingError:
-            self.into, pdus = None, []
+        if self.into is not None and self.into.error is not None:
+            self.into = None
         for pdu in pdus:
             came = header(pdu)
             yield came
