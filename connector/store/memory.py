@@ -60,6 +60,7 @@ from connector.store.rules import (
     after_wish,
     attempts_of,
     due_after,
+    is_free,
     is_turned_away,
     kin_of,
     names_the_unknown,
@@ -232,7 +233,7 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
             waiting = Status.IN_DOUBT if claim.doubts else Status.ACCEPTED
             if row is None or not row.waits or row.status is not waiting or row.attempt != claim.attempt - 1:
                 continue
-            if row.pinned not in (None, claim.carrier) and (claim.carriers is None or row.pinned in claim.carriers):
+            if row.pinned != claim.carrier and not is_free(row.pinned, claim):
                 continue  # its message was begun on another one meanwhile
             self._rows.parts.set(row.id, row.claimed(claim, owner, now))
             self._tally.moved([row.id], waiting, Status.SENDING)
@@ -242,11 +243,11 @@ class MemoryEngine(InboundVerbs, RetentionVerbs, PrivacyVerbs):
         return won
 
     def _pin(self, claim: Claim) -> None:
-        """Tie all parts of the message to the first carrier that claims one."""
+        """Tie all parts of the message to the first carrier that claims one, or the first that its rule still names."""
         if is_whole(claim.part):
             return
         for row in self._rows_of(claim.part >> 8):
-            if row.pinned is None:
+            if is_free(row.pinned, claim):
                 self._rows.parts.set(row.id, attrs.evolve(row, pinned=claim.carrier))
 
     # --- what comes back ---

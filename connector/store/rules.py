@@ -6,7 +6,7 @@ from typing import Final, TypeGuard
 
 from connector.lifecycle import MAY_WAIT, Event, Status, move
 from connector.model import REROUTE_LOOK_S as REROUTE_LOOK_S
-from connector.model import Answer, DoubtPolicy, Lost, Move, NotSent, Reason, is_whole
+from connector.model import Answer, Claim, DoubtPolicy, Lost, Move, NotSent, Reason, is_whole
 
 SAME_DIGITS = 8
 """Digits compared from the end: carriers swap national and international spellings, and a subscriber's own digits are
@@ -102,6 +102,11 @@ def split_refused(refused: str | None) -> tuple[str, ...]:
 def with_refused(refused: Sequence[str], more: Iterable[str]) -> tuple[str, ...]:
     """Return the carriers that do not take a part, these too, each once and in the order they refused."""
     return tuple(dict.fromkeys((*refused, *more)))
+
+
+def is_free(pinned: str | None, claim: Claim) -> bool:
+    """Tell whether a message may go to any carrier: it was begun on none, or on one that its rule names no more."""
+    return pinned is None or (claim.carriers is not None and pinned not in claim.carriers)
 
 
 def is_turned_away(part: int, wish: Move, pinned: str | None, refused: Sequence[str]) -> bool:

@@ -64,7 +64,9 @@ _SWEPT = """
             AND ref.ref BETWEEN iif(keyed, kin, old.ref) AND iif(keyed, kin || ':', old.ref)
     ) ORDER BY at, api_key, ref LIMIT ?
 """
-_PIN = "UPDATE part SET pinned = ? WHERE id BETWEEN ? AND ? AND pinned IS NULL"
+_PIN = """
+    UPDATE part SET pinned = ? WHERE id BETWEEN ? AND ? AND (pinned IS NULL OR instr(?, '|' || pinned || '|') = 0)
+"""
 
 
 class Writes:
@@ -170,7 +172,7 @@ class Writes:
                 claim.part,
                 claim.attempt - 1,
                 claim.carrier,
-                None if claim.carriers is None else f"|{'|'.join(claim.carriers)}|",
+                _named(claim),
             )
             for claim in claims
         ]
@@ -205,14 +207,14 @@ class Writes:
         return True
 
     def _pin(self, won: Sequence[Claim]) -> None:
-        """Tie all parts of a message, these too, to the first carrier that claims one."""
-        pins: dict[int, str] = {}
+        """Tie all parts of a message, these too, to the first carrier that claims one; and once its rule does not name
+        that one any more, to the first of the others."""
+        pins: dict[int, tuple[str, int, int, str | None]] = {}
         for claim in won:
             if not is_whole(claim.part):
-                pins.setdefault(claim.part >> 8, claim.carrier)
-        self._db.executemany(
-            _PIN, [(carrier, message << 8 | 1, message << 8 | 255) for message, carrier in pins.items()]
-        )
+                message = claim.part >> 8
+                pins.setdefault(message, (claim.carrier, message << 8 | 1, message << 8 | 255, _named(claim)))
+        self._db.executemany(_PIN, pins.values())
 
     def change(self, moves: Sequence[Move], *, now: float) -> list[Moved]:
         """Apply moves that come from outside the carrier's word; those the table does not allow are left out."""
@@ -328,6 +330,11 @@ class Writes:
         rows = self._db.execute(_SWEPT, (before, limit)).fetchall()
         self._db.executemany("DELETE FROM ref WHERE api_key = ? AND ref = ?", rows)
         return len(rows)
+
+
+def _named(claim: Claim) -> str | None:
+    """Return the carriers that may keep the message of a claim, each between bars; None: whoever has it."""
+    return None if claim.carriers is None else f"|{'|'.join(claim.carriers)}|"
 
 
 def _is_doubted(claim: Claim) -> bool:

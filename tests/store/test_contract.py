@@ -325,6 +325,22 @@ def test_a_part_goes_where_its_rule_still_leads_when_the_carrier_of_its_siblings
     assert world.claim(alone) == [alone]
 
 
+def test_once_its_carrier_is_named_no_more_a_message_goes_to_one_other_carrier_as_a_whole(world: World) -> None:
+    """Whoever claims the next part has the rest; it stays so when the rule names the first one again."""
+    world.waiting(message(5, parts=4))
+    world.claim(claim(part(5, 1), carrier="south"))
+    second, third = (
+        attrs.evolve(claim(part(5, number), carrier=carrier), carriers=("north", "west"))
+        for number, carrier in ((2, "north"), (3, "west"))
+    )
+    assert world.claim(second) == [second]
+    assert world.claim(third) == []
+    assert [found.pinned for found in world.heads()] == ["north", "north"]
+    for carrier, won in (("south", False), ("north", True)):
+        again = attrs.evolve(claim(part(5, 4), carrier=carrier), carriers=("south", "north", "west"))
+        assert world.claim(again) == [again] * won
+
+
 def test_a_fused_claim_ties_the_other_parts_too(world: World) -> None:
     world.append(message(5, parts=2), claims=[claim(part(5, 1), carrier="south")])
     assert [(found.id, found.pinned) for found in world.heads()] == [(part(5, 2), "south")]
