@@ -65,7 +65,7 @@ class Held(NamedTuple):
 
 
 class Doubted(NamedTuple):
-    """A part of which an attempt through the receipt's carrier is in doubt."""
+    """A part of which an attempt is in doubt that the receipt may be about."""
 
     part: int
     to: str
@@ -74,7 +74,7 @@ class Doubted(NamedTuple):
     """Of this part."""
     created_at: float
     is_doubted: bool = True
-    """False for one that is on the wire."""
+    """False for one that is on the wire, or of which an attempt before the newest is in doubt."""
     is_erased: bool = False
     """As `Held` has it."""
 
@@ -337,8 +337,9 @@ def as_kept(result: Settled, addresses: Sequence[str], key: Key) -> Settled:
 def by_clue(receipt: Receipt, clue: Clue, why: Why, open_: Iterable[Doubted]) -> int | None:
     """Return the part in doubt that a receipt tells by what else it says, if exactly one fits.
 
-    ``open_``: parts in doubt, and those on the wire: the receipt may have overtaken the answer of one of these.  A tie
-    by id is none that a text could break.
+    ``open_``: parts in doubt, those on the wire, for the receipt may have overtaken the answer of one of these, and
+    those that were sent again after a doubt, for it may be about the attempt before.  A tie by id is none that a text
+    could break.
     """
     if why is Why.SEVERAL and clue.reference is None:
         return None

@@ -103,8 +103,9 @@ class Receipts:
             for part in message.parts():
                 row = self._row(part.id)
                 is_open = row.status in _OPEN or (row.status is Status.UNKNOWN and row.key is None)
-                if is_open and row.carrier == carrier:
-                    doubted = row.status is not Status.SENDING
+                is_here = is_open and row.carrier == carrier
+                if is_here or row.doubts:
+                    doubted = is_here and row.status is not Status.SENDING
                     yield Doubted(part.id, message.to, message.sender, part.text, message.created_at, doubted)
 
     def without_ids(self, to: str) -> Iterable[tuple[int, str]]:

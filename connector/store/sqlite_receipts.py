@@ -62,10 +62,10 @@ _HELD_LATE = """
 """
 _DOUBTED = """
     SELECT part.id, message.to_addr, message.sender, message.text, message.bounds, message.created_at,
-        part.status <> 'sending'
-    FROM (SELECT * FROM message WHERE to_addr = ? ORDER BY id DESC LIMIT ?) AS message
+        part.carrier = ?3 AND (part.status = 'in_doubt' OR part.status = 'unknown' AND part.key IS NULL)
+    FROM (SELECT * FROM message WHERE to_addr = ?1 ORDER BY id DESC LIMIT ?2) AS message
     JOIN part ON part.id BETWEEN message.id << 8 AND message.id << 8 | 255
-    WHERE part.carrier = ?
+    WHERE part.doubts > 0 OR part.carrier = ?3
         AND (part.status IN ('in_doubt', 'sending') OR part.status = 'unknown' AND part.key IS NULL)
 """
 # on the wire, lost once, or taken without an id

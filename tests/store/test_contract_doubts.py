@@ -3,7 +3,7 @@
 import pytest
 
 from connector.lifecycle import Event, Status
-from connector.model import Moved
+from connector.model import Clue, Moved
 from tests.store.world import (
     QUEUE,
     World,
@@ -356,3 +356,20 @@ def test_only_what_a_carrier_has_is_recalled(world: World) -> None:
     world.sending(message(7))
     world.doubted(message(8))
     assert world.change(Event.RECALLED, *(part(n) for n in range(5, 9))) == []
+
+
+# --- receipts that tell a part by its text ---
+
+
+def test_a_text_tells_no_part_while_another_with_it_has_an_attempt_that_nobody_named(world: World) -> None:
+    """The carrier may have taken what was lost, though the part was sent again since, and it is that one's receipt."""
+    text = "your code is 1234"
+    world.doubted(message(6, sender="Bank", text=text))
+    world.change(Event.DUE, part(6))
+    world.claim(claim(part(6), attempt=2, doubts=1))
+    world.results(acknowledged(part(6), "61", attempt=2))
+    world.doubted(message(5, sender="Bank", text=text))
+    told = receipt("78", clue=Clue("Bank", text, None), at=1_020.0)
+    assert world.results(told) == []
+    assert [parked.receipt for parked in world.engine.parked(0, 10)] == [told]
+    assert (world.status(5), world.status(6)) == (Status.IN_DOUBT, Status.SENT)
