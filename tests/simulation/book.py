@@ -265,8 +265,7 @@ class Book:
 
     def _paced(self, host: str) -> None:
         """Look at the last second, by the kernel's clock: what the carrier's window of a second could see."""
-        carrier = next((it for it in self._world.settings.carrier if it.name == host), None)
-        rate = None if carrier is None else carrier.rate_per_s
+        rate = self._world.rate_of(host)
         now, recent = self._world.now(), self._recent[host]
         recent.append((now, float("inf") if rate is None else rate))
         while recent[0][0] <= now - SECOND_S + 1e-6:

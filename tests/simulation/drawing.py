@@ -37,6 +37,12 @@ MOST_CALLS: Final = 60
 MANY_BINDS: Final = 60
 """Of one carrier: now and then they come back as a storm."""
 A_CALL_EVERY_S: Final = 60.0
+BUSY_MORE_S: Final = 10.0
+"""After the last call: what waits leaves, and receipts come."""
+LEFT_OUT: Final = "a carrier left out"
+EVENING: Final = "08:01"
+EVENING_S: Final = 60.0
+"""When it is that time in a world."""
 FAULTS_AN_HOUR: Final = 12
 """Of a long one."""
 
@@ -46,8 +52,14 @@ def draw(seed: int, *, hours: float | None = None) -> Plan:
     chance = random.Random(seed)
     span_s = chance.choice([20.0, 45.0, 45.0, 90.0, 90.0, 240.0]) if hours is None else 3_600 * hours
     carriers = _carriers(chance)
-    settings = _settings(chance, carriers)
+    settings = _settings(chance, carriers, span_s)
     names = [carrier.name for carrier in carriers]
+    sends = _sends(chance, span_s, None if hours is None else A_CALL_EVERY_S)
+    busy_s = min(span_s, BUSY_MORE_S + max((send.at_s for send in sends), default=0.0))
+    count = None if hours is None else round(hours * FAULTS_AN_HOUR)
+    moments = tuple(_moments(chance, (busy_s, span_s), names, count))
+    sends += _campaign(settings.lane["promotional"], first=sum(send.count for send in sends))
+    sends += _long_texts(chance, moments, first=sum(send.count for send in sends))
     return Plan(
         seed=seed,
         span_s=span_s,
@@ -56,8 +68,8 @@ def draw(seed: int, *, hours: float | None = None) -> Plan:
         weather=_weather(chance),
         commit_s=chance.choice([(0.001, 0.003), (0.002, 0.05), (0.02, 0.3)]),
         engine=chance.choice(["memory"] * 9 + ["sqlite"]),
-        sends=tuple(_sends(chance, span_s, None if hours is None else A_CALL_EVERY_S)),
-        moments=tuple(_moments(chance, span_s, names, None if hours is None else round(hours * FAULTS_AN_HOUR))),
+        sends=tuple(sends),
+        moments=moments,
     )
 
 
@@ -70,7 +82,7 @@ def _weather(chance: random.Random) -> Weather:
 
 
 def _carriers(chance: random.Random) -> list[CarrierPlan]:
-    names = CARRIERS[: chance.choice([1, 1, 2, 2, 3])]
+    names = CARRIERS[: chance.choice([1, 2, 2, 3])]
     return [
         CarrierPlan(
             name=name,
@@ -93,7 +105,7 @@ def _habits(chance: random.Random) -> Sequence[Drawn]:
 # --- the configuration ---
 
 
-def _settings(chance: random.Random, carriers: Sequence[CarrierPlan]) -> Config:
+def _settings(chance: random.Random, carriers: Sequence[CarrierPlan], span_s: float) -> Config:
     names = tuple(carrier.name for carrier in carriers)
     built = [_carrier(chance, carrier) for carrier in carriers]
     return Config(
@@ -101,7 +113,7 @@ def _settings(chance: random.Random, carriers: Sequence[CarrierPlan]) -> Config:
         carrier=tuple(built),
         store=_store(chance),
         route=tuple(_routes(chance, names)),
-        lane={name: _lane(chance, name) for name in LANES},
+        lane={name: _lane(chance, name, span_s) for name in LANES},
         health=HealthConfig(min_samples=chance.choice([5, 20]), window_s=20.0, probe_after_s=2.0, probe_at_most_s=8.0),
         inbound=InboundConfig(join_timeout_s=20.0, route=(InboundRouteConfig(api_key="shop"),)),
     )
@@ -163,7 +175,7 @@ def _carrier(chance: random.Random, plan: CarrierPlan) -> CarrierConfig:
     )
 
 
-def _lane(chance: random.Random, name: str) -> LaneConfig:
+def _lane(chance: random.Random, name: str, span_s: float) -> LaneConfig:
     urgent = name == "otp"
     retry = RetryConfig(
         attempts=chance.choice([1, 3, 8]),
@@ -185,15 +197,16 @@ def _lane(chance: random.Random, name: str) -> LaneConfig:
         urgent=urgent,
         max_rate_per_s=chance.choice([None, None, None, 3.0]),
         keep_body_s=chance.choice([0.0, 30.0, 7 * 86_400.0]),
-        quiet_hours=_quiet(chance) if name == "promotional" else None,
+        quiet_hours=_quiet(chance, span_s) if name == "promotional" else None,
     )
 
 
-def _quiet(chance: random.Random) -> QuietHours | None:
+def _quiet(chance: random.Random, span_s: float) -> QuietHours | None:
     """Return hours that begin or end within the world, which starts at 08:00:00 UTC."""
-    if chance.random() < 0.7:
+    if chance.random() < 0.5:
         return None
-    start, end = chance.choice([("08:01", "08:03"), ("07:00", "08:01")])
+    begins = span_s > EVENING_S and chance.random() < 0.75
+    start, end = (EVENING, "08:03") if begins else ("07:00", "08:01")
     return QuietHours(start=start, end=end, zone="UTC")
 
 
@@ -209,6 +222,39 @@ def _sends(chance: random.Random, span_s: float, every_s: float | None) -> list[
         first += count
         at_s += chance.expovariate(1 / pause_s)
     return sends
+
+
+def _campaign(lane: LaneConfig, *, first: int) -> list[Send]:
+    """Return what somebody wants to have sent in the last second before hours begin that are quiet."""
+    if lane.quiet_hours is None or lane.quiet_hours.start != EVENING:
+        return []
+    return [
+        Send(
+            at_s=EVENING_S - 0.2 * before,
+            key="shop",
+            lane="promotional",
+            first=first + 10 * number,
+            count=10,
+            text=SHORT,
+        )
+        for number, before in enumerate((5, 4, 3, 2, 1))
+    ]
+
+
+def _long_texts(chance: random.Random, moments: Sequence[Moment], *, first: int) -> list[Send]:
+    """Return messages of several parts that are under way when a carrier gets into trouble and is left out for it."""
+    times = [moment.at_s - 0.3 for moment in moments if moment.act == LEFT_OUT for _ in range(3)]
+    return [
+        Send(
+            at_s=at_s,
+            key=chance.choice(KEYS),
+            lane=chance.choice(LANES),
+            first=first + 3 * number,
+            count=3,
+            text=3 * LONG,
+        )
+        for number, at_s in enumerate(times)
+    ]
 
 
 def _send(chance: random.Random, at_s: float, first: int, count: int) -> Send:
@@ -229,21 +275,25 @@ def _send(chance: random.Random, at_s: float, first: int, count: int) -> Send:
 # --- what goes wrong ---
 
 
-def _moments(chance: random.Random, span_s: float, hosts: Sequence[str], count: int | None) -> list[Moment]:
+def _moments(
+    chance: random.Random, within_s: tuple[float, float], hosts: Sequence[str], count: int | None
+) -> list[Moment]:
     if count is None:
         count = chance.choice([0, 1, 2, 3, 5, 8, 12])
-    weights = [act.weight * chance.choice([0.0, 1.0, 1.0, 3.0]) for act in ACTS.values()]
+    acts = {name: act for name, act in ACTS.items() if len(hosts) >= act.least_hosts}
+    weights = [act.weight * chance.choice([0.0, 1.0, 1.0, 3.0]) for act in acts.values()]
     if not any(weights):
         return []
-    names = chance.choices(list(ACTS), weights=weights, k=count)
-    moments = [_moment(chance, name, span_s, hosts) for name in names]
+    names = chance.choices(list(acts), weights=weights, k=count)
+    moments = [_moment(chance, name, within_s, hosts) for name in names]
     return sorted(moments, key=lambda moment: moment.at_s)
 
 
-def _moment(chance: random.Random, name: str, span_s: float, hosts: Sequence[str]) -> Moment:
-    act = ACTS[name]
+def _moment(chance: random.Random, name: str, within_s: tuple[float, float], hosts: Sequence[str]) -> Moment:
+    """Return a fault, most of them while callers call."""
+    act, (busy_s, span_s) = ACTS[name], within_s
     return Moment(
-        at_s=round(chance.uniform(1.0, span_s), 3),
+        at_s=round(chance.uniform(1.0, busy_s if chance.random() < 0.75 else span_s), 3),
         act=name,
         host=chance.choice(hosts) if act.at_host else "",
         for_s=round(chance.uniform(*act.for_s), 3),

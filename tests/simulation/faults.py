@@ -4,7 +4,8 @@ What carriers do wrong by habit is in `habits.toml`.
 """
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,7 @@ import trio
 
 from connector.errors import IntakeRefused, StoreError
 from connector.lifecycle import FINAL, Status
-from connector.model import MessageQuery, SendRequest
+from connector.model import Claim, MessageQuery, SendRequest
 from connector.pipeline.door import Steered
 from simulator.scenario import Rate
 from tests.simulation.network import Cut
@@ -21,7 +22,7 @@ from tests.simulation.plan import Moment
 from tests.simulation.promises import Suspended
 
 if TYPE_CHECKING:
-    from connector.config import Config
+    from connector.config import Config, RouteConfig
     from tests.simulation.world import Life, World
 
 CATALOGUE: Final[Mapping[int, str]] = {
@@ -78,6 +79,16 @@ SEEN_WHERE_IT_BITES: Final = frozenset({4, 7, 12, 13, 28, 30, 31, 33, 35, 67, 71
 """Rows that count as met only where something came of them."""
 KNOCK_AFTER_S: Final = 0.02
 RELOAD_AGAIN_S: Final = 1.0
+TROUBLE_S: Final = 3.0
+"""So long a carrier is down or slow before an operator does something about it."""
+IS_SLOW: Final = 0.5
+"""Of a size from this on it is slow; below it is down."""
+SHORT_WHILES_S: Final = (0.0, 0.05, 0.3)
+"""A carrier is left out for so long, one time after the other: only some of what waits for it goes elsewhere."""
+BACK_S: Final = 0.7
+"""And so long it is back in between."""
+MOST_IN_VAIN: Final = 6
+"""Claims of one part in one life: each shows that somebody moved it meanwhile, and nobody moves it so often."""
 NOBODY: Final = "+447911199999"
 """Gets nothing, for nothing is sent to it while the connector is up."""
 A_STORM: Final = 8
@@ -96,6 +107,8 @@ class Act:
     for_s: tuple[float, float] = (0.0, 0.0)
     size: tuple[float, float] = (0.0, 0.0)
     at_host: bool = False
+    least_hosts: int = 1
+    """In a world of fewer it does not happen."""
 
 
 # --- the process ---
@@ -249,11 +262,8 @@ async def _take_back(world: "World", moment: Moment) -> None:
 
 
 async def _reload(world: "World", moment: Moment) -> None:
-    """Go on with other rates, windows and lanes; for a while one carrier fewer, where there are several."""
-    old, fewer = world.settings, _without(world.settings, moment.host)
-    if fewer is not None and round(moment.size * 1000) % 2:
-        await _take_away(world, moment, fewer, old)
-        return
+    """Go on with other rates, windows and lanes for a while."""
+    old = world.settings
     slower = tuple(
         attrs.evolve(
             carrier,
@@ -271,26 +281,70 @@ async def _reload(world: "World", moment: Moment) -> None:
     await world.reload(old)
 
 
-def _without(settings: "Config", host: str) -> "Config | None":
-    """Return a configuration with one carrier fewer, None where a route would be left with none."""
-    if any(route.carriers == (host,) for route in settings.route):
-        return None
-    routes = tuple(
-        attrs.evolve(route, carriers=tuple(name for name in route.carriers if name != host)) for route in settings.route
-    )
-    return attrs.evolve(
-        settings, carrier=tuple(carrier for carrier in settings.carrier if carrier.name != host), route=routes
-    )
-
-
-async def _take_away(world: "World", moment: Moment, fewer: "Config", old: "Config") -> None:
+async def _take_away(world: "World", moment: Moment) -> None:
     """Go on without a carrier, whatever waits for it, and have it back after a while."""
+    old = world.settings
+    routes = _routes_without(old, moment.host)
+    if routes is None:
+        return  # another reload under way has left it alone in a route
+    carriers = tuple(carrier for carrier in old.carrier if carrier.name != moment.host)
     world.book.taken_away.add(moment.host)
-    if await world.reload(fewer):
+    if await world.reload(attrs.evolve(old, carrier=carriers, route=routes)):
         world.met(67)
         await trio.sleep(moment.for_s)
-    while not await world.reload(old):  # noqa: ASYNC110 - what is drained first tells nobody
+    await _back_to(world, old)
+
+
+async def _leave_out(world: "World", moment: Moment) -> None:
+    """Take a carrier that is in trouble out of every route and back in, soon and again and again; then for a while."""
+    async with trio.open_nursery() as nursery:
+        trouble = _refuse if moment.size < IS_SLOW else _slower
+        nursery.start_soon(trouble, world, attrs.evolve(moment, for_s=TROUBLE_S + 2 * moment.for_s, size=1.0))
+        await trio.sleep(TROUBLE_S)
+        _count_claims(world, await world.alive())
+        old = world.settings
+        routes = _routes_without(old, moment.host)
+        if routes is None:
+            return  # another reload under way has left it alone in a route
+        world.book.taken_away.add(moment.host)
+        for pause_s in (*SHORT_WHILES_S, moment.for_s):
+            if await world.reload(attrs.evolve(old, route=routes)):
+                world.met(67)
+                await trio.sleep(pause_s)
+            await _back_to(world, old)
+            await trio.sleep(BACK_S)
+
+
+def _routes_without(settings: "Config", host: str) -> "tuple[RouteConfig, ...] | None":
+    """Return the routes without one carrier, None where one would be left with none."""
+    if any(route.carriers == (host,) for route in settings.route):
+        return None
+    return tuple(
+        attrs.evolve(route, carriers=tuple(name for name in route.carriers if name != host)) for route in settings.route
+    )
+
+
+async def _back_to(world: "World", settings: "Config") -> None:
+    while not await world.reload(settings):  # noqa: ASYNC110 - what is drained first tells nobody
         await trio.sleep(RELOAD_AGAIN_S)
+
+
+def _count_claims(world: "World", life: "Life") -> None:
+    """Look from now on, in this life, whether a part is claimed in vain for ever: who waits behind it never leaves."""
+    store, in_vain = life.connector._store, Counter[int]()
+    claim = store.claim
+
+    async def counted(claims: Sequence[Claim], *, now: float) -> list[Claim]:
+        won = await claim(claims, now=now)
+        lost = {each.part for each in claims} - {each.part for each in won}
+        in_vain.update(lost)
+        for part in lost:
+            if in_vain[part] == MOST_IN_VAIN:
+                world.judge.broke(26, f"part {part & 0xFF} was claimed in vain {MOST_IN_VAIN} times", part >> 8)
+        return won
+
+    if "claim" not in vars(store):
+        vars(store)["claim"] = counted
 
 
 async def _bad_reload(world: "World", _moment: Moment) -> None:
@@ -330,7 +384,7 @@ ACTS: Final[Mapping[str, Act]] = {
     "the machine is suspended": Act(faults=(27,), do=_suspend, size=(5.0, 90.0)),
     "the wall clock is set": Act(faults=(25,), do=_set_wall, for_s=(1.0, 60.0), size=(-3600.0, 3600.0)),
     "slow disk": Act(faults=(14,), do=_slow_disk, for_s=(1.0, 15.0), size=(1.0, 5.0)),
-    "full disk": Act(faults=(12,), do=_full_disk, weight=2, for_s=(0.5, 10.0)),
+    "full disk": Act(faults=(12,), do=_full_disk, weight=3, for_s=(0.5, 10.0)),
     "broken disk": Act(faults=(13,), do=_broken_disk),
     "links reset": Act(faults=(28,), do=_cutting("rst"), weight=3, size=(1.0, 4.0), at_host=True),
     "links closed": Act(faults=(28,), do=_cutting("fin"), weight=2, size=(1.0, 4.0), at_host=True),
@@ -342,7 +396,11 @@ ACTS: Final[Mapping[str, Act]] = {
     "nobody reads": Act(faults=(31,), do=_stalled_reader, for_s=(1.0, 40.0), at_host=True),
     "a slower carrier": Act(faults=(48,), do=_slower, for_s=(2.0, 30.0), size=(1.0, 10.0), at_host=True),
     "messages taken back": Act(faults=(71,), do=_take_back, weight=3, size=(1.0, 20.0)),
-    "reload": Act(faults=(67,), do=_reload, for_s=(2.0, 30.0), size=(2.0, 50.0), at_host=True),
+    "reload": Act(faults=(67,), do=_reload, weight=3, for_s=(2.0, 30.0), size=(2.0, 50.0), at_host=True),
+    "a carrier taken away": Act(faults=(67,), do=_take_away, weight=3, for_s=(0.0, 15.0), at_host=True, least_hosts=2),
+    "a carrier left out": Act(
+        faults=(67,), do=_leave_out, weight=10, for_s=(0.0, 8.0), size=(0.0, 1.0), at_host=True, least_hosts=2
+    ),
     "bad reload": Act(faults=(67,), do=_bad_reload, weight=0.3),
     "carrier suspended by hand": Act(faults=(), do=_hold_carrier, for_s=(1.0, 20.0), weight=0.3, at_host=True),
 }

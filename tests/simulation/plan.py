@@ -1,10 +1,15 @@
-"""A world's plan: everything that will happen to it, as lists that can be printed, and made shorter."""
+"""A world's plan: everything that will happen to it, as lists that can be printed, kept, and made shorter."""
+
+from typing import Final
 
 import attrs
 
 from connector.config import Config
 from tests.simulation.habits import Drawn
 from tests.simulation.network import Weather
+
+ENGINES: Final = ("memory", "sqlite")
+"""Of the store."""
 
 
 @attrs.frozen(kw_only=True)

@@ -7,17 +7,22 @@ from tests.simulation.faults import CATALOGUE, NOT_YET
 from tests.simulation.judge import ELSEWHERE, INVARIANTS
 from tests.simulation.running import Outcome
 
+COMMAND = "python -m tests.simulation"
 MOST_LINES = 24
 """Of a timeline."""
 AFTER_S = 15.0
 """Behind the end of a message."""
 
 
-def failure(outcome: Outcome) -> str:
-    """Return why a world failed: seed, plan, invariant, the message's timeline and what was done to the world then."""
+def failure(outcome: Outcome, how: str | None = None) -> str:
+    """Return why a world failed: plan, invariant, the message's timeline and what was done to the world then.
+
+    ``how`` are the options that live through it again; without them it is the world of its seed.
+    """
+    how = how or f"--seed {outcome.seed}"
     lines = [
         f"world {outcome.seed} fails ({len(outcome.violations)} violations, {outcome.plan.messages} messages):"
-        f" python -m tests.simulation --seed {outcome.seed}",
+        f" {COMMAND} {how}",
         *outcome.plan.describe()[: 1 + len(outcome.plan.carriers)],
     ]
     first = outcome.violations[0]
@@ -32,6 +37,8 @@ def failure(outcome: Outcome) -> str:
         lines += [f"    {line}" for line in _cut(story)]
     lines.append("  what was done to the world:")
     lines += [f"    {at:9.3f} s  {what.strip()}" for at, what in _near(outcome, story)]
+    if not how.startswith("--plan"):
+        lines.append(f"  to keep it, made small: {COMMAND} {how} --shrink --save tests/simulation/worlds/NAME.json")
     return "\n".join(lines)
 
 

@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
-from tests.simulation.judge import Violation
-from tests.simulation.planted import PLANTED, Planted, search, small_ones_first
+from tests.simulation.judge import Judge, Violation
+from tests.simulation.planted import PLANTED, Found, Planted, search, small_ones_first
 
 SEEDS: Final[Mapping[str, int]] = {
     "accepted before its commit": 14,
@@ -61,6 +61,17 @@ def test_nothing_of_a_mistake_is_left_when_it_is_gone(bug: Planted) -> None:
     with bug.growing():
         assert all(room[name] is not old for (room, name), old in zip(places, before, strict=True))
     assert all(room[name] is old for (room, name), old in zip(places, before, strict=True))
+
+
+def test_a_world_ends_as_soon_as_it_has_shown_what_it_was_to_show() -> None:
+    bug = next(bug for bug in PLANTED if bug.breaks == {14})
+    judge = Judge(lambda: 0.0)
+    with bug.ending_what_finds_it():
+        judge.broke(15, "another thing")
+        with pytest.raises(Found):
+            judge.broke(14, "too late")
+    judge.broke(14, "too late")
+    assert [each.invariant for each in judge.violations] == [15, 14, 14]
 
 
 def test_a_violation_that_does_not_fit_finds_nothing() -> None:

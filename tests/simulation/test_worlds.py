@@ -15,7 +15,7 @@ import pytest
 from tests.simulation import corpus
 from tests.simulation.__main__ import ENOUGH_FOR_ALL
 from tests.simulation.report import coverage, failure, missing
-from tests.simulation.running import Outcome, run_seed
+from tests.simulation.running import Outcome, run_plan, run_seed
 
 MINUTES: Final = float(os.environ.get("CARRIERLINE_WORLDS_MINUTES", "4" if os.environ.get("CI") else "0.5"))
 AT_LEAST: Final = 50
@@ -50,7 +50,8 @@ def test_in_no_world_of_this_commit_an_invariant_is_broken(capsys: pytest.Captur
         assert not missing(outcomes), table
 
 
-@pytest.mark.parametrize("seed", corpus.SEEDS)
-def test_what_failed_once_holds(seed: int) -> None:
-    outcome = run_seed(seed)
-    assert not outcome.violations, failure(outcome)
+@pytest.mark.parametrize("path", corpus.files(), ids=lambda path: path.stem)
+def test_what_failed_once_holds(path: Path) -> None:
+    kept = corpus.read(path)
+    outcome = run_plan(kept.plan)
+    assert not outcome.violations, f"{kept.found}\n{failure(outcome, f'--plan {path}')}"

@@ -224,6 +224,11 @@ class World:
         await life.ended.wait()
         self.disk.engine = self.disk.reopened()
 
+    def rate_of(self, host: str) -> float | None:
+        """Return the rate that a carrier goes by: while it drains for a reload, that of before."""
+        running = None if self._life is None else self._life.connector.carriers.get(host)
+        return None if running is None else running.config.rate_per_s
+
     async def stop(self, life: Life) -> None:
         """End it in order."""
         began = trio.current_time()
