@@ -236,7 +236,7 @@ def _of_encoding(name: str) -> FailureRow:
 
 def _of_doubt(name: str, lane: LaneConfig) -> FailureRow:
     policy = doubt_policy(lane)
-    again = "never: a late answer or a receipt settles it"
+    again = "never: a late answer settles it, or a receipt that tells it (doubt_settled_by)"
     switch = "never"
     if policy.resends:
         times = "once" if policy.resends == 1 else f"at most {policy.resends} times"

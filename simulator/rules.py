@@ -18,10 +18,9 @@ from simulator import draws
 from simulator.delays import Sampler, sampler
 from simulator.faults import Faults
 from simulator.limits import Bucket
-from simulator.scenario import Fault, Rate, Reply, Rule, RuleLimit, When
+from simulator.scenario import ENDING, Fault, Rate, Reply, Rule, RuleLimit, When
 from simulator.scenario.identity import identities
 from simulator.scenario.names import name_of
-from simulator.scenario.rules import ENDING
 from simulator.texts import text_of
 
 MESSAGES: Final = ("submit_sm", "data_sm")

@@ -22,8 +22,6 @@ TAKEN_BACK: Final = "ESME_ROK"
 MOST_ASKING: Final = 8
 """Callers who wait for one carrier at a time: one that never answers may not fill the door with them."""
 
-"""By them a carrier says that it does not have a part."""
-
 
 class NotAsked(StrEnum):
     """Why a carrier was not asked to give a part back.  Users read these words: they never change."""

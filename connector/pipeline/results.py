@@ -17,7 +17,6 @@ from connector.store.store import Store
 
 RESULTS_PER_COMMIT = 500
 SMOOTHING = 0.05
-"""A part in doubt waits too, where it is sent in spite of that."""
 
 
 def _results_of(batches: Iterable[Batch]) -> list[Result]:

@@ -170,8 +170,10 @@ class RetentionVerbs:
         return self._drop(self._rows.events, old)
 
     def _other_ids_gone(self, limit: int, before: float) -> int:
-        table = self._rows.other_ids
-        return self._drop(table, sorted(it for it, row in table.working.rows.items() if row.sent_at < before)[:limit])
+        table, known = self._rows.other_ids, self._rows.messages.working.rows
+        rows = table.working.rows.items()
+        old = sorted(it for it, row in rows if row.sent_at < before and row.part >> 8 not in known)
+        return self._drop(table, old[:limit])
 
     def _drop(self, table: Table[Any, Any], keys: Sequence[Any]) -> int:
         for key in keys:

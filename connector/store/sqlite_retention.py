@@ -41,7 +41,8 @@ _ERASE_BODY = """
 _YOUNG = "SELECT 1 FROM part WHERE id = ? AND status = ? AND finished_at BETWEEN ? AND ?"
 _OF_MESSAGES = "SELECT id, status, finished_at, carrier, key FROM part WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?"
 _IDS = """
-    SELECT carrier, key, part, sent_at FROM other_id WHERE (carrier, key, part) > (?, ?, ?)
+    SELECT carrier, key, part, sent_at, EXISTS (SELECT 1 FROM message WHERE message.id = other_id.part >> 8)
+    FROM other_id WHERE (carrier, key, part) > (?, ?, ?)
     ORDER BY carrier, key, part LIMIT ?
 """
 _FIRST = ("", "", -1)
@@ -223,9 +224,12 @@ class Retention:
         return len(old)
 
     def _other_ids(self, limit: int, before: float) -> Step:
-        """Erase old ones among the next few; a look goes on as long as it finds some, and the next one from there."""
+        """Erase old ones of messages that are gone, among the next few.
+
+        A look goes on as long as it finds some, and the next one from there.
+        """
         rows = self._db.execute(_IDS, (*self._ids_after, IDS_LOOKED_AT)).fetchall()
-        old = [row[:3] for row in rows if row[3] < before][:limit]
+        old = [row[:3] for row in rows if row[3] < before and not row[4]][:limit]
         self._db.executemany("DELETE FROM other_id WHERE (carrier, key, part) = (?, ?, ?)", old)
         if len(old) == limit:
             return Step(limit, more=True)

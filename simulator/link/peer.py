@@ -38,7 +38,7 @@ from simulator.link.wire import GARBAGE, Gate, reset
 from simulator.multi import Spread
 from simulator.receipts import Delivery
 from simulator.rules import Play
-from simulator.scenario import Fault, status_number
+from simulator.scenario import ENDING, Fault, status_number
 from simulator.submits import Submit
 
 log = logging.getLogger("carrierline.simulator")
@@ -238,7 +238,7 @@ class Peer:
             self._out.put(GARBAGE)
         elif kind == "blackhole":
             self.gate.close_until(now + fault.for_s if fault.for_s else math.inf)
-        elif kind != "no-response":
+        elif kind in ENDING:
             self._ends_by_reset = kind == "reset"
             self._over = self._over or f"fault: {kind}"
 

@@ -38,11 +38,12 @@ from simulator.scenario.messages import (
     Response,
 )
 from simulator.scenario.play import Expect, Load, LoadText, Stage, TimelineEntry
-from simulator.scenario.rules import Fault, Reply, Rule, RuleLimit, RuleReceipt, When
+from simulator.scenario.rules import ENDING, Fault, Reply, Rule, RuleLimit, RuleReceipt, When
 from simulator.scenario.whole import Scenario
 from simulator.scenario.wire import Inject, InjectedPdu, Read, WireFault, WireRule, WireWhen, Write
 
 __all__ = [
+    "ENDING",
     "STATES",
     "STATUS_BY_NAME",
     "AccountRules",

@@ -381,7 +381,7 @@ def _told(entry: TimelineEntry, epoch_s: float) -> str:
     by = f" {entry.carrier}" if entry.carrier else ""
     attempt = f" attempt {entry.attempt}" if entry.attempt else ""
     detail = f": {entry.detail}" if entry.detail else ""
-    return f"{entry.at - epoch_s:9.3f} s  part {entry.part & 0xFF} {entry.event}{by}{attempt}{detail}"
+    return f"{entry.at - epoch_s:9.3f} s  part {entry.part & 0xFF or 1} {entry.event}{by}{attempt}{detail}"
 
 
 def place_of(pdu: SubmitSm) -> Place:

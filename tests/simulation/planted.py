@@ -19,6 +19,7 @@ import click
 from tests.simulation.drawing import draw
 from tests.simulation.judge import Judge, Violation
 from tests.simulation.mistakes import MISTAKES, Swap
+from tests.simulation.report import failure
 from tests.simulation.running import run_seed
 
 WORLDS: Final = 50
@@ -122,6 +123,12 @@ def holds(seed: int) -> bool:
     return not run_seed(seed).violations
 
 
+def _shown(bug: Planted, seed: int) -> str:
+    with bug.growing(), bug.ending_what_finds_it():
+        outcome = run_seed(seed)
+    return failure(outcome, f"--seed {seed}") if outcome.violations else f"world {seed} does not find it"
+
+
 def small_ones_first(first: int = 0, worlds: int = WORLDS) -> list[int]:
     """Return the seeds of so many worlds."""
     return sorted(range(first, first + worlds), key=lambda seed: draw(seed).messages)
@@ -132,8 +139,14 @@ def small_ones_first(first: int = 0, worlds: int = WORLDS) -> list[int]:
 @click.option("--first", type=int, default=0, help="Seed of the first world.")
 @click.option("--seeds", type=int, default=WORLDS, help="How many worlds.")
 @click.option("--enough", type=int, default=WORLDS, help="Go on with the next one when so many worlds have found it.")
-def main(name: str, first: int, seeds: int, enough: int) -> None:
+@click.option("--show", type=int, help="Show how the world of this seed fails with each of them, and no more.")
+def main(name: str, first: int, seeds: int, enough: int, show: int | None) -> None:
     logging.getLogger("carrierline").propagate = False
+    if show is not None:
+        for bug in PLANTED:
+            if name in bug.name:
+                click.echo(f"{bug.name}:\n{_shown(bug, show)}")
+        return
     done = []
     for bug in PLANTED:
         if name in bug.name:

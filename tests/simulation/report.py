@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tests.simulation.faults import CATALOGUE, NOT_YET
-from tests.simulation.judge import ELSEWHERE, INVARIANTS
+from tests.simulation.judge import ELSEWHERE, INVARIANTS, MOST_KEPT
 from tests.simulation.running import Outcome
 
 COMMAND = "python -m tests.simulation"
@@ -21,25 +21,29 @@ def failure(outcome: Outcome, how: str | None = None) -> str:
     """
     how = how or f"--seed {outcome.seed}"
     lines = [
-        f"world {outcome.seed} fails ({len(outcome.violations)} violations, {outcome.plan.messages} messages):"
-        f" {COMMAND} {how}",
+        f"world {outcome.seed} fails ({_count(outcome)}, {outcome.plan.messages} messages): {COMMAND} {how}",
         *outcome.plan.describe()[: 1 + len(outcome.plan.carriers)],
     ]
-    first = outcome.violations[0]
     told: set[str] = set()
     for each in outcome.violations:
         if str(each.invariant) not in told:
             told.add(str(each.invariant))
             lines.append(f"  {each}")
-    story = outcome.timelines.get(first.message or 0, [])
+    named = next((each.message for each in outcome.violations if each.message in outcome.timelines), None)
+    story = [] if named is None else outcome.timelines[named]
     if story:
-        lines.append(f"  message {first.message}:")
+        lines.append(f"  message {named}:")
         lines += [f"    {line}" for line in _cut(story)]
-    lines.append("  what was done to the world:")
+    lines.append("  what was done to the world, when it was and when it was to be:")
     lines += [f"    {at:9.3f} s  {what.strip()}" for at, what in _near(outcome, story)]
     if not how.startswith("--plan"):
         lines.append(f"  to keep it, made small: {COMMAND} {how} --shrink --save tests/simulation/worlds/NAME.json")
     return "\n".join(lines)
+
+
+def _count(outcome: Outcome) -> str:
+    count = len(outcome.violations)
+    return f"{count} violations" + (", and no more were counted" if count == MOST_KEPT else "")
 
 
 def _cut(story: Sequence[str]) -> Sequence[str]:

@@ -17,6 +17,7 @@ from tests.store.world import (
     answered,
     claim,
     inbound,
+    lost,
     message,
     part,
     receipt,
@@ -386,3 +387,13 @@ def test_a_national_spelling_is_the_same_number(world: World) -> None:
 def test_an_idempotency_key_is_not_forgotten_with_a_number(world: World) -> None:
     _delivered(world, 5, refs=(("key\x1f0", b"x"),))
     assert world.engine.traces(NUMBER).refs == ()
+
+
+def test_the_id_of_an_earlier_attempt_stays_as_long_as_its_message(world: World) -> None:
+    world.doubted(message(5))
+    world.change(Event.DUE, part(5))
+    world.claim(claim(part(5), attempt=2, doubts=1))
+    world.results(acknowledged(part(5), "51"))
+    assert world.transaction(lambda: world.engine.forget(Aged.OTHER_IDS, 100, before=9e9))[0].gone == 0
+    world.results(lost(part(5), attempt=2))
+    assert world.results(receipt("51"))[-1] == Moved(part(5), Status.DELIVERED)
