@@ -355,7 +355,7 @@ class Connector:
         self._recovered = await recover(self._store, self._clock)
         self._ids = Ids(self._clock, last=await self._store.last_id())
         await self._facts.open()
-        states = await self._store.queues(queue_names(self.config))
+        states = await self._store.queues(queue_names(self.config), insist=True)
         self._routing.open(states)
 
     async def serve(

@@ -107,6 +107,7 @@ class Bind:
         self._renewed = False
         """Whether there are credentials that no try has used yet."""
         self._bound_at: float | None = None
+        self._dialling = trio.CancelScope()
         """When the present link was bound."""
         self._response_time_s = 0.0
         """As smoothed over the link of before: a new link has none of its own until the first answer."""
@@ -203,6 +204,7 @@ class Bind:
         """Take nothing more, wait for the answers due, unbind, close: in twice ``drain_s`` at most."""
         self._draining = True
         self._stirred.set()
+        self._dialling.cancel()  # or its link would come up beside those of whoever is next
         serving = self._serving
         if serving is not None:
             self.state = BindState.DRAINING
@@ -283,10 +285,13 @@ class Bind:
         config, place = self._config, self._hosts.present
         credentials, self._renewed = self._credentials, False
         self.state = BindState.CONNECTING
+        self._dialling = trio.CancelScope()
         self._bound_at = None
         self._tries += 1
         name = config.tls_config.server_name if config.tls_config else None
-        link = await open_link(self._connect, place, credentials.tls, name, config.connect_timeout_s)
+        link: trio.abc.Stream | Ending = Ended.UNBOUND, "drained"
+        with self._dialling:
+            link = await open_link(self._connect, place, credentials.tls, name, config.connect_timeout_s)
         if not isinstance(link, trio.abc.Stream):
             self.state = BindState.DOWN
             return link

@@ -160,7 +160,7 @@ class Intake:
         for number, request in enumerate(requests):
             row = self._normaliser.normalise(request, key, now)
             while isinstance(row, QueueName):
-                await self._routing.open_new(self._store, [row])
+                await self._open(row)
                 row = self._normaliser.normalise(request, key, now)
             refs = _refs(request, guard, offset + number)
             if isinstance(row, Verdict):
@@ -173,6 +173,12 @@ class Intake:
         messages = [row for row in rows if isinstance(row, Message)]
         kept = iter(await self._keep(messages, now))
         return [row if isinstance(row, Verdict) else _verdict(row, next(kept)) for row in rows]
+
+    async def _open(self, name: QueueName) -> None:
+        try:
+            await self._routing.open_new(self._store, [name])
+        except StoreFull:
+            raise _full() from None
 
     async def _known(self, key: KeyConfig, refusal: Verdict, refs: tuple[tuple[str, bytes], ...]) -> Verdict:
         """Return the message a refused row was kept as before its deadline passed or a rule changed; or the refusal."""
@@ -212,7 +218,7 @@ class Intake:
             kept = {verdict.message for verdict in done if isinstance(verdict, Kept)}
             return done
         except StoreFull:
-            raise IntakeRefused(Reason.DISK_LOW, "the disk is full: nothing was taken", 30) from None
+            raise _full() from None
         finally:
             for message_id, claims in fused.items():
                 self._dispatch.fused(parts[message_id], claims, kept=message_id in kept)
@@ -253,3 +259,7 @@ def _plain_mapping(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is not part of a request")
+
+
+def _full() -> IntakeRefused:
+    return IntakeRefused(Reason.DISK_LOW, "the disk is full: nothing was taken", 30)

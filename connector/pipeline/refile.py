@@ -7,7 +7,7 @@ is; if it waits again, a later pass takes it.  A kill between two steps costs no
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import trio
@@ -162,8 +162,17 @@ class Refiler:
                 found.append((part, name))
                 if queue is None:
                     missing.add(name)
-        await self._routing.open_new(self._store, missing)
-        return found
+        return found if await self._is_open(missing) else []
+
+    async def _is_open(self, names: Collection[QueueName]) -> bool:
+        """Make queues that are not there yet, as soon as the disk has room; False where something else comes first."""
+        while not self._is_interrupted():
+            try:
+                await self._routing.open_new(self._store, names)
+                return True
+            except StoreFull:
+                await trio.sleep(FULL_DISK_PAUSE_S)
+        return False
 
     async def _step(self, misfiled: Sequence[tuple[Unsettled, QueueName]]) -> Counter[str]:
         """Move these parts in one transaction; return how many came away, by their old rule."""

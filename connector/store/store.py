@@ -146,8 +146,13 @@ class Store:
     def statistics(self) -> BatcherStatistics:
         return self._writer.statistics()
 
-    async def queues(self, names: Sequence[QueueName]) -> list[QueueState]:
-        """Open these queues and return all there are, with what waits in each."""
+    async def queues(self, names: Sequence[QueueName], *, insist: bool = False) -> list[QueueState]:
+        """Open these queues and return all there are, with what waits in each.
+
+        ``insist``: whether to wait for room on a full disk; without it StoreFull is raised, and nothing is done.
+        """
+        if insist:
+            return await self._insist(Urgency.REST, len(names), lambda: self._engine.queues(names))
         return await self._writer.put(Urgency.REST, len(names), lambda: self._engine.queues(names))
 
     async def open(self, names: Sequence[QueueName]) -> dict[QueueName, int]:

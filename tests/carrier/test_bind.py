@@ -1,5 +1,6 @@
 """A bind against a carrier that does, or does not do, what it should."""
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -319,6 +320,31 @@ async def test_a_drain_does_not_wait_for_a_bind_that_is_not_bound(autojump_clock
         with trio.fail_after(1):
             await it.carrier.drain()
         await smsc.closed()
+
+
+async def test_a_drain_ends_a_connect_that_is_under_way(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its link would come up beside those of whoever takes the carrier's place."""
+    async with scene() as it:
+        smsc = await it.network.bound()
+        begun, given_up = trio.Event(), trio.Event()
+
+        async def slow(_host: str, _port: int) -> trio.abc.Stream:
+            begun.set()
+            try:
+                await trio.sleep(4)
+            except trio.Cancelled:
+                given_up.set()
+                raise
+            raise AssertionError("it has connected")
+
+        monkeypatch.setattr(it.carrier.binds[0], "_connect", slow)
+        await smsc.cut()
+        await begun.wait()
+        await it.carrier.drain()
+        with trio.fail_after(1):
+            await given_up.wait()
 
 
 async def test_draining_twice_is_draining_once(autojump_clock: MockClock) -> None:

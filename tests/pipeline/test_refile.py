@@ -12,6 +12,7 @@ from trio.testing import MockClock
 
 from connector.config import Config, RouteConfig
 from connector.config.carrier import LimitConfig
+from connector.errors import IntakeRefused
 from connector.lifecycle import FINAL, Status
 from connector.model import Unsettled
 from connector.pipeline import refile
@@ -246,6 +247,26 @@ async def test_a_carrier_that_its_route_names_again_gets_the_other_parts_of_what
         began = set(it.arrivals("north"))
         assert began
         assert not began & set(it.arrivals("south"))
+        await counts_hold(it)
+
+
+async def test_a_full_disk_only_puts_it_off(autojump_clock: MockClock) -> None:
+    """What limits a sender wants a queue of its own, and there is no room to write it down."""
+    full = False
+    async with world(BY_NORTH) as it:
+        it.down.update(("north", "south"))
+        it.full = lambda: full
+        await it.start()
+        await it.send(3, sender="Bank")
+        await it.reload(routed(route("old", "north"), north={"limit": (LimitConfig(rate_per_s=20, sender="Bank"),)}))
+        full = True
+        await trio.sleep(30)
+        with pytest.raises(IntakeRefused, match="the disk is full"):
+            await it.verdicts(1, first=100, sender="Bank")
+        full = False
+        await at_rest(it)
+        it.down.clear()
+        await it.counted(Status.DELIVERED, 3, within_s=300)
         await counts_hold(it)
 
 
