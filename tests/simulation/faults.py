@@ -307,6 +307,8 @@ async def _leave_out(world: "World", moment: Moment) -> None:
         if routes is None:
             return  # another reload under way has left it alone in a route
         world.book.taken_away.add(moment.host)
+        for link in [link for link in world.network.links.values() if link.host != moment.host]:
+            link.cut("rst")  # nobody takes over at once
         for pause_s in (*SHORT_WHILES_S, moment.for_s):
             if await world.reload(attrs.evolve(old, route=routes)):
                 world.met(67)
