@@ -164,12 +164,17 @@ class Book:
             self._judge.holds(18, flying <= window, f"{flying} in flight, the window is {window}")
 
     def _said_goodbye(self, wire: Wire, since: float) -> None:
-        """Look, in an orderly stop, whether all answers are there; of a link that went deaf they are not waited for."""
-        now, waited_s = self._world.now(), trio.current_time() - since
+        """Look, in an orderly stop, whether all answers are there; of a link that went deaf they are not waited for.
+
+        A carrier that is replaced or taken away may have begun to wait before the stop.
+        """
+        drain_s, reloaded_s = self._binds(wire.link.host)[0].drain_s, self._world.reloaded_s
+        begun_s = reloaded_s if since - reloaded_s <= drain_s else since
+        now, waited_s = self._world.now(), trio.current_time() - begun_s
         ages_s = [now - at for command, at in wire.asked.values() if command == SUBMIT_SM]
         is_deaf = any(age_s >= wire.timeout_s for age_s in ages_s)
-        fine = not ages_s or is_deaf or waited_s >= self._binds(wire.link.host)[0].drain_s - TICK_S
-        self._judge.holds(25, fine, f"unbind after {waited_s:.3f} s of the stop, {len(ages_s)} answers are due")
+        fine = not ages_s or is_deaf or waited_s >= drain_s - TICK_S
+        self._judge.holds(25, fine, f"unbind after {waited_s:.3f} s of waiting, {len(ages_s)} answers are due")
 
     # --- orderly stops ---
 

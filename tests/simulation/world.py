@@ -4,6 +4,7 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,6 +68,8 @@ class World:
         self.faults: Counter[int] = Counter()
         self.lives = 0
         self.begun_s = 0.0
+        self.reloaded_s = -inf
+        """When the configuration was changed last: carriers may drain since then."""
         """When the present life began."""
         self.beats = Beats()
         self.wrong_by_s = 0.0
@@ -264,7 +267,7 @@ class World:
         try:
             with trio.move_on_after(LOOK_EVERY_S) as scope:
                 await life.connector.apply(settings, self._secrets(settings))
-                self.settings = settings
+                self.settings, self.reloaded_s = settings, trio.current_time()
         except (StoreError, ConfigError):
             return False
         return not scope.cancelled_caught
