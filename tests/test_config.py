@@ -39,6 +39,15 @@ def test_messages_and_receipts_are_kept_for_as_long_as_an_id_lives() -> None:
     assert "dialect.id_lifetime of carrier" in problem
 
 
+def test_an_option_of_a_key_is_a_field_or_a_tlv_of_smpp_or_of_a_dialect() -> None:
+    key = 'secret_env = "CARRIERLINE_KEY_SHOP"'
+    assert key in EXAMPLE
+    allowed = EXAMPLE.replace(key, f'{key}\noptions = ["priority_flag", "user_message_reference", "north_tariff"]')
+    [problem] = problems_of(allowed)
+    assert 'options[2]: there is no option "north_tariff"' in problem
+    read(allowed + '[carrier.dialect.tlv.north_tariff]\ntag = 0x1452\nkind = "int"\n')
+
+
 def test_without_routes_every_lane_goes_to_all_carriers_in_file_order() -> None:
     more = EXAMPLE + '[[carrier]]\nname = "south"\n[[carrier.bind]]\nhost = "::1"\nsystem_id = "b"\n'
     assert read(more).route == (RouteConfig(name="default", carriers=("north", "south")),)

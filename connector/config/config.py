@@ -13,10 +13,12 @@ from connector.config.checks import Problems, Rules
 from connector.config.health import HealthConfig
 from connector.config.inbound import InboundConfig
 from connector.config.lane import LANES, LaneConfig
+from connector.config.names import OPTION_FIELDS
 from connector.config.route import RouteConfig
 from connector.config.store import StoreConfig
 from connector.errors import ConfigError
 from connector.settings import KeyPath, as_toml, at_least_one, evolved, load, named, nearest, shown
+from connector.smpp.tables import TLV_BY_NAME
 
 
 @attrs.frozen(kw_only=True)
@@ -95,6 +97,7 @@ class Config:
     def _names_in_keys(self) -> Rules:
         for index, key in enumerate(self.api.key):
             yield self._unknown(key, "lanes", "lane", ("api", "key", index))
+            yield self._unknown(key, "options", "option", ("api", "key", index))
 
     def _unknown(self, owner: object, key: str, what: str, path: KeyPath) -> Problems:
         """Yield the names under a key of what is at this path that none of this sort has here."""
@@ -102,6 +105,7 @@ class Config:
             "carrier": lambda: [carrier.name for carrier in self.carrier],
             "lane": lambda: list(self.lane),
             "API key": lambda: [each.name for each in self.api.key],
+            "option": lambda: [*OPTION_FIELDS, *TLV_BY_NAME, *(tlv for it in self.carrier for tlv in it.dialect.tlv)],
         }
         yield from checks.below(path, checks.unknown(owner, key, known[what](), what))
 

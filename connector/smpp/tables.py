@@ -262,6 +262,9 @@ def _tlv(
     return TlvSpec(tag, name, kind, octets, pdus, note, since, exact)
 
 
+FIRST_VENDOR_TAG: Final = 0x1400
+"""From here to 0x3FFF tags are vendors' own (SMPP 5.0, 4.8.1)."""
+
 # SMPP 3.4, 5.3.2 and SMPP 5.0, 4.8.4, in the order of the tags.  An integer of two lengths is written with the longer.
 # A vendor's own TLV is one more row.
 # fmt: off
